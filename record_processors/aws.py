@@ -1,0 +1,192 @@
+"""The clients of AWS, and what their errors mean."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias, TypeVar
+
+import boto3
+import botocore.exceptions
+import smart_open
+from botocore.config import Config
+
+from .errors import Fatal, Transient
+from .retry import Retry
+from .settings import (
+    ENCRYPTION,
+    KINESIS_ENDPOINT,
+    KMS_KEY,
+    REGION,
+    S3_BUCKET,
+    S3_ENDPOINT,
+    Setting,
+    Settings,
+)
+
+Result = TypeVar("Result")
+Client: TypeAlias = Any  # boto3 makes the classes of its clients at run time
+
+CONNECT_SECONDS = 5
+READ_SECONDS = 60
+
+ENDPOINTS: dict[str, Setting[str | None]] = {"kinesis": KINESIS_ENDPOINT, "s3": S3_ENDPOINT}
+
+# docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html and …/kinesis/latest/APIReference/
+# CommonErrors.html: what passes by itself. Any 5xx counts too.
+TRANSIENT_CODES = frozenset(
+    "BandwidthLimitExceeded ConditionalRequestConflict EC2ThrottledException InternalError "
+    "InternalFailure InternalServerError KMSThrottlingException LimitExceededException "
+    "OperationAborted PriorRequestNotComplete ProvisionedThroughputExceededException "
+    "RequestLimitExceeded RequestThrottled RequestThrottledException RequestTimeout "
+    "RequestTimeoutException ServiceUnavailable SlowDown Throttling ThrottledException "
+    "ThrottlingException TooManyRequestsException TransactionInProgressException".split()
+)
+TRANSIENT_ERRORS = (
+    botocore.exceptions.HTTPClientError,  # timeouts, resets, an answer cut short
+    botocore.exceptions.ConnectionError,
+    botocore.exceptions.IncompleteReadError,
+    botocore.exceptions.ResponseStreamingError,
+    botocore.exceptions.CredentialRetrievalError,  # the metadata service had a moment
+    botocore.exceptions.MetadataRetrievalError,
+)
+
+
+class AlreadyExists(Exception):
+    """The object was there before: a conditional write lost."""
+
+
+class Missing(Exception):
+    """No such object."""
+
+
+def client(service: str, settings: Settings) -> Client:
+    """Make a client for ``service``, at the endpoint that the settings or the environment name.
+
+    It does not try again by itself: ``Retry`` does.
+    """
+    endpoint = settings[ENDPOINTS[service]] if service in ENDPOINTS else None
+    config = Config(
+        connect_timeout=CONNECT_SECONDS,
+        read_timeout=READ_SECONDS,
+        retries={"total_max_attempts": 1},
+    )
+    try:
+        return boto3.client(
+            service,  # type: ignore[call-overload]
+            region_name=settings[REGION],
+            endpoint_url=endpoint,
+            config=config,
+        )
+    except botocore.exceptions.NoRegionError as error:
+        raise Fatal("no region: set regionName, or AWS_REGION in the environment") from error
+    except (botocore.exceptions.BotoCoreError, ValueError) as error:
+        raise Fatal(f"{service}: {error}") from error
+
+
+def classify(error: Exception, what: str) -> Exception:
+    """Turn an error of boto3 into one of ours; ``what`` says what was tried."""
+    if isinstance(error, botocore.exceptions.ClientError):
+        code = str(error.response.get("Error", {}).get("Code", ""))
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        if code in TRANSIENT_CODES or status >= 500:
+            return Transient(f"{what}: {error}")
+        if status == 412:
+            return AlreadyExists(what)
+        if status == 404 and code in {"404", "NoSuchKey", "NotFound"}:
+            return Missing(what)
+        return Fatal(f"{what}: {error}")
+    if isinstance(error, TRANSIENT_ERRORS):
+        return Transient(f"{what}: {error}")
+    return Fatal(f"{what}: {error}")
+
+
+def call(retry: Retry, what: str, action: Callable[[], Result]) -> Result:
+    """Call ``action`` with retries, its errors classified.
+
+    Raises AlreadyExists, Missing, Fatal.
+    """
+
+    def classified() -> Result:
+        try:
+            return action()
+        except (botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError) as error:
+            raise classify(error, what) from error
+
+    return retry(what, classified)
+
+
+class Bucket:
+    """The objects of one bucket, written whole and read by smart_open."""
+
+    def __init__(
+        self, s3: Client, name: str, retry: Retry, encryption: Mapping[str, str] | None = None
+    ) -> None:
+        self.s3 = s3
+        self.name = name
+        self.retry = retry
+        self.encryption = dict(encryption or {})
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Bucket:
+        """Take ``s3Bucket``, its endpoint and its encryption."""
+        encryption = {
+            "ServerSideEncryption": settings[ENCRYPTION],
+            "SSEKMSKeyId": settings[KMS_KEY],
+        }
+        return cls(
+            _shared_client("s3", settings),
+            settings[S3_BUCKET],
+            Retry.from_settings(settings),
+            {name: value for name, value in encryption.items() if value},
+        )
+
+    def put(self, key: str, body: bytes) -> None:
+        """Write an object, or write it again. Durable on return; raises Fatal."""
+        self._write(key, body, {})
+
+    def create(self, key: str, body: bytes, metadata: Mapping[str, str]) -> None:
+        """Write an object that must not be there yet.
+
+        Raises AlreadyExists, also when an earlier try succeeded whose answer was lost; Fatal.
+        """
+        self._write(key, body, {"IfNoneMatch": "*", "Metadata": dict(metadata)})
+
+    def head(self, key: str, bucket: str | None = None) -> Mapping[str, Any]:
+        """Return what HeadObject says of an object. Raises Missing, Fatal."""
+        what = f"looking at s3://{bucket or self.name}/{key}"
+        found: Mapping[str, Any] = call(
+            self.retry,
+            what,
+            lambda: self.s3.head_object(Bucket=bucket or self.name, Key=key),
+        )
+        return found
+
+    def _write(self, key: str, body: bytes, arguments: dict[str, object]) -> None:
+        url = f"s3://{self.name}/{key}"
+        parameters = {
+            "client": self.s3,
+            "multipart_upload": False,
+            "client_kwargs": {"S3.Client.put_object": {**self.encryption, **arguments}},
+        }
+
+        def write() -> None:
+            try:
+                with smart_open.open(
+                    url, "wb", compression="disable", transport_params=parameters
+                ) as stream:
+                    stream.write(body)
+            except ValueError as error:  # how smart_open wraps every ClientError
+                raise error.__cause__ if error.__cause__ else error from None
+
+        call(self.retry, f"writing {url}", write)
+
+
+@functools.lru_cache
+def _cached_client(service: str, path: str, _texts: frozenset[tuple[str, str]]) -> Client:
+    return client(service, Settings(path, dict(_texts)))
+
+
+def _shared_client(service: str, settings: Settings) -> Client:
+    """Return one client per service and process: each costs megabytes."""
+    return _cached_client(service, settings.path, frozenset(settings.texts.items()))

@@ -1,0 +1,91 @@
+"""The process that the daemon starts for each shard: stdin and stdout are the protocol's."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import TextIO
+
+from .errors import EXIT_OK, EXIT_USAGE
+
+log = logging.getLogger(__name__)
+
+
+def take_the_protocol() -> tuple[TextIO, TextIO]:
+    """Move the daemon's pipes out of everybody's reach; return (input, output).
+
+    From here on whatever prints, be it Python or a C library, prints to stderr, which the daemon
+    logs, and whatever reads stdin reads nothing.
+    """
+    source, sink = os.dup(0), os.dup(1)
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
+    os.dup2(2, 1)
+    sys.stdout = sys.stderr
+    return os.fdopen(source, encoding="utf-8"), os.fdopen(sink, "w", encoding="utf-8")
+
+
+def outlive_signals() -> None:
+    """Leave the end to the daemon.
+
+    Ctrl-C and systemd's stop reach the whole process group; a child that dies of them dies before
+    the daemon can ask it to flush. It ends when its input does.
+    """
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def log_to_stderr(name: str) -> None:
+    """Log one line per event, in UTC, told apart from the daemon's by ``name``."""
+    logging.Formatter.converter = time.gmtime
+    logging.basicConfig(
+        stream=sys.stderr,
+        level=logging.INFO,
+        format=f"%(asctime)s.%(msecs)03dZ %(levelname)-8s {name}: %(message)s",
+        datefmt="%Y-%m-%dT%H:%M:%S",
+        force=True,
+    )
+
+
+def process(path: str) -> int:
+    """Run the pipeline of the ``.properties`` file on one shard, until the daemon ends it."""
+    protocol_input, protocol_output = take_the_protocol()
+    outlive_signals()
+    log_to_stderr(Path(path).stem)
+
+    # Imported only now: what an import prints must not reach the protocol.
+    from amazon_kclpy import dispatch, kcl  # noqa: PLC0415
+
+    from .errors import Fatal  # noqa: PLC0415
+    from .pipeline import build_pipeline  # noqa: PLC0415
+    from .processor import RecordProcessor, crash_boundary  # noqa: PLC0415
+    from .properties import SettingsError, load  # noqa: PLC0415
+    from .retry import Retry  # noqa: PLC0415
+
+    def decode(found: dict[str, object]) -> object:
+        if found.get("approximateArrivalTimestamp", 0) is None:
+            found["approximateArrivalTimestamp"] = 0  # amazon_kclpy cannot read None
+        return dispatch.message_decode(found)
+
+    def load_action(line: str) -> object:
+        if not line:
+            raise Fatal("the daemon is gone, and with it the answer to a checkpoint")
+        return json.loads(line, object_hook=decode)
+
+    try:
+        settings = load(path)
+    except SettingsError as error:
+        log.critical("%s", error)
+        return EXIT_USAGE
+    with crash_boundary("the daemon's messages"):
+        processor = RecordProcessor(build_pipeline(settings), Retry.from_settings(settings))
+        loop = kcl.KCLProcess(processor, protocol_input, protocol_output, sys.stderr)
+        loop.io_handler.load_action = load_action
+        loop.run()
+    return EXIT_OK

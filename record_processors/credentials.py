@@ -1,0 +1,77 @@
+"""How to log in to Redshift: four ways, none of which puts a secret into a file of ours."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+
+from .aws import call, client
+from .errors import Fatal
+from .retry import Retry
+from .settings import (
+    REDSHIFT_CLUSTER,
+    REDSHIFT_SECRET,
+    REDSHIFT_URL,
+    REDSHIFT_USER,
+    REDSHIFT_WORKGROUP,
+    Settings,
+)
+
+PASSWORD_VARIABLE = "REDSHIFT_PASSWORD"  # noqa: S105 - the variable's name
+
+Login = tuple[str, str]  # user, password
+
+
+def login_of(settings: Settings) -> Callable[[], Login]:
+    """Return what fetches user and password anew for each connection, as they expire."""
+    database = settings[REDSHIFT_URL].rpartition("/")[2]
+    if (user := settings[REDSHIFT_USER]) is not None:
+        return lambda: (user, _password())
+    retry = Retry.from_settings(settings)
+    if (secret := settings[REDSHIFT_SECRET]) is not None:
+        secrets = client("secretsmanager", settings)
+        return lambda: _from_secret(
+            call(retry, f"reading {secret}", lambda: secrets.get_secret_value(SecretId=secret))
+        )
+    if (cluster := settings[REDSHIFT_CLUSTER]) is not None:
+        redshift = client("redshift", settings)
+
+        def cluster_login() -> Login:
+            found = call(
+                retry,
+                f"logging in to the cluster {cluster}",
+                lambda: redshift.get_cluster_credentials_with_iam(
+                    ClusterIdentifier=cluster, DbName=database
+                ),
+            )
+            return found["DbUser"], found["DbPassword"]
+
+        return cluster_login
+    serverless = client("redshift-serverless", settings)
+    workgroup = settings[REDSHIFT_WORKGROUP]
+
+    def workgroup_login() -> Login:
+        found = call(
+            retry,
+            f"logging in to the workgroup {workgroup}",
+            lambda: serverless.get_credentials(workgroupName=workgroup, dbName=database),
+        )
+        return found["dbUser"], found["dbPassword"]
+
+    return workgroup_login
+
+
+def _password() -> str:
+    if not (password := os.environ.get(PASSWORD_VARIABLE)):
+        raise Fatal(f"redshiftUsername is set, but {PASSWORD_VARIABLE} is not in the environment")
+    return password
+
+
+def _from_secret(answer: dict[str, str]) -> Login:
+    try:
+        secret = json.loads(answer["SecretString"])
+        return secret["username"], secret["password"]
+    except (KeyError, TypeError, ValueError):
+        # Without the cause: it could quote the secret.
+        raise Fatal("redshiftSecretArn: not a JSON object with username and password") from None

@@ -1,0 +1,82 @@
+"""Where records go that can go nowhere else: JSON lines in the bucket, their bytes kept."""
+
+from __future__ import annotations
+
+import base64
+import logging
+
+import msgspec
+
+from .aws import Bucket
+from .record import Record
+from .settings import APPLICATION_NAME, BYTE_LIMIT, DEAD_LETTER_PREFIX, STREAM_NAME, Settings
+
+log = logging.getLogger(__name__)
+
+LOAD_STAGE = "load"
+
+
+class DeadLetters:
+    """Collects rejected records of one shard and writes them under ``deadLetterPrefix``.
+
+    An object's key is a function of the first and last position in it, and transformers are
+    deterministic, so that a repeated write repeats an object or adds one, and never takes a record
+    away. A record that a destination refused to load is an object of its own, because what the
+    destination refuses may differ from one life to the next.
+    """
+
+    def __init__(self, bucket: Bucket, prefix: str, stream: str, byte_limit: int) -> None:
+        self.bucket = bucket
+        self.prefix = prefix
+        self.stream = stream
+        self.byte_limit = byte_limit
+        self.shard = ""
+        self._records: list[Record] = []
+        self._lines: list[bytes] = []
+        self._bytes = 0
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> DeadLetters:
+        """Write to ``s3Bucket``, at most ``bufferByteSizeLimit`` bytes an object or so."""
+        prefix = f"{settings[DEAD_LETTER_PREFIX]}{settings[APPLICATION_NAME]}/"
+        return cls(
+            Bucket.from_settings(settings), prefix, settings[STREAM_NAME], settings[BYTE_LIMIT]
+        )
+
+    def add(self, record: Record, stage: str, reason: str) -> None:
+        """Take a record; it is durable after the next ``write``."""
+        log.warning("dead letter: %s, stage %s: %s", record.position, stage, reason)
+        line = self._line(record, stage, reason)
+        if stage == LOAD_STAGE:
+            self._put(record, record, [line])
+            return
+        self._records.append(record)
+        self._lines.append(line)
+        self._bytes += len(line)
+        if self._bytes >= self.byte_limit:
+            self.write()
+
+    def write(self) -> None:
+        """Make durable what was added. Nothing is written when nothing was."""
+        if self._records:
+            self._put(self._records[0], self._records[-1], self._lines)
+            self._records, self._lines, self._bytes = [], [], 0
+
+    def _put(self, first: Record, last: Record, lines: list[bytes]) -> None:
+        key = f"{self.prefix}{self.shard}-{first.position}-{last.position}.jsonl"
+        self.bucket.put(key, b"".join(lines))
+        log.warning("%d dead letters in s3://%s/%s", len(lines), self.bucket.name, key)
+
+    def _line(self, record: Record, stage: str, reason: str) -> bytes:
+        letter = {
+            "version": 1,
+            "stream": self.stream,
+            "shard": self.shard,
+            "position": str(record.position),
+            "arrival": record.arrival,
+            "partitionKey": record.partition_key,
+            "data": base64.b64encode(record.data).decode(),
+            "stage": stage,
+            "reason": reason.encode(errors="backslashreplace").decode(),
+        }
+        return msgspec.json.encode(letter) + b"\n"

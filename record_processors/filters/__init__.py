@@ -1,0 +1,44 @@
+"""Filters decide which records to keep."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from ..plugins import load_class
+from ..record import Record
+from ..settings import FILTER, Setting, Settings
+
+
+class Filter(ABC):
+    """Keeps a record or passes it over. Deterministic, as a Transformer is."""
+
+    declares: ClassVar[Sequence[Setting[Any]]] = ()
+    """Settings of its own that a ``.properties`` file may hold."""
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Filter:
+        """Make one; override this to read settings."""
+        del settings
+        return cls()
+
+    @abstractmethod
+    def keep(self, record: Record) -> bool:
+        """Return whether ``record``, which the transformer could read, goes on.
+
+        Exceptions mean what they mean in ``Transformer.transform``.
+        """
+
+
+BUILT_IN = {
+    "all": "record_processors.filters.all:All",
+    "jmespath": "record_processors.filters.jmespath:JmesPath",
+    "regex": "record_processors.filters.regex:Regex",
+}
+
+
+def configured_filter(settings: Settings) -> type[Filter]:
+    """Return the class that ``filter`` names."""
+    name = settings[FILTER]
+    return load_class(FILTER.key, BUILT_IN.get(name, name))

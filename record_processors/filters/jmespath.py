@@ -1,0 +1,30 @@
+"""Records of which a JMESPath expression is true."""
+
+from __future__ import annotations
+
+import jmespath
+import msgspec
+
+from ..record import Record
+from ..settings import FILTER_EXPRESSION, Settings
+from . import Filter
+
+
+class JmesPath(Filter):
+    """Keeps a JSON record if the expression gives something that JMESPath calls true.
+
+    False are ``false``, ``null``, and the empty string, array and object (jmespath.org).
+    """
+
+    def __init__(self, expression: str) -> None:
+        self._compiled = jmespath.compile(expression)
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> JmesPath:
+        """Take the expression."""
+        return cls(settings[FILTER_EXPRESSION])
+
+    def keep(self, record: Record) -> bool:
+        """Search the record; one that is not JSON is rejected."""
+        found = self._compiled.search(msgspec.json.decode(record.data))
+        return found is not None and found is not False and found not in ("", [], {})

@@ -1,0 +1,28 @@
+"""Records in whose text a regular expression is found."""
+
+from __future__ import annotations
+
+import re
+
+from ..record import Record
+from ..settings import FILTER_EXPRESSION, Settings
+from . import Filter
+
+
+class Regex(Filter):
+    """Keeps a record if the expression (Python's ``re``) is found anywhere in its text.
+
+    The text is the record as UTF-8; a byte that is not is the surrogate U+DC80 to U+DCFF.
+    """
+
+    def __init__(self, expression: str) -> None:
+        self._pattern = re.compile(expression)
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Regex:
+        """Take the expression."""
+        return cls(settings[FILTER_EXPRESSION])
+
+    def keep(self, record: Record) -> bool:
+        """Search the record's text."""
+        return self._pattern.search(record.data.decode(errors="surrogateescape")) is not None

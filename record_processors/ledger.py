@@ -1,0 +1,179 @@
+"""The load ledger: a file is in it if and only if its rows are in the table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from .manifest import Chain, File
+from .record import Position
+from .settings import DATA_TABLE, FILE_KEY_COLUMN, FILE_TABLE, Settings
+from .warehouse import Cursor, quoted
+
+# The longest s3://bucket/key: 5 + 63 + 1 + 1,024 bytes, and some room.
+URL_BYTES = 1280
+
+COLUMNS = (
+    "data_table VARCHAR(512) NOT NULL",
+    "application VARCHAR(256)",
+    "stream VARCHAR(256)",
+    "shard VARCHAR(128)",
+    "first_position VARCHAR(128)",
+    "last_position VARCHAR(128)",
+    "row_count BIGINT",
+    "byte_count BIGINT",
+    f"manifest VARCHAR({URL_BYTES})",
+    "loaded_at TIMESTAMP NOT NULL",
+)
+
+
+class Overlap(NamedTuple):
+    """A file that must not be loaded, and why."""
+
+    file: File
+    reason: str
+
+
+class Verdict(NamedTuple):
+    """What the ledger says of some files, while it is locked."""
+
+    fresh: list[File]
+    loaded: list[File]
+    overlapping: list[Overlap]
+
+
+class Entry(NamedTuple):
+    """One row of the ledger, as far as judging needs it."""
+
+    url: str
+    application: str | None
+    stream: str | None
+    shard: str | None
+    first: str | None
+    last: str | None
+
+    def as_file(self) -> File:
+        """Return it as the file that was loaded."""
+        bucket, _, key = self.url.removeprefix("s3://").partition("/")
+        return File(
+            bucket=bucket,
+            key=key,
+            application=self.application,
+            stream=self.stream,
+            shard=self.shard,
+            first=self.first,
+            last=self.last,
+        )
+
+
+class Ledger:
+    """The table ``redshiftFileTable``; its methods run in the transaction of a cursor."""
+
+    def __init__(self, table: str, key_column: str, data_table: str) -> None:
+        self.table = quoted(table)
+        self.key = quoted(key_column)
+        self.data_table = data_table
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Ledger:
+        """Take the table, its key column, and the data table that the rows are about."""
+        return cls(settings[FILE_TABLE], settings[FILE_KEY_COLUMN], settings[DATA_TABLE])
+
+    def create(self, cursor: Cursor) -> None:
+        """Make the table if it is not there."""
+        columns = ", ".join([f"{self.key} VARCHAR({URL_BYTES}) NOT NULL", *COLUMNS])
+        cursor.execute(f"CREATE TABLE IF NOT EXISTS {self.table} ({columns})")
+
+    def lock(self, cursor: Cursor) -> None:
+        """Wait until no other loader is at work. Must be the transaction's first statement.
+
+        A SELECT before it, even ``SELECT 1``, would fix the snapshot, and a file that another
+        loader commits meanwhile would be loaded twice.
+        """
+        cursor.execute(f"LOCK {self.table}")
+
+    def judge(self, cursor: Cursor, files: Sequence[File]) -> Verdict:
+        """Say which of ``files``, in their order, are fresh, loaded already, or must not be."""
+        entries = self._entries_near(cursor, files)
+        by_url = {entry.url: entry.as_file() for entry in entries}
+        taken = list(by_url.values())
+        verdict = Verdict([], [], [])
+        for file in files:
+            same = by_url.get(file.url)
+            if same is not None:
+                if _ranges_differ(file, same):
+                    reason = f"{file.url} is loaded with another range, {same.first} to {same.last}"
+                    verdict.overlapping.append(Overlap(file, reason))
+                else:
+                    verdict.loaded.append(file)
+            elif (other := _overlapping(file, taken)) is not None:
+                reason = f"overlaps {other.url}, which covers {other.first} to {other.last}"
+                verdict.overlapping.append(Overlap(file, reason))
+            else:
+                verdict.fresh.append(file)
+                taken.append(file)
+        return verdict
+
+    def enter(self, cursor: Cursor, files: Sequence[File], manifest: str) -> None:
+        """Enter files whose rows this transaction loads."""
+        row = "(" + ", ".join(["%s"] * 10) + ", getdate())"
+        values: list[object] = []
+        for file in files:
+            values += [file.url, self.data_table, file.application, file.stream, file.shard]
+            values += [file.first, file.last, file.rows, file.bytes, manifest]
+        names = ", ".join(column.split()[0] for column in COLUMNS)
+        rows = ", ".join([row] * len(files))
+        cursor.execute(f"INSERT INTO {self.table} ({self.key}, {names}) VALUES {rows}", values)  # noqa: S608
+
+    def _entries_near(self, cursor: Cursor, files: Sequence[File]) -> list[Entry]:
+        """Read the rows that share a name with one of ``files``, or may overlap one."""
+        clauses, values = [f"{self.key} IN %s"], [self.data_table, tuple(f.url for f in files)]
+        by_chain: dict[Chain, list[tuple[Position, Position]]] = {}
+        for file in files:
+            if file.chain is not None:
+                by_chain.setdefault(file.chain, []).append(file.covered)
+        for chain, ranges in by_chain.items():
+            clauses.append(
+                "(application = %s AND stream = %s AND shard = %s AND "
+                f"{_sortable('first_position')} <= %s AND {_sortable('last_position')} >= %s)"
+            )
+            values += [*chain, _sortable_value(max(last for _, last in ranges))]
+            values.append(_sortable_value(min(first for first, _ in ranges)))
+        cursor.execute(
+            f"SELECT {self.key}, application, stream, shard, first_position, last_position "  # noqa: S608
+            f"FROM {self.table} WHERE data_table = %s AND ({' OR '.join(clauses)})",
+            values,
+        )
+        return [Entry(*row) for row in cursor.fetchall()]
+
+
+def _ranges_differ(file: File, loaded: File) -> bool:
+    if None in (file.first, file.last, loaded.first, loaded.last):
+        return False
+    return file.covered != loaded.covered
+
+
+def _overlapping(file: File, others: Iterable[File]) -> File | None:
+    if file.chain is None:
+        return None
+    first, last = file.covered
+    for other in others:
+        if other.chain == file.chain:
+            other_first, other_last = other.covered
+            if first <= other_last and other_first <= last:
+                return other
+    return None
+
+
+# Positions are decimals of up to 39 digits and more, too long for Redshift's numbers (38): they are
+# compared as text of one length.
+_DIGITS = 64
+
+
+def _sortable(column: str) -> str:
+    parts = [f"lpad(split_part({column}, '-', {part}), {_DIGITS}, '0')" for part in (1, 2)]
+    return " || ".join(parts)
+
+
+def _sortable_value(position: Position) -> str:
+    return f"{position.sequence:0{_DIGITS}}{position.sub_sequence:0{_DIGITS}}"

@@ -1,0 +1,142 @@
+"""What stage one tells stage two: one file, as a message on the manifest stream."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple
+
+import msgspec
+
+from .errors import Rejected
+from .record import Position, Record
+from .settings import S3_BUCKET, Settings
+from .transformers import Transformer
+
+VERSION = 1
+EXTENSIONS = {"gzip": ".gz", "zstd": ".zst", "none": ""}
+
+Compression = Literal["gzip", "zstd", "none"]
+
+
+class Chain(NamedTuple):
+    """The files of one shard as one pipeline wrote them: their ranges must not overlap."""
+
+    application: str
+    stream: str
+    shard: str
+
+
+class File(msgspec.Struct, frozen=True, kw_only=True):
+    """One file in S3. A bare path of the ancestors says only ``bucket`` and ``key``."""
+
+    version: int = VERSION
+    application: str | None = None
+    bucket: str
+    key: str
+    bytes: int | None = None
+    rows: int | None = None
+    stream: str | None = None
+    shard: str | None = None
+    first: str | None = None
+    last: str | None = None
+    format: str | None = None
+    compression: Compression | None = None
+
+    @property
+    def url(self) -> str:
+        """``s3://bucket/key``: the file's name in the manifest and in the ledger."""
+        return f"s3://{self.bucket}/{self.key}"
+
+    @property
+    def chain(self) -> Chain | None:
+        """The chain it has a place in, if it says so."""
+        if self.application and self.stream and self.shard and self.first and self.last:
+            return Chain(self.application, self.stream, self.shard)
+        return None
+
+    @property
+    def covered(self) -> tuple[Position, Position]:
+        """The first and last position that it covers. Raises ValueError if it does not say so."""
+        first, last = Position.parse(self.first or ""), Position.parse(self.last or "")
+        if last < first:
+            raise ValueError(f"the range {first} to {last} ends before it begins")
+        return first, last
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing that a load needs must be looked up."""
+        return None not in (self.bytes, self.compression)
+
+    def completed(self, head: Mapping[str, Any]) -> File:
+        """Fill in from HeadObject's answer what the message did not say."""
+        metadata: Mapping[str, str] = head.get("Metadata", {})
+        rows = metadata.get("rows", "")
+        found = {
+            "bytes": head["ContentLength"],
+            "rows": int(rows) if rows.isdigit() else None,
+            "first": metadata.get("first-position"),
+            "last": metadata.get("last-position"),
+            "format": metadata.get("format"),
+            "application": metadata.get("application"),
+            "stream": metadata.get("stream"),
+            "shard": metadata.get("shard"),
+            "compression": _compression_of(self.key),
+        }
+        missing = {name: value for name, value in found.items() if getattr(self, name) is None}
+        return msgspec.structs.replace(self, **missing)
+
+    def encode(self) -> builtins.bytes:
+        """Write the message."""
+        return msgspec.json.encode(self)
+
+
+def _compression_of(key: str) -> Compression:
+    return "gzip" if key.endswith(".gz") else "zstd" if key.endswith(".zst") else "none"
+
+
+class ManifestMessage(Transformer[File]):
+    """Reads a message: our JSON object, or the bare path that the ancestors sent."""
+
+    def __init__(self, bucket: str) -> None:
+        self.bucket = bucket
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> ManifestMessage:
+        """Bare paths lie in ``s3Bucket``."""
+        return cls(settings[S3_BUCKET])
+
+    def transform(self, record: Record) -> tuple[File]:
+        """Return the one file that is announced; reject what announces none."""
+        return (read_message(record.data, self.bucket),)
+
+
+def read_message(data: bytes, bucket: str) -> File:
+    """Read one message; a bare ``key`` lies in ``bucket``. Raises Rejected."""
+    try:
+        text = data.decode().strip()
+    except UnicodeDecodeError as error:
+        raise Rejected("not a manifest message: not UTF-8") from error
+    if not text.startswith(("{", "[")):
+        return _bare(text, bucket)
+    try:
+        file = msgspec.json.decode(data, type=File)
+        if file.first or file.last:
+            _ = file.covered
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        raise Rejected(f"not a manifest message: {error}") from error
+    if file.version != VERSION:
+        raise Rejected(f"a manifest message of version {file.version}; this program knows 1")
+    if not file.bucket or not file.key:
+        raise Rejected("not a manifest message: bucket or key is empty")
+    return file
+
+
+def _bare(text: str, bucket: str) -> File:
+    if not text or not text.isprintable():
+        raise Rejected("not a manifest message: neither JSON nor the path of a file")
+    if text.startswith("s3://"):
+        bucket, _, text = text.removeprefix("s3://").partition("/")
+    if not bucket or not text:
+        raise Rejected("not a manifest message: neither JSON nor the path of a file")
+    return File(bucket=bucket, key=text)

@@ -1,0 +1,164 @@
+"""The flow itself: Transformer, Filter, Buffer, Emitter. No AWS, no daemon, no clock of its own."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, ClassVar, Generic
+
+from .buffer import Batch, Buffer, Row
+from .dead_letters import DeadLetters
+from .emitters import Emitter, configured_emitter
+from .errors import Fatal, Rejected
+from .filters import Filter, configured_filter
+from .plugins import is_plugin, load_class
+from .record import Position, Record
+from .settings import DESTINATION, Setting, Settings
+from .transformers import Transformer, configured_transformer
+
+log = logging.getLogger(__name__)
+
+Checkpoint = Callable[[Position], None]
+
+# What a transformer or filter raises about a record's data. Anything else is a bug of its own, and
+# ends the process with nothing lost.
+BAD_DATA = (ValueError, LookupError, RecursionError)
+
+
+class Pipeline(Generic[Row]):
+    """Carries the records of one shard to where they are durable, then checkpoints.
+
+    The one rule: ``checkpoint`` is called with a position only when every record up to it is
+    emitted, filtered out, or durable as a dead letter.
+
+    A pipeline of one's own is a subclass that puts its parts together in ``from_settings``; its
+    name stands in ``connectorDestination`` as ``package.module:Class``.
+    """
+
+    declares: ClassVar[Sequence[Setting[Any]]] = ()
+    """Settings of its own that a ``.properties`` file may hold."""
+
+    def __init__(
+        self,
+        transformer: Transformer[Row],
+        filter: Filter,  # noqa: A002 - the word of the field
+        buffer: Buffer[Row],
+        emitter: Emitter[Row],
+        dead_letters: DeadLetters,
+    ) -> None:
+        self.transformer = transformer
+        self.filter = filter
+        self.buffer = buffer
+        self.emitter = emitter
+        self.dead_letters = dead_letters
+        self.shard = ""
+        self._durable_through: Position | None = None
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Pipeline[Any]:
+        """Put together the parts that the properties name."""
+        emitter = configured_emitter(settings)
+        transformer = emitter.transformer or configured_transformer(settings)
+        return cls(
+            transformer.from_settings(settings),
+            configured_filter(settings).from_settings(settings),
+            Buffer.from_settings(settings),
+            emitter.from_settings(settings),
+            DeadLetters.from_settings(settings),
+        )
+
+    def start(self, shard: str) -> None:
+        """Begin the life of this process on ``shard``; called once, before any record."""
+        self.shard = shard
+        self.dead_letters.shard = shard
+
+    def process(self, records: Iterable[Record], checkpoint: Checkpoint) -> None:
+        """Take what the KCL delivered, perhaps nothing; flush at each threshold."""
+        for record in records:
+            if self._already_durable(record.position, checkpoint):
+                continue
+            self._take(record)
+            if self.buffer.full:
+                self.flush(checkpoint)
+        if self.buffer.due:
+            self.flush(checkpoint)
+
+    def flush(self, checkpoint: Checkpoint) -> None:
+        """Make durable what was taken so far, then checkpoint.
+
+        1. Dead letters first: an object covers the records before it that were rejected.
+        2. Emit. The emitter says through which position the shard is durable: usually the end of
+           the batch, less or more if another process has written the same records.
+        3. Checkpoint there, or, beyond what was delivered, skip records until it is reached.
+        """
+        while (last := self.buffer.last) is not None:
+            self.dead_letters.write()
+            through = self._emit(last) if self.buffer.kept else last
+            self.buffer.release(through)
+            if through > last:
+                log.info("skipping records through %s: they are durable already", through)
+                self._durable_through = through
+            else:
+                checkpoint(through)
+
+    def finish(self, checkpoint: Checkpoint) -> None:
+        """Flush at the end of the shard, after which no record can come."""
+        self.flush(checkpoint)
+        if self._durable_through is not None:
+            raise Fatal(
+                f"shard {self.shard} ended before {self._durable_through}, through which an object "
+                "claims to cover it: the object belongs to another stream of the same name"
+            )
+
+    def _take(self, record: Record) -> None:
+        stage = "transform"
+        try:
+            rows = tuple(self.transformer.transform(record))
+            stage = "filter"
+            keep = bool(rows) and self.filter.keep(record)
+        except BAD_DATA as error:
+            self.buffer.pass_over(record.position)
+            self.dead_letters.add(record, stage, _reason(error))
+            return
+        if keep:
+            self.buffer.keep(record, rows)
+        else:
+            self.buffer.pass_over(record.position)
+
+    def _emit(self, last: Position) -> Position:
+        batch = Batch(self.shard, tuple(self.buffer.kept), last)
+        through = self.emitter.emit(batch) or last
+        for rejection in batch.rejections:
+            self.dead_letters.add(*rejection)
+        self.dead_letters.write()
+        return through
+
+    def _already_durable(self, position: Position, checkpoint: Checkpoint) -> bool:
+        """Whether ``position`` lies in an object found in the bucket; checkpoint at its end.
+
+        Never inside it: the next life would begin between the object's records, write them under
+        another key, and double their rows.
+        """
+        end = self._durable_through
+        if end is None:
+            return False
+        if position >= end:
+            self._durable_through = None
+            checkpoint(end)
+        return position <= end
+
+
+def build_pipeline(settings: Settings) -> Pipeline[Any]:
+    """Make the pipeline that ``connectorDestination`` names.
+
+    That is one of our destinations, an Emitter of one's own, or a whole Pipeline of one's own.
+    """
+    name = settings[DESTINATION]
+    found = load_class(DESTINATION.key, name) if is_plugin(name) else Pipeline
+    pipeline = found if issubclass(found, Pipeline) else Pipeline
+    return pipeline.from_settings(settings)
+
+
+def _reason(error: BaseException) -> str:
+    """Say what stands in the dead letter; Rejected has its own words."""
+    return str(error) if isinstance(error, Rejected) else f"{type(error).__name__}: {error}"

@@ -1,0 +1,68 @@
+"""Transformers, filters, emitters and pipelines of one's own, named as ``package.module:Class``."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from .settings import DESTINATION, FILTER, TRANSFORMER, Setting
+
+
+class PluginError(Exception):
+    """A class that is named in the file and cannot be had. ``key`` is the setting that names it."""
+
+    def __init__(self, key: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.key = key
+
+
+def is_plugin(name: str) -> bool:
+    """Whether ``name`` is ``package.module:Class`` rather than one of our short names."""
+    return ":" in name
+
+
+def load_class(key: str, name: str) -> type[Any]:
+    """Import the class ``package.module:Class`` that the setting ``key`` names.
+
+    Modules are also found in the directory that the daemon was started in. Raises PluginError.
+    """
+    module_name, _, class_name = name.partition(":")
+    if (here := str(Path.cwd())) not in sys.path:
+        sys.path.append(here)
+    try:
+        found = getattr(importlib.import_module(module_name), class_name)
+    except (ImportError, AttributeError, SyntaxError) as error:
+        raise PluginError(key, f"{key} = {name}: {error}") from error
+    bases = _bases(key)
+    if not (isinstance(found, type) and issubclass(found, bases)):
+        wanted = " or ".join(base.__name__ for base in bases)
+        raise PluginError(key, f"{key} = {name}: not a subclass of {wanted}")
+    return found
+
+
+def _bases(key: str) -> tuple[type, ...]:
+    """Return what a class for the setting ``key`` must derive from."""
+    from .emitters import Emitter  # noqa: PLC0415 - these import this module
+    from .filters import Filter  # noqa: PLC0415
+    from .pipeline import Pipeline  # noqa: PLC0415
+    from .transformers import Transformer  # noqa: PLC0415
+
+    bases: dict[str, tuple[type, ...]] = {
+        DESTINATION.key: (Emitter, Pipeline),
+        TRANSFORMER.key: (Transformer,),
+        FILTER.key: (Filter,),
+    }
+    return bases[key]
+
+
+def plugin_settings(texts: Mapping[str, str]) -> dict[str, Setting[object]]:
+    """Return what the classes of one's own that a file names declare in ``settings``."""
+    return {
+        setting.key: setting
+        for chooser in (DESTINATION, TRANSFORMER, FILTER)
+        if is_plugin(name := texts.get(chooser.key, ""))
+        for setting in getattr(load_class(chooser.key, name), "declares", ())
+    }

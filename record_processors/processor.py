@@ -1,0 +1,143 @@
+"""The KCL's calls, carried to a pipeline. Here is the crash boundary."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from amazon_kclpy import kcl, messages
+from amazon_kclpy.checkpoint_error import CheckpointError
+from amazon_kclpy.v3 import processor as v3
+
+from .errors import EXIT_FAILED, ConnectorError, Fatal, LeaseLost, Transient
+from .pipeline import Pipeline
+from .record import Position, Record
+from .retry import Retry
+
+log = logging.getLogger(__name__)
+
+# What CheckpointError.value holds are the simple names of KCL's exceptions. Of these a checkpoint
+# is tried again; ShutdownException means that the lease is lost; any other ends the process.
+TRANSIENT_CHECKPOINTS = frozenset({"ThrottlingException", "KinesisClientLibDependencyException"})
+LEASE_LOST = "ShutdownException"
+
+
+class RecordProcessor(v3.RecordProcessorBase):  # type: ignore[misc]
+    """Runs a pipeline on one shard, as ``amazon_kclpy.kcl.KCLProcess`` calls it.
+
+    ``amazon_kclpy`` takes an exception that leaves a processor for a success. None leaves this
+    one: whatever it is, the process ends with exit code 70 before it answers, and the daemon
+    starts again from the last checkpoint.
+    """
+
+    def __init__(self, pipeline: Pipeline[Any], retry: Retry) -> None:
+        self.pipeline = pipeline
+        self.retry = retry
+        self.lease_is_lost = False
+
+    def initialize(self, initialize_input: messages.InitializeInput) -> None:
+        """Begin with the shard. The first call."""
+        with crash_boundary("initialize"):
+            self.pipeline.start(initialize_input.shard_id)
+            log.info(
+                "%s from %s", initialize_input.shard_id, initialize_input.sequence_number or "start"
+            )
+
+    def process_records(self, process_records_input: messages.ProcessRecordsInput) -> None:
+        """Take records, perhaps none: the time threshold is looked at all the same."""
+        with self._owning("process_records"):
+            if self.lease_is_lost:
+                return
+            records = map(_record, process_records_input.records)
+            self.pipeline.process(records, self._checkpoint(process_records_input.checkpointer))
+
+    def lease_lost(self, lease_lost_input: messages.LeaseLostInput) -> None:
+        """Write nothing more: another process owns the shard and reads from the checkpoint on."""
+        del lease_lost_input
+        self._fall_silent("the lease was given to another worker")
+
+    def shard_ended(self, shard_ended_input: messages.ShardEndedInput) -> None:
+        """Flush, then checkpoint the end of the shard, so that its children may begin.
+
+        If it cannot flush, it must not answer: the KCL would never call this shard again.
+        """
+        with self._owning("shard_ended"):
+            if self.lease_is_lost:
+                return
+            checkpointer = shard_ended_input.checkpointer
+            self.pipeline.finish(self._checkpoint(checkpointer))
+            self._tell("the end of the shard", checkpointer.checkpoint)
+            log.info("the shard has ended, and everything of it is delivered")
+
+    def shutdown_requested(self, shutdown_requested_input: messages.ShutdownRequestedInput) -> None:
+        """Flush and checkpoint while the lease is still ours."""
+        with self._owning("shutdown_requested"):
+            if self.lease_is_lost:
+                return
+            self.pipeline.flush(self._checkpoint(shutdown_requested_input.checkpointer))
+            log.info("flushed for the shutdown")
+
+    @contextmanager
+    def _owning(self, action: str) -> Iterator[None]:
+        with crash_boundary(action):
+            try:
+                yield
+            except LeaseLost as error:
+                self._fall_silent(str(error))
+
+    def _fall_silent(self, why: str) -> None:
+        if not self.lease_is_lost:
+            log.info("nothing more is written: %s", why)
+        self.lease_is_lost = True
+
+    def _checkpoint(self, checkpointer: kcl.Checkpointer) -> Callable[[Position], None]:
+        def checkpoint(position: Position) -> None:
+            sequence, sub_sequence = position
+            self._tell(str(position), lambda: checkpointer.checkpoint(str(sequence), sub_sequence))
+
+        return checkpoint
+
+    def _tell(self, where: str, action: Callable[[], None]) -> None:
+        """Checkpoint; raises LeaseLost or Fatal, after retries."""
+
+        def tell() -> None:
+            try:
+                action()
+            except CheckpointError as error:
+                raise _classify(error, where) from error
+
+        self.retry(f"checkpoint at {where}", tell)
+        log.debug("checkpoint at %s", where)
+
+
+def _classify(error: CheckpointError, where: str) -> Exception:
+    name = str(error.value)
+    if name == LEASE_LOST:
+        return LeaseLost(f"the checkpoint at {where} was refused with {name}")
+    if name in TRANSIENT_CHECKPOINTS:
+        return Transient(name)
+    return Fatal(f"the checkpoint at {where} was refused with {name}")
+
+
+def _record(record: messages.Record) -> Record:
+    return Record(
+        record.binary_data,
+        Position(int(record.sequence_number), record.sub_sequence_number or 0),
+        record.partition_key,
+        record.timestamp_millis,
+    )
+
+
+@contextmanager
+def crash_boundary(action: str) -> Iterator[None]:
+    """End the process with exit code 70 on anything that gets here. The only broad ``except``."""
+    try:
+        yield
+    except ConnectorError as error:
+        log.critical("%s: %s", action, error)
+        raise SystemExit(EXIT_FAILED) from error
+    except Exception as error:
+        log.critical("%s: an error of the program itself", action, exc_info=True)
+        raise SystemExit(EXIT_FAILED) from error

@@ -1,0 +1,134 @@
+"""Reads a ``.properties`` file, and finds everything that is wrong with it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import javaproperties
+
+from . import rules
+from .kcl import KCL_KEYS, KCL_NEEDED, KCL_PREFIXES
+from .plugins import PluginError, plugin_settings
+from .settings import DESTINATION, OURS, Setting, Settings
+
+
+class Problem(NamedTuple):
+    """One thing wrong with a file: where, and a sentence for a person. ``line`` 0: nowhere."""
+
+    path: str
+    line: int
+    sentence: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.path}:{self.line}: {self.sentence}"
+            if self.line
+            else (f"{self.path}: {self.sentence}")
+        )
+
+
+class SettingsError(Exception):
+    """A file that must not start; ``problems`` holds every reason."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        super().__init__("\n".join(map(str, problems)))
+        self.problems = problems
+
+
+class Entry(NamedTuple):
+    """One ``key = value`` of the file."""
+
+    line: int
+    key: str
+    value: str
+
+
+def load(path: str) -> Settings:
+    """Read ``path`` and return its settings.
+
+    Raises SettingsError with every problem in the file: ours, KCL's, and contradictions.
+    """
+    entries = list(_entries(path))
+    texts = {entry.key: entry.value for entry in entries}
+    try:
+        known = {**OURS, **plugin_settings(texts)}
+    except PluginError as error:
+        raise SettingsError([Problem(path, _line(entries, error.key), str(error))]) from error
+    problems = [*_wrong_keys(path, entries, known), *_wrong_values(path, entries, known)]
+    problems += _missing(path, texts, known)
+    settings = Settings(path, texts)
+    if not problems:
+        problems = [
+            Problem(path, _line(entries, key), sentence)
+            for key, sentence in rules.contradictions(settings)
+        ]
+    if problems:
+        raise SettingsError(sorted(problems, key=lambda problem: problem.line))
+    return settings
+
+
+def _entries(path: str) -> Iterator[Entry]:
+    """Read as Java does: Latin-1, backslash escapes, trailing blanks kept."""
+    try:
+        source = Path(path).read_bytes()
+    except OSError as error:
+        raise SettingsError([Problem(path, 0, f"cannot be read: {error.strerror}")]) from error
+    line = 1
+    try:
+        for element in javaproperties.parse(source):
+            if isinstance(element, javaproperties.KeyValue):
+                yield Entry(line, element.key, element.value)
+            line += len(element.source.splitlines())
+    except javaproperties.InvalidUEscapeError as error:
+        raise SettingsError([Problem(path, line, str(error))]) from error
+
+
+def _line(entries: list[Entry], key: str) -> int:
+    return next((entry.line for entry in entries if entry.key == key), 0)
+
+
+def _wrong_keys(
+    path: str, entries: list[Entry], known: dict[str, Setting[object]]
+) -> Iterator[Problem]:
+    seen: dict[str, int] = {}
+    for line, key, _ in entries:
+        if key in seen:
+            yield Problem(path, line, f"{key} stands already in line {seen[key]}")
+        seen.setdefault(key, line)
+        if key in known or key in KCL_KEYS or key.startswith(KCL_PREFIXES):
+            continue
+        near = difflib.get_close_matches(key, [*known, *KCL_KEYS], 1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        yield Problem(path, line, f"{key} is not a setting{hint}")
+
+
+def _wrong_values(
+    path: str, entries: list[Entry], known: dict[str, Setting[object]]
+) -> Iterator[Problem]:
+    for line, key, value in entries:
+        parse = known[key].parse if key in known else KCL_KEYS.get(key, str)
+        if not value:
+            yield Problem(path, line, f"{key} has no value; give it one, or take the line out")
+        elif value != value.rstrip():
+            yield Problem(path, line, f"{key} = {value!r}: blanks at the end count; take them out")
+        else:
+            try:
+                parse(value)
+            except ValueError as error:
+                yield Problem(path, line, f"{key} = {value}: {error}")
+
+
+def _missing(
+    path: str, texts: dict[str, str], known: dict[str, Setting[object]]
+) -> Iterator[Problem]:
+    destination = texts.get(DESTINATION.key, "")
+    needed = [key for key in KCL_NEEDED if key not in known]
+    needed += [key for key, setting in known.items() if setting.is_needed_by(destination)]
+    for key in needed:
+        if key not in texts:
+            why = f" for {destination}" if key in known and "*" not in known[key].needed_by else ""
+            about = f" ({known[key].help})" if key in known else ""
+            yield Problem(path, 0, f"{key} is missing, and needed{why}{about}")

@@ -1,0 +1,63 @@
+"""Tries again what failed for a passing reason. The only place that does."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable
+from typing import TypeVar
+
+import tenacity
+
+from .errors import Fatal, Transient
+from .settings import BACKOFF_INTERVAL, RETRY_LIMIT, Settings
+
+log = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
+
+LONGEST_WAIT = 20.0  # seconds between two tries
+
+
+class Retry:
+    """Calls an action until it succeeds, at most ``limit`` times.
+
+    Waits between the tries grow exponentially from ``interval`` milliseconds, with full jitter.
+    Meanwhile the KCL keeps the lease: the wait is the back-pressure.
+    """
+
+    def __init__(self, limit: int, interval: int) -> None:
+        self.limit = limit
+        self.interval = interval / 1000
+        self._parent = os.getppid()
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Retry:
+        """Take ``retryLimit`` and ``backoffInterval``."""
+        return cls(settings[RETRY_LIMIT], settings[BACKOFF_INTERVAL])
+
+    def __call__(self, what: str, action: Callable[[], Result]) -> Result:
+        """Return what ``action`` returns.
+
+        Raises Fatal when it raised Transient ``limit`` times, or when the daemon is gone; whatever
+        else it raises goes through.
+        """
+        try:
+            return tenacity.Retrying(
+                retry=tenacity.retry_if_exception_type(Transient),
+                stop=tenacity.stop_after_attempt(self.limit),
+                wait=tenacity.wait_random_exponential(self.interval, LONGEST_WAIT),
+                before_sleep=lambda state: self._report(what, state),
+                reraise=True,
+            )(action)
+        except Transient as error:
+            raise Fatal(
+                f"{what}: given up after {self.limit} tries (retryLimit): {error}"
+            ) from error
+
+    def _report(self, what: str, state: tenacity.RetryCallState) -> None:
+        if os.getppid() != self._parent:
+            # The shard is another process's by now: a record that we write would be a zombie's.
+            raise Fatal(f"{what}: the daemon that started this process is gone")
+        error = state.outcome.exception() if state.outcome else None
+        log.warning("%s: try %d of %d: %s", what, state.attempt_number, self.limit, error)

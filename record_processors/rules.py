@@ -1,0 +1,143 @@
+"""Settings that are each valid and contradict each other."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from os.path import realpath
+
+import jmespath
+
+from .setting import Settings
+from .settings import (
+    COLUMNS,
+    COPY_OPTIONS,
+    DATA_FORMAT,
+    DESTINATION,
+    ENCRYPTION,
+    EXECUTABLE_NAME,
+    FILTER,
+    FILTER_EXPRESSION,
+    JSON_PATHS,
+    KMS_KEY,
+    OUTPUT_STREAM,
+    REDSHIFT_CLUSTER,
+    REDSHIFT_SECRET,
+    REDSHIFT_USER,
+    REDSHIFT_WORKGROUP,
+    STREAM_NAME,
+    TRANSFORMER,
+)
+
+Contradiction = tuple[str, str]  # the key at fault, and the sentence
+
+# What we add to COPY ourselves, from the other settings.
+COPY_WORDS_OF_OURS = frozenset(
+    "ACCESS_KEY_ID AVRO BZIP2 CREDENTIALS CSV DELIMITER ESCAPE FORMAT GZIP IAM_ROLE JSON LZOP "
+    "MANIFEST ORC PARQUET SECRET_ACCESS_KEY SESSION_TOKEN ZSTD".split()
+)
+
+
+def contradictions(settings: Settings) -> Iterator[Contradiction]:
+    """Yield every contradiction in settings that are valid one by one."""
+    yield from _daemon(settings)
+    yield from _transformer(settings)
+    yield from _filter(settings)
+    yield from _s3(settings)
+    if settings[DESTINATION] == "redshift-manifest":
+        yield from _redshift(settings)
+
+
+def _daemon(settings: Settings) -> Iterator[Contradiction]:
+    texts = settings.texts
+    command = settings[EXECUTABLE_NAME].split()
+    if command[-2:-1] != ["process"] or realpath(command[-1]) != realpath(settings.path):
+        yield (
+            EXECUTABLE_NAME.key,
+            f"executableName = {' '.join(command)}: does not run this file; it should be "
+            f"kinesis-connectors process {settings.path}",
+        )
+    if " " in settings.path:
+        yield EXECUTABLE_NAME.key, "the daemon cannot pass on a path with a blank: move the file"
+    if texts.get("callProcessRecordsEvenForEmptyRecordList") != "true":
+        yield (
+            "callProcessRecordsEvenForEmptyRecordList",
+            "callProcessRecordsEvenForEmptyRecordList must be true, or bufferMillisecondsLimit "
+            "has no effect on a shard that falls silent",
+        )
+    if texts.get("retrievalMode", "DEFAULT") == "DEFAULT":
+        yield (
+            "retrievalMode",
+            "retrievalMode must be POLLING, or FANOUT, which is charged for; KCL's own default "
+            "is fan-out",
+        )
+    if int(texts.get("shutdownGraceMillis", "0")) == 0:
+        yield (
+            "shutdownGraceMillis",
+            "shutdownGraceMillis must be longer than a flush takes (30000, say); with KCL's own "
+            "default of 0 a stop flushes nothing",
+        )
+    if "streamArn" in texts:
+        yield "streamArn", "streamArn would override streamName; name the stream by streamName"
+
+
+def _transformer(settings: Settings) -> Iterator[Contradiction]:
+    name = settings[TRANSFORMER]
+    if name in {"delimited", "csv"} and COLUMNS not in settings:
+        yield (
+            TRANSFORMER.key,
+            f"transformerColumns is missing: transformer = {name} needs the fields' names",
+        )
+    if settings[DESTINATION] == "redshift-manifest" and TRANSFORMER in settings:
+        yield (
+            TRANSFORMER.key,
+            "transformer has no effect on redshift-manifest, which reads the names of files; "
+            "it belongs in the file of stage one",
+        )
+    if (
+        settings[DESTINATION] != "redshift-manifest"
+        and settings.texts.get(OUTPUT_STREAM.key) == settings[STREAM_NAME]
+    ):
+        yield OUTPUT_STREAM.key, "kinesisOutputStream is the stream that is read (streamName)"
+
+
+def _filter(settings: Settings) -> Iterator[Contradiction]:
+    name, expression = settings[FILTER], settings.texts.get(FILTER_EXPRESSION.key)
+    if name == "all" and expression is not None:
+        yield FILTER_EXPRESSION.key, "filterExpression has no effect with filter = all"
+    if name not in {"jmespath", "regex"}:
+        return
+    if expression is None:
+        yield FILTER.key, f"filterExpression is missing: filter = {name} needs it"
+        return
+    try:
+        jmespath.compile(expression) if name == "jmespath" else re.compile(expression)
+    except (ValueError, re.error) as error:
+        sentence = " ".join(str(error).split())
+        yield FILTER_EXPRESSION.key, f"filterExpression = {expression}: not {name}: {sentence}"
+
+
+def _s3(settings: Settings) -> Iterator[Contradiction]:
+    if KMS_KEY in settings and settings[ENCRYPTION] != "aws:kms":
+        yield KMS_KEY.key, "s3KmsKeyId needs s3ServerSideEncryption = aws:kms"
+
+
+def _redshift(settings: Settings) -> Iterator[Contradiction]:
+    logins = [
+        login.key
+        for login in (REDSHIFT_USER, REDSHIFT_SECRET, REDSHIFT_CLUSTER, REDSHIFT_WORKGROUP)
+        if login in settings
+    ]
+    if len(logins) != 1:
+        found = " and ".join(logins) or "none"
+        yield (
+            logins[-1] if logins else DESTINATION.key,
+            "one way to log in is needed (redshiftUsername, redshiftSecretArn, "
+            f"redshiftClusterIdentifier or redshiftWorkgroup), not {found}",
+        )
+    if JSON_PATHS in settings and settings[DATA_FORMAT] != "json":
+        yield JSON_PATHS.key, "redshiftJsonPaths has no effect unless redshiftDataFormat = json"
+    for word in re.findall(r"[A-Z_0-9]+", settings[COPY_OPTIONS].upper()):
+        if word in COPY_WORDS_OF_OURS:
+            yield COPY_OPTIONS.key, f"redshiftCopyOptions repeats {word}, which we add ourselves"
+            return

@@ -1,0 +1,57 @@
+"""Transformers make rows of a record."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from typing import Any, ClassVar, Generic, TypeVar
+
+from ..plugins import load_class
+from ..record import Record
+from ..settings import TRANSFORMER, Setting, Settings
+
+Row_co = TypeVar("Row_co", covariant=True)
+
+
+class Transformer(ABC, Generic[Row_co]):
+    """Makes the rows of one record: bytes without a line break at the end, for files.
+
+    It must be deterministic: the same bytes give the same rows, in every life of the process.
+    Exactly-once rests on that. When its logic changes, give the pipeline a new ``applicationName``
+    or ``s3Prefix``, or stop all its workers first.
+    """
+
+    format: ClassVar[str] = "text"
+    """What the rows are, as the file's metadata say: json, delimited, csv or text."""
+
+    declares: ClassVar[Sequence[Setting[Any]]] = ()
+    """Settings of its own that a ``.properties`` file may hold."""
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Transformer[Row_co]:
+        """Make one; override this to read settings."""
+        del settings
+        return cls()
+
+    @abstractmethod
+    def transform(self, record: Record) -> Iterable[Row_co]:
+        """Return the rows of ``record``; none counts as filtered out.
+
+        Raise ``Rejected("why")`` for a record that cannot be transformed; ValueError and
+        LookupError (int("x"), a missing key) count as that too. The record becomes a dead letter,
+        and the rest goes on. Any other exception ends the process, with nothing lost.
+        """
+
+
+BUILT_IN = {
+    "json": "record_processors.transformers.json:Json",
+    "delimited": "record_processors.transformers.delimited:Delimited",
+    "csv": "record_processors.transformers.csv:Csv",
+    "text": "record_processors.transformers.text:Text",
+}
+
+
+def configured_transformer(settings: Settings) -> type[Transformer[Any]]:
+    """Return the class that ``transformer`` names."""
+    name = settings[TRANSFORMER]
+    return load_class(TRANSFORMER.key, BUILT_IN.get(name, name))

@@ -1,0 +1,197 @@
+"""Redshift: connections, transactions, names in SQL, and what its errors mean."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import botocore
+import psycopg2
+import psycopg2.extensions
+
+from .credentials import Login, login_of
+from .errors import Fatal, Transient
+from .settings import REDSHIFT_URL, SSL_MODE, SSL_ROOT_CERT, Settings
+
+log = logging.getLogger(__name__)
+
+Cursor = psycopg2.extensions.cursor
+
+# Bounds on every wait: a host that vanished must not hold the ledger's lock for ever.
+CONNECT_SECONDS = 15
+STATEMENT_MILLISECONDS = 30 * 60 * 1000  # the longest COPY, its wait for the lock included
+
+# SQLSTATE classes and states, PostgreSQL's appendix A, that pass by themselves: connections,
+# resources, shutdown, serialization, deadlock, lock not available, cancelled.
+TRANSIENT_STATES = re.compile(r"08|53|57|40001|40P01|55P03|25P0[13]")
+# docs.aws.amazon.com/redshift/latest/dg/c_serial_isolation-serializable-isolation-troubleshooting
+SERIALIZATION = re.compile(r"\b1023\b|serializable isolation violation", re.IGNORECASE)
+# Access, syntax, no such thing, wrong login: a person has to act.
+FATAL_STATES = re.compile(r"28|3D|3F|42|0A|0L|0P")
+INTERNAL_STATE = "XX000"  # also what Redshift says of a load that failed, so look at the text
+LOAD_FAILED = re.compile(
+    r"stl_load_errors|sys_load_error_detail|S3ServiceException|specified S3|manifest", re.IGNORECASE
+)
+NO_AUTHORITY = re.compile(r"not authorized|AccessDenied|Access Denied|Forbidden|403", re.IGNORECASE)
+
+
+class LoadFailed(Exception):
+    """A COPY refused the data: a bad row or a missing file. The transaction is rolled back."""
+
+
+class LoadError(NamedTuple):
+    """One row of ``sys_load_error_detail``."""
+
+    file: str
+    line: int
+    column: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"line {self.line}, column {self.column}: {self.reason}"
+
+
+class Warehouse:
+    """One connection to Redshift, made when it is needed and again after every error."""
+
+    def __init__(self, url: str, login: Callable[[], Login], ssl_mode: str, ssl_root: str) -> None:
+        self.url = url
+        self.login = login
+        self.ssl_mode = ssl_mode
+        self.ssl_root = ssl_root
+        self._connection: psycopg2.extensions.connection | None = None
+        self._connected_at: object = None
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Warehouse:
+        """Take address, login and TLS. Amazon's roots are in the bundle that botocore ships."""
+        bundle = Path(botocore.__file__).with_name("cacert.pem")
+        return cls(
+            settings[REDSHIFT_URL],
+            login_of(settings),
+            settings[SSL_MODE],
+            settings[SSL_ROOT_CERT] or str(bundle),
+        )
+
+    @contextmanager
+    def transaction(self) -> Iterator[Cursor]:
+        """Run statements in one transaction: COMMIT at the end, ROLLBACK on any exception.
+
+        Raises Transient (the outcome of a lost COMMIT is unknown: run the whole again, the ledger
+        knows), LoadFailed, Fatal.
+        """
+        connection = self._connect()
+        try:
+            with connection.cursor() as cursor:
+                yield cursor
+            connection.commit()
+        except psycopg2.Error as error:
+            if not connection.closed and not isinstance(error, psycopg2.OperationalError):
+                connection.rollback()
+            ours = classify(error)
+            if not isinstance(ours, LoadFailed):
+                self.close()
+            raise ours from error
+        except BaseException:
+            self.close()
+            raise
+
+    def load_errors(self) -> list[LoadError]:
+        """Return what the last COPY of this connection complained of, and end the connection.
+
+        One connection sees one failed COPY, so that no older complaint is taken for its own.
+        """
+        try:
+            with self._connect().cursor() as cursor:
+                cursor.execute(
+                    "SELECT trim(file_name), line_number, trim(column_name), trim(error_message) "
+                    "FROM sys_load_error_detail WHERE session_id = pg_backend_pid() "
+                    "AND start_time >= %s ORDER BY line_number",
+                    (self._connected_at,),
+                )
+                return [LoadError(*row) for row in cursor.fetchall()]
+        except psycopg2.Error as error:
+            raise classify(error) from error
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """End the connection; an open transaction is rolled back by the server."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _connect(self) -> psycopg2.extensions.connection:
+        if self._connection is None or self._connection.closed:
+            host, _, rest = self.url.partition(":")
+            port, _, database = rest.partition("/")
+            user, password = self.login()
+            try:
+                connection = psycopg2.connect(
+                    host=host,
+                    port=int(port),
+                    dbname=database,
+                    user=user,
+                    password=password,
+                    sslmode=self.ssl_mode,
+                    sslrootcert=self.ssl_root,
+                    application_name="kinesis-connectors",
+                    connect_timeout=CONNECT_SECONDS,
+                    keepalives=1,
+                    keepalives_idle=30,  # seconds
+                    keepalives_interval=10,
+                    keepalives_count=3,
+                )
+                # Alone in their transaction: LOCK must be the first statement of the next one.
+                with connection.cursor() as cursor:
+                    cursor.execute(f"SET statement_timeout TO {STATEMENT_MILLISECONDS}")
+                    cursor.execute("SELECT getdate()")
+                    (self._connected_at,) = cursor.fetchone() or (None,)
+                connection.commit()
+            except psycopg2.Error as error:
+                raise _classify_connect(error, self.url) from error
+            self._connection = connection
+        return self._connection
+
+
+def classify(error: psycopg2.Error) -> Exception:
+    """Turn an error of psycopg2 into Transient, LoadFailed or Fatal."""
+    state, message = error.pgcode or "", " ".join(str(error).split())
+    if SERIALIZATION.search(message) or TRANSIENT_STATES.match(state):
+        return Transient(f"Redshift: {message}")
+    if not state and isinstance(error, psycopg2.OperationalError | psycopg2.InterfaceError):
+        return Transient(f"Redshift: the connection is lost: {message}")
+    if FATAL_STATES.match(state) or NO_AUTHORITY.search(message):
+        return Fatal(f"Redshift: {message}")
+    if state != INTERNAL_STATE or LOAD_FAILED.search(message):
+        return LoadFailed(message)
+    return Transient(f"Redshift: {message}")
+
+
+def _classify_connect(error: psycopg2.Error, url: str) -> Exception:
+    """Sort a failed login: a server that is away comes back, a wrong password does not."""
+    message = " ".join(str(error).split())
+    if re.search(r"authentication|certificate|SSL|does not exist|denied", message):
+        return Fatal(f"Redshift at {url} (redshiftURL): {message}")
+    return Transient(f"Redshift at {url} (redshiftURL): {message}")
+
+
+def quoted(name: str) -> str:
+    """Quote ``[schema.]table`` or a column for SQL; a name without quotes folds to lower case."""
+    parts = re.findall(r'"[^"]+"|[^."]+', name)
+    return ".".join(part if part.startswith('"') else f'"{part.lower()}"' for part in parts)
+
+
+def quoted_list(columns: Sequence[str]) -> str:
+    """Quote a column list with its parentheses; nothing for no columns."""
+    return f" ({', '.join(quoted(column) for column in columns)})" if columns else ""
+
+
+def literal(text: str) -> str:
+    """Write a string constant for COPY, which takes no bound parameters."""
+    escaped = text.replace("'", "''")
+    return f"'{escaped}'"
