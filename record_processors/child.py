@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import TextIO
@@ -42,15 +43,22 @@ def outlive_signals() -> None:
 
 
 def log_to_stderr(name: str) -> None:
-    """Log one line per event, in UTC, told apart from the daemon's by ``name``."""
+    """Log one line per event, in UTC; ``name`` stands in it until the shard's does.
+
+    The one thread's name is what tells the lines of the children apart: see ``initialize``.
+    """
+    threading.current_thread().name = name
     logging.Formatter.converter = time.gmtime
     logging.basicConfig(
         stream=sys.stderr,
         level=logging.INFO,
-        format=f"%(asctime)s.%(msecs)03dZ %(levelname)-8s {name}: %(message)s",
+        format="%(asctime)s.%(msecs)03dZ %(levelname)-5s %(threadName)s - %(message)s",
         datefmt="%Y-%m-%dT%H:%M:%S",
         force=True,
     )
+    logging.addLevelName(logging.WARNING, "WARN")  # as the daemon writes it
+    logging.addLevelName(logging.CRITICAL, "FATAL")
+    logging.getLogger("botocore").setLevel(logging.WARNING)
 
 
 def process(path: str) -> int:

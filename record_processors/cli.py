@@ -111,8 +111,8 @@ def put(arguments: argparse.Namespace) -> int:
 
     logging.basicConfig(format="%(message)s")
     defaults = Settings("", {})
-    progress = Progress("put", "records", None, sys.stderr)
     try:
+        progress = Progress("put", "records", _count_lines(arguments.files), sys.stderr)
         summary = put_lines(
             client("kinesis", defaults),
             arguments.stream,
@@ -147,6 +147,13 @@ def _lines(files: Sequence[str]) -> Iterator[bytes]:
             yield from file
     if not files:
         yield from sys.stdin.buffer
+
+
+def _count_lines(files: Sequence[str]) -> int | None:
+    """Count beforehand what regular files hold; of a pipe nobody knows."""
+    if not files or not all(Path(name).is_file() for name in files):
+        return None
+    return sum(1 for _ in _lines(files))
 
 
 def _complain(error: object, code: int) -> int:

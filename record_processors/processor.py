@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -40,10 +41,10 @@ class RecordProcessor(v3.RecordProcessorBase):  # type: ignore[misc]
     def initialize(self, initialize_input: messages.InitializeInput) -> None:
         """Begin with the shard. The first call."""
         with crash_boundary("initialize"):
-            self.pipeline.start(initialize_input.shard_id)
-            log.info(
-                "%s from %s", initialize_input.shard_id, initialize_input.sequence_number or "start"
-            )
+            shard = initialize_input.shard_id
+            threading.current_thread().name = shard  # what the log calls this process
+            self.pipeline.start(shard)
+            log.info("begins after %s", initialize_input.sequence_number)
 
     def process_records(self, process_records_input: messages.ProcessRecordsInput) -> None:
         """Take records, perhaps none: the time threshold is looked at all the same."""
@@ -56,7 +57,7 @@ class RecordProcessor(v3.RecordProcessorBase):  # type: ignore[misc]
     def lease_lost(self, lease_lost_input: messages.LeaseLostInput) -> None:
         """Write nothing more: another process owns the shard and reads from the checkpoint on."""
         del lease_lost_input
-        self._fall_silent("the lease was given to another worker")
+        self._fall_silent("the lease is given up")
 
     def shard_ended(self, shard_ended_input: messages.ShardEndedInput) -> None:
         """Flush, then checkpoint the end of the shard, so that its children may begin.

@@ -1,0 +1,1 @@
+"""The demonstration: real records from Kinesis into Redshift, on this machine."""

@@ -1,0 +1,54 @@
+"""The shipped ``.properties`` files, pointed at the stand-ins."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from ...properties import load
+from ...settings import Settings
+from ..leases import QUICK
+
+SHIPPED = Path("properties")
+
+# For the eye: smaller files and earlier COPYs than one would want on AWS.
+STAGE_ONE = {
+    "bufferRecordCountLimit": "2000",
+    "bufferMillisecondsLimit": "2000",
+    "idleTimeBetweenReadsInMillis": "500",
+}
+STAGE_TWO = {
+    "bufferRecordCountLimit": "25",
+    "bufferMillisecondsLimit": "2000",
+    "idleTimeBetweenReadsInMillis": "500",
+    "redshiftIamRole": "default",
+}
+
+
+def write_pipeline(
+    name: str, folder: Path, changes: Mapping[str, str], stack: Mapping[str, str]
+) -> Settings:
+    """Write ``properties/<name>.properties`` to ``folder`` with some values changed; load it."""
+    path = folder / f"{name}.properties"
+    keys_of_stage = {
+        key: value
+        for key, value in stack.items()
+        if not key.startswith("redshift") or name.startswith("redshift")
+    }
+    text = (SHIPPED / path.name).read_text()
+    changed = {
+        **keys_of_stage,
+        **QUICK,
+        **changes,
+        "executableName": f"kinesis-connectors process {path}",
+    }
+    lines = text.splitlines()
+    for number, line in enumerate(lines):
+        key, equals, _ = line.partition(" = ")
+        if equals and key in changed:
+            lines[number] = f"{key} = {changed.pop(key)}"
+    title = f"\n# ---- for the stand-ins {'-' * 73}\n"
+    folder.mkdir(parents=True, exist_ok=True)
+    more = [f"{key} = {value}" for key, value in changed.items()]
+    path.write_text("\n".join([*lines, title, *more, ""]))
+    return load(str(path))
