@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import importlib
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from .setting import CLASS_PATH
 from .settings import DESTINATION, FILTER, TRANSFORMER, Setting
 
 
@@ -21,7 +23,7 @@ class PluginError(Exception):
 
 def is_plugin(name: str) -> bool:
     """Whether ``name`` is ``package.module:Class`` rather than one of our short names."""
-    return ":" in name
+    return re.fullmatch(CLASS_PATH, name) is not None
 
 
 def load_class(key: str, name: str) -> type[Any]:
@@ -36,6 +38,8 @@ def load_class(key: str, name: str) -> type[Any]:
         found = getattr(importlib.import_module(module_name), class_name)
     except (ImportError, AttributeError, SyntaxError) as error:
         raise PluginError(key, f"{key} = {name}: {error}") from error
+    except Exception as error:  # a module of another's may raise anything
+        raise PluginError(key, f"{key} = {name}: {type(error).__name__}: {error}") from error
     bases = _bases(key)
     if not (isinstance(found, type) and issubclass(found, bases)):
         wanted = " or ".join(base.__name__ for base in bases)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -55,13 +56,15 @@ def load(path: str) -> Settings:
     texts = {entry.key: entry.value for entry in entries}
     try:
         known = {**OURS, **plugin_settings(texts)}
-    except PluginError as error:
-        raise SettingsError([Problem(path, _line(entries, error.key), str(error))]) from error
-    problems = [*_wrong_keys(path, entries, known), *_wrong_values(path, entries, known)]
-    problems += _missing(path, texts, known)
+        problems = list(_wrong_keys(path, entries, known))
+    except PluginError as error:  # what that class declares is unknown, so no key can be wrong
+        known = OURS
+        problems = [Problem(path, _line(entries, error.key), str(error))]
+    invalid = [*_wrong_values(path, entries, known), *_missing(path, texts, known)]
+    problems += invalid
     settings = Settings(path, texts)
-    if not problems:
-        problems = [
+    if not invalid:
+        problems += [
             Problem(path, _line(entries, key), sentence)
             for key, sentence in rules.contradictions(settings)
         ]
@@ -81,7 +84,7 @@ def _entries(path: str) -> Iterator[Entry]:
         for element in javaproperties.parse(source):
             if isinstance(element, javaproperties.KeyValue):
                 yield Entry(line, element.key, element.value)
-            line += len(element.source.splitlines())
+            line += len(re.findall(r"\r\n|\r|\n", element.source))
     except javaproperties.InvalidUEscapeError as error:
         raise SettingsError([Problem(path, line, str(error))]) from error
 

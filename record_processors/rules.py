@@ -137,7 +137,8 @@ def _redshift(settings: Settings) -> Iterator[Contradiction]:
         )
     if JSON_PATHS in settings and settings[DATA_FORMAT] != "json":
         yield JSON_PATHS.key, "redshiftJsonPaths has no effect unless redshiftDataFormat = json"
+    ours = COPY_WORDS_OF_OURS | ({"NULL"} if settings[DATA_FORMAT] == "delimited" else set())
     for word in re.findall(r"[A-Z_0-9]+", settings[COPY_OPTIONS].upper()):
-        if word in COPY_WORDS_OF_OURS:
+        if word in ours:
             yield COPY_OPTIONS.key, f"redshiftCopyOptions repeats {word}, which we add ourselves"
             return

@@ -9,6 +9,8 @@ from typing import Generic, TypeVar, cast
 
 Value = TypeVar("Value")
 
+CLASS_PATH = r"[A-Za-z_][\w.]*:[A-Za-z_]\w*"  # package.module:Class
+
 
 @dataclass(frozen=True)
 class Setting(Generic[Value]):
@@ -108,7 +110,7 @@ def class_path(*aliases: str) -> Callable[[str], str]:
     """Read one of our names, or ``package.module:Class``."""
 
     def parse(value: str) -> str:
-        if value not in aliases and not re.fullmatch(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", value):
+        if value not in aliases and not re.fullmatch(CLASS_PATH, value):
             raise ValueError(f"not one of {', '.join(aliases)}, nor package.module:Class")
         return value
 

@@ -1,0 +1,123 @@
+"""Redshift's SQL into PostgreSQL's, statement by statement, inside one query text.
+
+What Redshift refuses becomes a statement that fails with Redshift's error: so the server
+itself aborts the transaction, keeps the order of several statements, and answers 25P02 when
+the transaction had failed before.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from record_processors.local.redshift import sql
+from record_processors.local.redshift.copy_statement import CopyStatement, parse_copy
+from record_processors.local.redshift.create_table import rewrite_create_table
+from record_processors.local.redshift.failures import (
+    NOT_SUPPORTED,
+    CopyError,
+    Unsupported,
+    syntax_error,
+)
+
+# The one column of the row that tells a COPY's table; its name marks the answer as the proxy's.
+MARK = "stand_in_copy"
+
+
+_TABLES = ("TABLE", "TEMP", "TEMPORARY", "LOCAL")
+
+
+@dataclass(frozen=True)
+class Translation:
+    """A query text for PostgreSQL, and the COPY statements in it, in their order."""
+
+    text: str
+    copies: tuple[CopyStatement, ...]
+
+
+def translate(text: str, *, allow_copy: bool = True) -> Translation:
+    """Translate a query text; a text that PostgreSQL understands comes back as it is."""
+    copies: list[CopyStatement] = []
+    result, done = "", 0
+    for statement in sql.statements(sql.tokens(text)):
+        try:
+            replaced = _translate(statement, copies, allow_copy=allow_copy)
+        except CopyError as error:
+            replaced = _raise(error)
+        if replaced is not None:
+            result += text[done : statement[0].start] + replaced
+            done = statement[-1].end
+    return Translation(result + text[done:], tuple(copies))
+
+
+def _translate(
+    statement: list[sql.Token], copies: list[CopyStatement], *, allow_copy: bool
+) -> str | None:
+    """Return what takes the statement's place, None if it may stay."""
+    _refuse(statement)
+    keys = [token.key for token in statement[:5]]
+    if keys[0] == "CREATE" and "TABLE" in keys and keys[1] in _TABLES:
+        return rewrite_create_table(statement)
+    if keys[0] != "COPY":
+        return None
+    if not allow_copy:
+        raise Unsupported("COPY in the extended query protocol")
+    copies.append(parse_copy(statement))
+    return f"{_facts_query(copies[-1])}; {copies[-1].postgres_sql}"
+
+
+def _facts_query(copy: CopyStatement) -> str:
+    """Ask for a COPY's table just before it: in its session, and after its LOCK."""
+    table = sql.quote_text(copy.table_sql)
+    return (
+        "SELECT pg_catalog.json_build_object("  # noqa: S608 - the one name in it is quoted
+        "'table', c.oid::pg_catalog.int8, 'query', pg_catalog.nextval('stand_in.query'), "
+        "'user', (SELECT usesysid::pg_catalog.int8 FROM pg_catalog.pg_user"
+        " WHERE usename = current_user), "
+        "'session', pg_catalog.pg_backend_pid(), "
+        "'transaction', pg_catalog.pg_current_xact_id()::pg_catalog.text::pg_catalog.int8, "
+        "'columns', (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(attname, "
+        "pg_catalog.format_type(atttypid, atttypmod)) ORDER BY attnum)"
+        " FROM pg_catalog.pg_attribute WHERE attrelid = c.oid AND attnum > 0"
+        " AND NOT attisdropped)) "
+        f"AS {MARK} FROM pg_catalog.pg_class c WHERE c.oid = pg_catalog.to_regclass({table})"
+    )
+
+
+def _refuse(statement: list[sql.Token]) -> None:
+    """Raise what Redshift says to a statement of PostgreSQL that it does not know."""
+    first = statement[0].key
+    for keys in (("ON", "CONFLICT"), ("RETURNING",)):
+        if sql.find(statement, *keys) > 0:
+            raise syntax_error(keys[0])
+    if first in ("SAVEPOINT", "RELEASE") or sql.find(statement, "ROLLBACK", "TO") == 0:
+        raise _not_supported(f'SQL command "{first}" not supported.')
+    if first == "LOCK" and (sql.find(statement, "IN") > 0 or sql.find(statement, "NOWAIT") > 0):
+        raise syntax_error("IN" if sql.find(statement, "IN") > 0 else "NOWAIT")
+    if first == "CREATE" and "INDEX" in [token.key for token in statement[1:3]]:
+        raise _not_supported('SQL command "CREATE INDEX" not supported.')
+    if first == "ALTER" and any(sql.find(statement, key) > 0 for key in ("PRIMARY", "UNIQUE")):
+        raise Unsupported("ALTER TABLE … ADD a key")
+    _refuse_expressions(statement)
+
+
+def _refuse_expressions(statement: list[sql.Token]) -> None:
+    for lock in ("UPDATE", "SHARE"):
+        if sql.find(statement, "FOR", lock) > 0:
+            raise _not_supported(f"SELECT FOR {lock} is not supported")
+    for at, token in enumerate(statement[:-2]):
+        name, after = token.key, statement[at + 1].key
+        if after == "(" and "ADVISORY" in name and name.startswith("PG_"):
+            raise _not_supported(f'Function "{name.lower()}" not supported.')
+        compared = at > 0 and statement[at - 1].key in ("=", "<", ">")
+        if compared and name in ("ANY", "ALL") and statement[at + 2].key != "SELECT":
+            raise _not_supported("op ANY/ALL (array) not supported")
+
+
+def _not_supported(message: str) -> CopyError:
+    return CopyError(message, code=NOT_SUPPORTED)
+
+
+def _raise(error: CopyError) -> str:
+    message = sql.quote_text(error.message)
+    body = f"BEGIN RAISE EXCEPTION USING ERRCODE = '{error.code}', MESSAGE = {message}; END"
+    return f"DO {sql.quote_text(body)}"

@@ -1,0 +1,148 @@
+"""What Redshift has and PostgreSQL lacks: load error tables, COPY's functions, ``getdate()``.
+
+Columns as in the Database Developer Guide: STL_LOAD_ERRORS, STL_LOAD_COMMITS and
+SYS_LOAD_ERROR_DETAIL (https://docs.aws.amazon.com/redshift/latest/dg/cm_chap_system-tables.html).
+All lie in ``pg_catalog``, so that they are found whatever the ``search_path``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import psycopg2
+from psycopg2 import sql as compose
+
+from record_processors.local.redshift.postgres import DATABASE, Cluster
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from psycopg2.extensions import connection
+
+USER = "awsuser"
+# Below the data directory: what a session's last COPY did, by the session's process id. A file,
+# since neither a failed transaction nor a snapshot taken before the COPY may hide it.
+LAST_COPIES = "last_copies"
+
+_SETUP = f"""
+GRANT ALL ON SCHEMA public TO PUBLIC;
+CREATE SCHEMA IF NOT EXISTS stand_in;
+CREATE SEQUENCE IF NOT EXISTS stand_in.query START 100;
+GRANT USAGE ON SCHEMA stand_in TO PUBLIC;
+GRANT USAGE ON SEQUENCE stand_in.query TO PUBLIC;
+CREATE TABLE IF NOT EXISTS pg_catalog.stl_load_errors (
+    userid integer, slice integer, tbl integer, starttime timestamp, session integer,
+    query integer, filename char(256), line_number bigint, colname char(127), type char(10),
+    col_length char(10), "position" integer, raw_line char(1024), raw_field_value char(1024),
+    err_code integer, err_reason char(100), is_partial integer, start_offset bigint);
+CREATE TABLE IF NOT EXISTS pg_catalog.sys_load_error_detail (
+    user_id integer, query_id bigint, transaction_id bigint, session_id integer,
+    database_name char(64), table_id integer, start_time timestamp, file_name char(256),
+    line_number bigint, column_name char(127), column_type char(10), column_length char(10),
+    "position" integer, error_code integer, error_message char(512));
+CREATE TABLE IF NOT EXISTS pg_catalog.stl_load_commits (
+    userid integer, query integer, slice integer, name char(256), filename char(256),
+    byte_offset integer, lines_scanned integer, errors integer, curtime timestamp, status integer,
+    file_format char(16));
+GRANT SELECT ON pg_catalog.stl_load_errors, pg_catalog.sys_load_error_detail,
+    pg_catalog.stl_load_commits TO PUBLIC;
+CREATE OR REPLACE FUNCTION pg_catalog.getdate() RETURNS timestamp STABLE LANGUAGE sql AS
+    'SELECT date_trunc(''second'', statement_timestamp() AT TIME ZONE ''UTC'')';
+CREATE OR REPLACE FUNCTION stand_in.last_copy() RETURNS bigint[] VOLATILE LANGUAGE sql
+    SECURITY DEFINER AS
+    'SELECT pg_read_file(''{LAST_COPIES}/'' || pg_backend_pid(), true)::bigint[]';
+CREATE OR REPLACE FUNCTION pg_catalog.pg_last_copy_id() RETURNS bigint VOLATILE LANGUAGE sql AS
+    'SELECT coalesce((stand_in.last_copy())[1], -1)';
+CREATE OR REPLACE FUNCTION pg_catalog.pg_last_copy_count() RETURNS bigint VOLATILE LANGUAGE sql AS
+    'SELECT coalesce((stand_in.last_copy())[2], 0)';
+"""
+
+
+class LoadError(NamedTuple):
+    """A row of the load error tables; ``line`` counts from 1, ``position`` from 0."""
+
+    user: int
+    table: int
+    session: int
+    query: int
+    transaction: int
+    file: str
+    line: int
+    column: str
+    type: str
+    length: str
+    position: int
+    raw_line: str
+    raw_value: str
+    code: int
+    reason: str
+
+
+def prepare(cluster: Cluster, password: str) -> None:
+    """Make the database, its user (with this password) and the system tables, once."""
+    with cluster.connect("postgres") as admin, admin.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_roles WHERE rolname = %s", (USER,))
+        if cursor.fetchone() == (0,):
+            cursor.execute(f"CREATE ROLE {USER} SUPERUSER LOGIN")
+        cursor.execute(f"ALTER ROLE {USER} PASSWORD %s", (password,))
+    admin.close()
+    _make_database(cluster)
+    (cluster.data / LAST_COPIES).mkdir(exist_ok=True)
+    for left in (cluster.data / LAST_COPIES).iterdir():
+        left.unlink()
+    with cluster.connect(options="-c allow_system_table_mods=on") as own, own.cursor() as cursor:
+        cursor.execute(_SETUP)
+    own.close()
+
+
+def _make_database(cluster: Cluster) -> None:
+    admin = cluster.connect("postgres")
+    try:
+        with admin.cursor() as cursor:
+            cursor.execute(f"CREATE DATABASE {DATABASE} OWNER {USER} STRATEGY file_copy")
+    except psycopg2.errors.DuplicateDatabase:
+        pass
+    finally:
+        admin.close()
+
+
+def record_error(cluster: Cluster, error: LoadError) -> None:
+    """Enter a load error, on a connection of our own: it survives the failed transaction."""
+    start = compose.SQL("statement_timestamp()")
+    shared = (error.column[:127], error.type[:10], error.length[:10], error.position)
+    own = cluster.connect()
+    try:
+        _insert(own, "stl_load_errors", (
+            error.user, 0, error.table, start, error.session, error.query, error.file[:256],
+            error.line, *shared, error.raw_line[:1024], error.raw_value[:1024], error.code,
+            error.reason[:100], 0, 0,
+        ))  # fmt: skip
+        _insert(own, "sys_load_error_detail", (
+            error.user, error.query, error.transaction, error.session, DATABASE, error.table,
+            start, error.file[:256], error.line, *shared, error.code, error.reason[:512],
+        ))  # fmt: skip
+    finally:
+        own.close()
+
+
+def record_commits(
+    cluster: Cluster, user: int, query: int, files: Sequence[tuple[str, int]], kind: str
+) -> None:
+    """Enter the files (name, rows) that a COPY has read; seen by transactions that start later."""
+    now = compose.SQL("statement_timestamp()")
+    own = cluster.connect()
+    try:
+        for name, rows in files:
+            row = (user, query, 0, name[:256], name[:256], 0, rows, 0, now, 1, kind)
+            _insert(own, "stl_load_commits", row)
+    finally:
+        own.close()
+
+
+def _insert(own: connection, table: str, row: tuple[object, ...]) -> None:
+    values = [v if isinstance(v, compose.SQL) else compose.Literal(v) for v in row]
+    statement = compose.SQL("INSERT INTO pg_catalog.{} VALUES ({})").format(
+        compose.Identifier(table), compose.SQL(", ").join(values)
+    )
+    with own.cursor() as cursor:
+        cursor.execute(statement)

@@ -1,0 +1,39 @@
+"""What every test needs: nothing leaves the machine, nothing sleeps, nothing is timed."""
+
+import os
+from types import SimpleNamespace
+
+import hypothesis
+import pytest
+
+hypothesis.settings.register_profile("tests", deadline=None)
+hypothesis.settings.load_profile("tests")
+
+NO_CLOUD = {
+    "AWS_ACCESS_KEY_ID": "local",
+    "AWS_SECRET_ACCESS_KEY": "local",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_REGION": "us-east-1",
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_cloud():
+    """Give every test credentials that are good for nothing."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("AWS_")]:
+            patch.delenv(name)
+        for name, value in NO_CLOUD.items():
+            patch.setenv(name, value)
+        yield
+
+
+@pytest.fixture
+def waits(monkeypatch):
+    """Return the list of waits, in seconds, that were asked for instead of slept."""
+    asked = []
+    monkeypatch.setattr("tenacity.nap.time", SimpleNamespace(sleep=asked.append))
+    return asked

@@ -1,0 +1,470 @@
+"""The MultiLangDaemon's part, played to the real child: a process, its pipes, its transcript.
+
+A ``World`` is what surrounds a pipeline: its settings file, its bucket, its manifest stream. A
+``Daemon`` is one life of its child. Both watch what must never happen: at every checkpoint, each
+record that it passes must be durable; and no secret may be on stderr.
+"""
+
+import base64
+import functools
+import gzip
+import itertools
+import json
+import logging
+import os
+import queue
+import subprocess
+import sys
+import threading
+from collections import Counter, deque
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+import boto3
+from botocore.config import Config
+from fault_proxy import Proxy
+from moto.server import ThreadedMotoServer
+
+from record_processors.record import Position
+
+SHARD = "shardId-000000000007"
+BASE = 10**56 - 6  # the sixth record's sequence number has one digit more than the fifth's
+HOUR = "2024/03/05/06"
+ARRIVAL = 1_709_618_828_000  # in that hour
+SECONDS = 30  # longer than anything takes that does not hang
+SECRETS = {"REDSHIFT_PASSWORD": "rosebud-4711", "AWS_SECRET_ACCESS_KEY": "sesame/0815+open"}
+
+KEPT, FILTERED, REJECTED = "kept", "filtered", "rejected"
+
+_numbers = itertools.count(1)
+
+
+class Given(NamedTuple):
+    """A record as the daemon delivers it."""
+
+    position: Position
+    data: bytes
+    arrival: int | None = ARRIVAL
+
+    @property
+    def fate(self):
+        if b"bad" in self.data:
+            return REJECTED
+        return FILTERED if b"skip" in self.data else KEPT
+
+    @property
+    def message(self):
+        return {
+            "action": "record",
+            "data": base64.b64encode(self.data).decode(),
+            "partitionKey": "clé",
+            "sequenceNumber": str(self.position.sequence),
+            "subSequenceNumber": self.position.sub_sequence,
+            "approximateArrivalTimestamp": self.arrival,
+        }
+
+
+def record(number, sub=0, fate=KEPT, arrival=ARRIVAL):
+    """Make the record of that number; its data say what becomes of it."""
+    data = {
+        KEPT: f'{{"n": {number}.{sub}, "digits": 0.10000000000000000001}}',
+        FILTERED: f'{{"n": {number}.{sub}, "skip": true}}',
+        REJECTED: f"bad {number}.{sub}",
+    }
+    return Given(at(number, sub), data[fate].encode(), arrival)
+
+
+def records(first, last):
+    """Make the kept records of the numbers from ``first`` to ``last``."""
+    return [record(number) for number in range(first, last + 1)]
+
+
+def at(number, sub=0):
+    return Position(BASE + number, sub)
+
+
+def key(number, sub=0, hour=HOUR, extension=".json.gz"):
+    return f"flights/{hour}/{SHARD}-{at(number, sub)}{extension}"
+
+
+def checkpoint(number, sub=0):
+    return ("checkpoint", str(BASE + number), sub)
+
+
+def put(number, sub=0):
+    return ("put", key(number, sub))
+
+
+def announce(number, sub=0):
+    return ("announce", key(number, sub))
+
+
+def status(action):
+    return ("status", action)
+
+
+def written(first, last):
+    """Return the effects of one batch, in order."""
+    return [put(first), announce(first), checkpoint(last)]
+
+
+END_OF_SHARD = ("checkpoint", None, None)
+
+
+@functools.cache
+def upstream():
+    """Start the stand-in for S3 and Kinesis, once."""
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    return "http://{}:{}".format(*server.get_host_and_port())
+
+
+@functools.cache
+def client(service):
+    return boto3.client(
+        service,
+        endpoint_url=upstream(),
+        region_name="us-east-1",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+        config=Config(retries={"total_max_attempts": 1}),
+    )
+
+
+class Object(NamedTuple):
+    """What a file in the bucket holds, and the range that it says it covers."""
+
+    key: str
+    first: Position
+    last: Position
+    rows: list
+    metadata: dict
+
+
+class World:
+    """One pipeline and what surrounds it; ``effects`` is what came out of it, in order."""
+
+    def __init__(self, directory, package=None, **settings):
+        self.directory = directory / f"world-{next(_numbers)}"
+        self.directory.mkdir()
+        self.package = package
+        self.effects = []
+        self.given = {}
+        self.daemons = []
+        self.proxy = Proxy(upstream(), self.effects)
+        self.bucket = self.directory.name
+        client("s3").create_bucket(Bucket=self.bucket)
+        client("kinesis").create_stream(StreamName=self.bucket, ShardCount=1)
+        self.properties = self.directory / "flights.properties"
+        self.settings = {
+            "executableName": f"kinesis-connectors process {self.properties}",
+            "applicationName": "flights",
+            "streamName": "events",
+            "regionName": "us-east-1",
+            "kinesisEndpoint": self.proxy.endpoint,
+            "AwsCredentialsProvider": "DefaultCredentialsProvider",
+            "initialPositionInStream": "TRIM_HORIZON",
+            "retrievalMode": "POLLING",
+            "callProcessRecordsEvenForEmptyRecordList": "true",
+            "shutdownGraceMillis": "30000",
+            "connectorDestination": "s3-manifest",
+            "filter": "jmespath",
+            "filterExpression": "!skip",
+            "bufferRecordCountLimit": "10",
+            "bufferMillisecondsLimit": "3600000",
+            "retryLimit": "3",
+            "backoffInterval": "1",
+            "s3Bucket": self.bucket,
+            "s3Endpoint": self.proxy.endpoint,
+            "kinesisOutputStream": self.bucket,
+        }
+        self.configure(**settings)
+
+    def configure(self, **settings):
+        """Change settings; the next child reads them."""
+        self.settings.update({name: str(value) for name, value in settings.items()})
+        lines = [f"{name} = {value}\n" for name, value in self.settings.items()]
+        self.properties.write_text("".join(lines))
+
+    def module(self, text):
+        """Put a module ``mine`` where the daemon was started: the user's own code."""
+        (self.directory / "mine.py").write_text(text)
+
+    def daemon(self, parent=()):
+        """Begin a life. ``parent`` is a command that starts the command that follows it."""
+        daemon = Daemon(self, parent)
+        self.daemons.append(daemon)
+        return daemon
+
+    def ready(self):
+        """Begin a life on the shard."""
+        daemon = self.daemon()
+        assert daemon.initialize() == [status("initialize")], daemon.told()
+        return daemon
+
+    def close(self):
+        for daemon in self.daemons:
+            daemon.kill()
+        self.proxy.close()
+
+    def objects(self):
+        """Return the files in the bucket, in the order of the shard."""
+        return sorted(map(self._object, self._keys("flights/")), key=lambda found: found.first)
+
+    def dead_letters(self):
+        """Return the dead letters in the bucket."""
+        return [
+            json.loads(line)
+            for key in self._keys("errors/flights/")
+            for line in self._get(key)["Body"].read().splitlines()
+        ]
+
+    def overwrite(self, key, body):
+        client("s3").put_object(Bucket=self.bucket, Key=key, Body=body)
+
+    def _keys(self, prefix):
+        found = client("s3").list_objects_v2(Bucket=self.bucket, Prefix=prefix)
+        return [entry["Key"] for entry in found.get("Contents", [])]
+
+    def _get(self, key):
+        return client("s3").get_object(Bucket=self.bucket, Key=key)
+
+    def _object(self, key):
+        answer = self._get(key)
+        body, metadata = gzip.decompress(answer["Body"].read()), answer["Metadata"]
+        assert body.endswith(b"\n"), f"{key}: the last row has no end"
+        first, last = metadata["first-position"], metadata["last-position"]
+        rows = body[:-1].split(b"\n")
+        return Object(key, Position.parse(first), Position.parse(last), rows, metadata)
+
+    def assert_durable(self, position):
+        """Look at what a checkpoint at ``position`` passes, while the child awaits its answer."""
+        objects = self.objects()
+        self._assert_delivered(objects, [p for p in self.given if p <= position])
+        announced = {what[1] for what in self.effects if what[0] == "announce"}
+        for found in objects:
+            inside = found.first <= position < found.last
+            assert not inside, f"checkpoint at {position}: inside {found.key}"
+            quiet = found.last <= position and found.key not in announced
+            assert not quiet, f"checkpoint at {position}: {found.key} is not announced"
+
+    def assert_exactly_once(self):
+        """Everything delivered is a row of one object, or filtered, or a dead letter."""
+        objects = self.objects()
+        self._assert_delivered(objects, self.given)
+        for before, after in itertools.pairwise(objects):
+            assert before.last < after.first, f"{before.key} overlaps {after.key}"
+        assert [found for found in objects if not found.rows] == [], "empty objects"
+        rows = sum(len(found.rows) for found in objects)
+        assert rows == [g.fate for g in self.given.values()].count(KEPT), "rows from nowhere"
+
+    def _assert_delivered(self, objects, positions):
+        rows = Counter(row for found in objects for row in found.rows)
+        letters = {letter["position"] for letter in self.dead_letters()}
+        for position in positions:
+            given = self.given[position]
+            times = rows[given.data]
+            wanted = int(given.fate == KEPT)
+            assert times == wanted, f"record {position} ({given.fate}) is {times} times in files"
+            lost = given.fate == REJECTED and str(position) not in letters
+            assert not lost, f"record {position} is no dead letter"
+
+
+class Daemon:
+    """One life of the child, and what it says."""
+
+    def __init__(self, world, parent=()):
+        self.world = world
+        self.answers = deque()  # names of errors, for the checkpoints to come; None: fine
+        self.acknowledged = Position(0)
+        self._largest = Position(0)
+        self._action = ""
+        self._log = world.directory / f"stderr-{len(world.daemons)}"
+        child = [sys.executable, "-m", "record_processors", "process", str(world.properties)]
+        with self._log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [*parent, *child],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                cwd=world.directory,
+                env=_environment(world.package),
+            )
+        self._lines = queue.SimpleQueue()
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self):
+        with self.process.stdout as stdout:
+            for line in stdout:
+                if line.strip():
+                    self._lines.put(line.decode(errors="replace").strip())
+        self._lines.put(None)
+
+    # What the daemon sends.
+
+    def initialize(self, sequence_number="TRIM_HORIZON", sub_sequence_number=0):
+        return self.call(
+            "initialize",
+            shardId=SHARD,
+            sequenceNumber=sequence_number,
+            subSequenceNumber=sub_sequence_number,
+        )
+
+    def process_records(self, given=()):
+        """Deliver records; return what the child says to that."""
+        self.deliver(given)
+        return self.listen()
+
+    def deliver(self, given):
+        for each in given:
+            self.world.given[each.position] = each
+            self._largest = max(self._largest, each.position)
+        self.send("processRecords", records=[g.message for g in given], millisBehindLatest=0)
+
+    def call(self, action, **fields):
+        self.send(action, **fields)
+        return self.listen()
+
+    def send(self, action, **fields):
+        self._action = action
+        self.send_line(json.dumps({"action": action, **fields}, ensure_ascii=False))
+
+    def send_line(self, line):
+        with suppress(BrokenPipeError):  # what the child says, and its exit code, will tell
+            self.process.stdin.write(line.encode() + b"\n")
+            self.process.stdin.flush()
+
+    # What the child says.
+
+    def listen(self):
+        """Answer checkpoints; return all that is said up to a status, or to the child's end."""
+        said = []
+        while (heard := self.hear()) is not None:
+            said.append(heard)
+            if heard[0] == "checkpoint":
+                self.answer(heard)
+            else:
+                break
+        return said
+
+    def hear(self):
+        """Return the next thing that the child says; None: it will say nothing any more."""
+        try:
+            line = self._lines.get(timeout=SECONDS)
+        except queue.Empty:
+            raise AssertionError(f"nothing heard of the child\n{self.told()}") from None
+        if line is None:
+            return None
+        heard = _understood(line)
+        self.world.effects.append(heard)
+        return heard
+
+    def answer(self, heard):
+        """Answer a checkpoint as KCL does, or with the next of ``answers``."""
+        _, sequence, sub_sequence = heard
+        error = (self.answers.popleft() if self.answers else None) or self.verdict(heard)
+        if not error:
+            self.acknowledge(heard)
+        self.send_line(
+            json.dumps(
+                {
+                    "action": "checkpoint",
+                    "sequenceNumber": sequence,
+                    "subSequenceNumber": sub_sequence,
+                    "error": error,
+                }
+            )
+        )
+
+    def verdict(self, heard):
+        if self._action not in {"processRecords", "shardEnded", "shutdownRequested"}:
+            return "InvalidStateException"
+        if self.acknowledged <= self.position(heard) <= self._largest:
+            return None
+        return "IllegalArgumentException"
+
+    def acknowledge(self, heard):
+        """Take down a checkpoint, once it is seen that what it passes is durable."""
+        self.world.assert_durable(self.position(heard))
+        self.acknowledged = self.position(heard)
+
+    def position(self, heard):
+        _, sequence, sub_sequence = heard
+        return self._largest if sequence is None else Position(int(sequence), sub_sequence or 0)
+
+    def told(self):
+        """Return what the child wrote to stderr."""
+        return self._log.read_text(errors="replace")
+
+    # Its end.
+
+    def end(self):
+        """Close the child's input; return its exit code."""
+        self.hang_up()
+        assert self.hear() is None, "the child said something after its end"
+        return self.code()
+
+    def hang_up(self):
+        with suppress(BrokenPipeError):
+            self.process.stdin.close()
+
+    def code(self):
+        try:
+            return self.process.wait(SECONDS)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"the child does not end\n{self.told()}") from None
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait(SECONDS)
+        self.hang_up()
+        secret = next((name for name, value in SECRETS.items() if value in self.told()), None)
+        assert secret is None, f"{secret} is on stderr"
+
+
+class Worlds:
+    """Makes worlds in a directory, for the code of ``package``, and cleans up after them."""
+
+    def __init__(self, directory, package=None):
+        self.directory = directory
+        self.package = package
+        self._worlds = []
+
+    def __call__(self, **settings):
+        world = World(self.directory, self.package, **settings)
+        self._worlds.append(world)
+        return world
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, _, error, __):
+        for world in self._worlds:
+            for daemon in world.daemons if error else ():
+                print(f"--- stderr of a child\n{daemon.told()[-4000:]}")
+            world.close()
+
+
+def _understood(line):
+    try:
+        message = json.loads(line)
+        if message["action"] == "checkpoint":
+            return ("checkpoint", message["sequenceNumber"], message["subSequenceNumber"])
+        return (message["action"], message["responseFor"])
+    except (ValueError, LookupError, TypeError):
+        return ("noise", line)
+
+
+def _environment(package):
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith("AWS_")}
+    return {
+        **inherited,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "NO_PROXY": "127.0.0.1",
+        "PYTHONPATH": str(package or Path(__file__).parents[1]),
+        **SECRETS,
+    }

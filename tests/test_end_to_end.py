@@ -1,0 +1,420 @@
+"""The whole, as it runs: two real daemons, real children, real HTTP, a real PostgreSQL."""
+
+import base64
+import gzip
+import itertools
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections import Counter
+from pathlib import Path
+
+import boto3
+import psycopg2
+import pytest
+from aws_kinesis_agg.aggregator import RecordAggregator
+
+from record_processors.create import create
+from record_processors.launch import LOGBACK, find_java
+from record_processors.local.children import Child
+from record_processors.local.demo.pipelines import write_pipeline
+from record_processors.local.leases import create_leases
+from record_processors.local.stack import Stack
+from record_processors.put import Entry, batches, put_batch
+from record_processors.retry import Retry
+from record_processors.settings import (
+    APPLICATION_NAME,
+    DATA_TABLE,
+    OUTPUT_STREAM,
+    STREAM_NAME,
+)
+
+PROGRAM = str(Path(sys.executable).with_name("kinesis-connectors"))
+HELPER = str(Path(sys.executable).with_name("amazon_kclpy_helper.py"))
+PATIENCE = 60.0  # seconds until something that must happen has happened
+FAST = {"bufferMillisecondsLimit": "1000", "idleTimeBetweenReadsInMillis": "250"}
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory):
+    with (
+        Stack(tmp_path_factory.mktemp("stand-ins")) as running,
+        pytest.MonkeyPatch.context() as env,
+    ):
+        for name in [name for name in os.environ if name.startswith("AWS_")]:
+            env.delenv(name)
+        for name, value in running.environment.items():
+            env.setenv(name, value)
+        yield running
+
+
+class House:
+    """Two pipelines of their own names on the stand-ins, and their daemons."""
+
+    def __init__(self, stack, folder, name, one=None, two=None):
+        self.folder = folder
+        self.kinesis, self.s3 = boto3.client("kinesis"), boto3.client("s3")
+        self.bucket = f"{name}-bucket"
+        common = {"s3Bucket": self.bucket, **FAST}
+        self.one = write_pipeline(
+            "s3_manifest",
+            folder,
+            {
+                **common,
+                "applicationName": f"{name}-one",
+                "streamName": f"{name}-events",
+                "kinesisOutputStream": f"{name}-manifests",
+                "kinesisInputStreamShardCount": "2",
+                "bufferRecordCountLimit": "50",
+                **(one or {}),
+            },
+            stack.properties,
+        )
+        self.two = write_pipeline(
+            "redshift_manifest",
+            folder,
+            {
+                **common,
+                "applicationName": f"{name}-two",
+                "streamName": f"{name}-manifests",
+                "redshiftDataTable": f"{name}_rows",
+                "redshiftFileTable": f"{name}_files",
+                "redshiftIamRole": "default",
+                "bufferRecordCountLimit": "5",
+                **(two or {}),
+            },
+            stack.properties,
+        )
+        for settings in (self.one, self.two):
+            list(create(settings))
+            create_leases(
+                boto3.client("dynamodb"),
+                self.kinesis,
+                settings[APPLICATION_NAME],
+                settings[STREAM_NAME],
+            )
+        self.connection = psycopg2.connect(
+            "postgresql://{redshiftUsername}@{redshiftURL}".format(**stack.properties),
+            password=os.environ["REDSHIFT_PASSWORD"],
+        )
+        self.connection.autocommit = True
+        self.table = self.two[DATA_TABLE]
+        self.query(f"CREATE TABLE {self.table} (id BIGINT, text VARCHAR(200))")
+        self.daemons = {}
+
+    def start(self, stage, command=None):
+        settings = {"one": self.one, "two": self.two}[stage]
+        log = self.folder / f"{stage}.log"
+        log.unlink(missing_ok=True)  # each daemon's own, so that its lines can be awaited
+        self.daemons[stage] = Child.start(
+            stage,
+            command or [PROGRAM, "run", settings.path],
+            os.environ,
+            log,
+            grace=30,
+        )
+
+    def kill(self, stage):
+        self.daemons[stage].process.kill()
+        self.daemons[stage].process.wait()
+
+    def stop(self, stage):
+        return self.daemons.pop(stage).stop()
+
+    def query(self, sql):
+        with self.connection.cursor() as cursor:
+            cursor.execute(sql)
+            return cursor.fetchall() if cursor.description else []
+
+    def rows(self):
+        return self.query(f"SELECT id, text FROM {self.table}")
+
+    def until(self, condition, what):
+        """Wait for what must happen; a daemon that dies meanwhile is an error."""
+        end = time.monotonic() + PATIENCE
+        while not (found := condition()):
+            for daemon in self.daemons.values():
+                daemon.check()
+            tails = "\n\n".join(daemon.tail() for daemon in self.daemons.values())
+            assert time.monotonic() < end, f"still waiting until {what}\n{tails}"
+            time.sleep(0.2)
+        return found
+
+    def until_working(self, stage, shards=1):
+        log = self.daemons[stage].log
+        self.until(
+            lambda: log.read_text().count("begins after") >= shards, f"{stage} works on {shards}"
+        )
+
+    def open_shards(self):
+        shards = self.kinesis.list_shards(StreamName=self.one[STREAM_NAME])["Shards"]
+        return [
+            shard for shard in shards if "EndingSequenceNumber" not in shard["SequenceNumberRange"]
+        ]
+
+    def put(self, lines, stream=None):
+        entries = [Entry(line, str(number)) for number, line in enumerate(lines)]
+        for batch in batches(entries):
+            put_batch(self.kinesis, stream or self.one[STREAM_NAME], batch, Retry(3, 100))
+
+    def put_aggregated(self, lines, per_record=7):
+        """Put lines as the Kinesis Producer Library does: several in one record."""
+        lines = iter(lines)
+        while chunk := list(itertools.islice(lines, per_record)):
+            aggregator = RecordAggregator()
+            for line in chunk:
+                # One key: the KCL drops what does not hash into the shard, as left by a reshard.
+                aggregator.add_user_record(f"chunk {json.loads(chunk[0])['id']}", line)
+            key, _, data = aggregator.clear_and_get().get_contents()
+            self.kinesis.put_record(StreamName=self.one[STREAM_NAME], PartitionKey=key, Data=data)
+
+    def objects(self, prefix):
+        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
+        keys = [item["Key"] for page in pages for item in page.get("Contents", ())]
+        return {key: self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read() for key in keys}
+
+    def file_lines(self, prefix):
+        return b"".join(map(gzip.decompress, self.objects(prefix).values())).splitlines()
+
+    def dead_letters(self, application):
+        """Read dead letters as a reader should: a position counts once."""
+        lines = b"".join(self.objects(f"errors/{application}/").values()).splitlines()
+        letters = {(one["shard"], one["position"]): one for one in map(json.loads, lines)}
+        return list(letters.values())
+
+    def close(self):
+        for stage in list(self.daemons):
+            self.stop(stage)
+        self.connection.close()
+
+
+@pytest.fixture
+def write_module(tmp_path, monkeypatch):
+    """Write a module of one's own where this process and the daemons' children find it."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    return lambda name, text: (tmp_path / f"{name}.py").write_text(textwrap.dedent(text))
+
+
+@pytest.fixture
+def house(stack, tmp_path):
+    houses = []
+
+    def build(name, **changes):
+        houses.append(House(stack, tmp_path, name, **changes))
+        return houses[-1]
+
+    yield build
+    for one in houses:
+        one.close()
+
+
+def lines(first, count):
+    return [
+        json.dumps({"id": number, "text": f'{number} é "quoted", \\ \n 🛩'}).encode()
+        for number in range(first, first + count)
+    ]
+
+
+def expected(lines):
+    return Counter((one["id"], one["text"]) for one in map(json.loads, lines))
+
+
+def test_rows_are_exact_through_kills_and_restarts(house):
+    """Each record is one row of the table, whichever daemon is killed or stopped meanwhile."""
+    here = house("exact")
+    put = lines(0, 500)
+    here.put(put)
+    here.start("one")
+    here.start("two")
+    here.until(here.rows, "the first rows are in the table")
+
+    here.put(more := lines(1000, 1500))
+    here.kill("one")
+    here.put_aggregated(aggregated := lines(5000, 500))
+    here.start("one")
+    here.put(bad := [b"not json", b"[1, 2]", b'{"id": 1, "text": "\xff"}'])
+    here.put(last := lines(9000, 500))
+    here.kill("two")
+    here.start("two")
+    here.until_working("one")
+    assert here.stop("one") in {0, 143}
+    here.start("one")
+    want = expected([*put, *more, *aggregated, *last])
+    here.until(lambda: len(here.rows()) >= want.total(), "all rows are in the table")
+    here.stop("one")
+    here.stop("two")
+
+    assert Counter(here.rows()) == want
+    letters = here.dead_letters(here.one[APPLICATION_NAME])
+    assert sorted(base64.b64decode(letter["data"]) for letter in letters) == sorted(bad)
+
+
+def test_rows_are_exact_through_a_split_and_a_merge(house):
+    """The end of a shard is flushed before its children begin, and no record falls between."""
+    here = house("reshard")
+    stream = here.one[STREAM_NAME]
+    here.put(put := lines(0, 300))
+    here.start("one")
+    here.start("two")
+    here.until_working("one", shards=2)
+    left, right = here.open_shards()
+    middle = (int(left["HashKeyRange"]["EndingHashKey"]) + 1) // 2
+    here.kinesis.split_shard(
+        StreamName=stream, ShardToSplit=left["ShardId"], NewStartingHashKey=str(middle)
+    )
+    here.put_aggregated(more := lines(1000, 300))
+    here.until_working("one", shards=4)
+    _, half, right = sorted(
+        here.open_shards(), key=lambda shard: shard["HashKeyRange"]["EndingHashKey"].zfill(40)
+    )
+    here.kinesis.merge_shards(
+        StreamName=stream, ShardToMerge=half["ShardId"], AdjacentShardToMerge=right["ShardId"]
+    )
+    here.put(last := lines(2000, 300))
+    want = expected([*put, *more, *last])
+    here.until(lambda: len(here.rows()) >= want.total(), "all rows are in the table")
+    here.stop("one")
+    here.stop("two")
+
+    assert Counter(here.rows()) == want
+
+
+def test_a_stop_of_the_whole_group_flushes(house, write_module):
+    """SIGTERM to the daemon and all its children at once, as systemd sends it, loses nothing."""
+    write_module(
+        "seen",
+        """
+        import sys
+        from record_processors.transformers.text import Text
+
+        class Seen(Text):
+            def transform(self, record):
+                print("seen a record", file=sys.stderr)
+                return super().transform(record)
+        """,
+    )
+    never = {"bufferMillisecondsLimit": "3600000", "bufferRecordCountLimit": "1000000"}
+    here = house("group", one={**never, "transformer": "seen:Seen"})
+    here.put(put := lines(0, 20))
+    here.start("one")
+    daemon = here.daemons["one"]
+    here.until(lambda: daemon.log.read_text().count("seen a record") == 20, "all are buffered")
+    assert not here.objects("group-one/")
+    os.killpg(daemon.process.pid, signal.SIGTERM)
+    daemon.process.wait(PATIENCE)
+    here.daemons.clear()
+
+    assert sorted(here.file_lines("group-one/")) == sorted(put)
+
+
+def test_the_helpers_own_command_runs_our_files(house):
+    """The line that amazon_kclpy_helper.py prints starts our pipeline without `run`."""
+    here = house("helper")
+    printed = subprocess.run(
+        [
+            *(sys.executable, HELPER, "--print_command", "--java", find_java()),
+            *("--properties", here.one.path, "--log-configuration", str(LOGBACK)),
+        ],
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    here.put(put := lines(0, 10))
+    path = os.pathsep.join([str(Path(PROGRAM).parent), os.environ["PATH"]])
+    here.start("one", ["env", f"PATH={path}", *shlex.split(printed)])
+    here.until(lambda: len(here.file_lines("helper-one/")) == len(put), "all rows are in files")
+
+    assert sorted(here.file_lines("helper-one/")) == sorted(put)
+
+
+def test_a_second_daemon_of_the_application_is_refused(house):
+    """Two daemons with one workerId would share leases, so the second never starts."""
+    here = house("second")
+    here.start("one")
+    here.until_working("one")
+    second = subprocess.run(
+        [PROGRAM, "run", here.one.path], check=False, capture_output=True, text=True
+    )
+
+    assert second.returncode == 1
+    assert "a daemon of second-one runs on this host already" in second.stderr
+
+
+def test_bad_messages_and_bad_files_are_set_aside_and_the_rest_loads(house):
+    """Junk, a missing file, and a file with a bad row leave dead letters; all else is loaded."""
+    here = house("aside")
+    body = gzip.compress(b'{"id": 7, "text": "bare"}\n')
+    here.s3.put_object(Bucket=here.bucket, Key="by/hand.json.gz", Body=body)
+    bad_row = b'{"id": 1, "text": "fine"}\n{"id": "seven", "text": "a word"}\n'
+    here.s3.put_object(Bucket=here.bucket, Key="by/bad.json", Body=bad_row)
+    messages = [
+        b"by/hand.json.gz",
+        b"by/nobody.json.gz",
+        f"s3://{here.bucket}/by/bad.json".encode(),
+        b'{"version": 1, "bucket": 5}',
+        b"\xff\xfe",
+    ]
+    here.put(messages, here.one[OUTPUT_STREAM])
+    here.put(put := lines(0, 120))
+    here.start("one")
+    here.start("two")
+    here.until(lambda: len(here.rows()) >= len(put) + 1, "the good rows are in the table")
+    here.until(lambda: len(here.dead_letters("aside-two")) == 4, "four dead letters")
+    here.stop("one")
+    here.stop("two")
+
+    assert Counter(here.rows()) == expected([*put, b'{"id": 7, "text": "bare"}'])
+    letters = {base64.b64decode(one["data"]): one for one in here.dead_letters("aside-two")}
+    assert set(letters) == set(messages[1:])
+    assert [letters[message]["stage"] for message in messages[1:]] == [
+        *("load", "load", "transform", "transform")
+    ]
+    assert "is not there" in letters[messages[1]]["reason"]
+    assert "line 2, column id" in letters[messages[2]]["reason"]
+
+
+def test_ones_own_classes_run_under_the_daemon(house, write_module):
+    """A transformer and a filter in a file of one's own run by their names in the .properties."""
+    write_module(
+        "mine",
+        """
+        import json
+        from record_processors import Filter, Setting, Transformer
+
+        GREETING = Setting("greeting", str, "What to say.", "hello")
+
+        class Greet(Transformer):
+            format = "json"
+            declares = [GREETING]
+
+            def __init__(self, greeting):
+                self.greeting = greeting
+
+            @classmethod
+            def from_settings(cls, settings):
+                return cls(settings[GREETING])
+
+            def transform(self, record):
+                print("stdout belongs to the protocol")
+                row = {"id": json.loads(record.data)["id"], "text": self.greeting}
+                return [json.dumps(row).encode()]
+
+        class Even(Filter):
+            def keep(self, record):
+                return json.loads(record.data)["id"] % 2 == 0
+        """,
+    )
+    names = {"transformer": "mine:Greet", "filter": "mine:Even", "greeting": "good day"}
+    here = house("own", one=names)
+    here.put(lines(0, 11))
+    here.start("one")
+    here.start("two")
+    here.until(lambda: len(here.rows()) >= 6, "the rows are in the table")
+
+    assert sorted(here.rows()) == [(number, "good day") for number in range(0, 11, 2)]

@@ -1,0 +1,354 @@
+"""The whole order of effects: dead letters, then the destination, then the checkpoint."""
+
+import json
+
+import pytest
+from fakes import SHARD, Flow, record
+from hypothesis import given
+from hypothesis import strategies as st
+
+from record_processors import Fatal, Position
+
+
+def emitted(sequences, last):
+    return ("emit", list(sequences), str(Position(last)))
+
+
+def letters(*sequences):
+    return ("letters", *(str(Position(sequence)) for sequence in sequences))
+
+
+def checkpoint(sequence, sub_sequence=0):
+    return ("checkpoint", str(Position(sequence, sub_sequence)))
+
+
+def test_a_batch_is_emitted_before_the_checkpoint():
+    """A full buffer is emitted, then the checkpoint is made at its last record."""
+    assert Flow(records=2).take("a", "b", "c") == [emitted([1, 2], 2), checkpoint(2)]
+
+
+def test_threshold_is_looked_at_after_every_record():
+    """25 records with a limit of 10 give batches of 10 and 10, and 5 wait for the flush."""
+    flow = Flow(records=10)
+    assert flow.take(*["x"] * 25) == [
+        emitted(range(1, 11), 10),
+        checkpoint(10),
+        emitted(range(11, 21), 20),
+        checkpoint(20),
+    ]
+    assert flow.flush() == [emitted(range(21, 26), 25), checkpoint(25)]
+
+
+def test_threshold_spans_calls():
+    """Records of several calls wait together until the threshold."""
+    flow = Flow(records=3)
+    assert flow.take("a", "b") == []
+    assert flow.take("c", "d", start=3) == [emitted([1, 2, 3], 3), checkpoint(3)]
+
+
+def test_byte_threshold():
+    """The batch is emitted with the record that reaches the byte limit."""
+    assert Flow(size=5).take("aaa", "bbb", "c") == [emitted([1, 2], 2), checkpoint(2)]
+
+
+def test_time_threshold_without_records():
+    """What has waited long enough is emitted by a call without records, and not before."""
+    flow = Flow(milliseconds=1000)
+    flow.take("a", "none")
+    flow.clock.pass_milliseconds(999)
+    assert flow.take() == []
+    flow.clock.pass_milliseconds(1)
+    assert flow.take() == [emitted([1], 2), checkpoint(2)]
+    flow.clock.pass_milliseconds(10_000)
+    assert flow.take() == []
+
+
+def test_filtered_records_alone_are_checkpointed_on_time():
+    """A shard of which every record is filtered out moves its checkpoint, and emits nothing."""
+    flow = Flow(records=1, milliseconds=1000)
+    assert flow.take("none", "none") == []
+    flow.clock.pass_milliseconds(1000)
+    assert flow.take("none", start=3) == [checkpoint(3)]
+    assert flow.flush() == []
+
+
+def test_filtered_records_do_not_count():
+    """The count limit is about kept records; the checkpoint covers those that were passed over."""
+    flow = Flow(records=2)
+    assert flow.take("none", "a", "none", "b", "none") == [emitted([2, 4], 4), checkpoint(4)]
+    assert flow.flush() == [checkpoint(5)]
+
+
+def test_a_rejected_record_is_written_before_the_object_that_covers_it():
+    """Dead letters come first, then the batch around them, then the checkpoint."""
+    flow = Flow(records=2)
+    assert flow.take("a", "bad", "b", "bad") == [letters(2), emitted([1, 3], 3), checkpoint(3)]
+    assert flow.flush() == [letters(4), checkpoint(4)]
+
+
+def test_a_rejected_record_says_why():
+    """The dead letter names shard, stage and reason, in the transformer's own words."""
+    flow = Flow()
+    flow.take("bad")
+    flow.flush()
+    (letter,) = [json.loads(body) for body in flow.bucket.bodies.values()]
+    assert (letter["shard"], letter["stage"], letter["reason"]) == (
+        SHARD,
+        "transform",
+        "a bad word",
+    )
+
+
+@pytest.mark.parametrize(
+    "error", [ValueError("v"), KeyError("k"), IndexError("i"), RecursionError()]
+)
+def test_bad_data_is_what_ordinary_python_raises_about_it(error):
+    """ValueError, LookupError and RecursionError of a filter make a dead letter of stage filter."""
+    flow = Flow(records=2)
+
+    def keep(one):
+        if one.data == b"b":
+            raise error
+        return True
+
+    flow.pipeline.filter.keep = keep
+    assert flow.take("a", "b", "c") == [letters(2), emitted([1, 3], 3), checkpoint(3)]
+    (letter,) = [json.loads(body) for body in flow.bucket.bodies.values()]
+    assert letter["stage"] == "filter"
+    assert type(error).__name__ in letter["reason"]
+
+
+def test_the_filter_is_not_asked_about_a_record_without_rows():
+    """A record of which the transformer makes no row counts as filtered, whatever the filter says."""
+    flow = Flow()
+    asked = []
+    flow.pipeline.filter.keep = lambda one: asked.append(one.data) or True
+    flow.take("none", "a")
+    assert asked == [b"a"]
+
+
+def test_a_bug_is_not_bad_data():
+    """An exception that is not about data leaves the pipeline, and nothing is checkpointed."""
+    flow = Flow(records=2)
+    with pytest.raises(TypeError):
+        flow.take("a", "bug", "c")
+    assert flow.journal == []
+
+
+def test_a_bug_while_the_transformer_iterates_is_seen_at_once():
+    """Rows are taken from a generator before the next record, so that its errors are in place."""
+    flow = Flow()
+
+    def transform(one):
+        yield one.data
+        if one.data == b"b":
+            raise ValueError("in the middle")
+
+    flow.pipeline.transformer.transform = transform
+    flow.take("a", "b", "c")
+    assert flow.flush() == [letters(2), emitted([1, 3], 3), checkpoint(3)]
+
+
+def test_no_checkpoint_after_a_failed_emit():
+    """An emitter's error leaves the pipeline before any checkpoint."""
+    flow = Flow(records=1)
+
+    def emit(batch):
+        raise Fatal("no such bucket")
+
+    flow.emitter.emit = emit
+    with pytest.raises(Fatal):
+        flow.take("a", "b")
+    assert flow.journal == []
+
+
+def test_no_checkpoint_and_no_emit_after_failed_dead_letters():
+    """If dead letters cannot be written, the object that covers them is not written either."""
+    flow = Flow(records=1)
+
+    def put(key, body):
+        raise Fatal("no such bucket")
+
+    flow.bucket.put = put
+    with pytest.raises(Fatal):
+        flow.take("bad", "a")
+    assert flow.journal == []
+
+
+def test_refused_by_the_destination():
+    """A record that the emitter hands back is a dead letter before the checkpoint."""
+    flow = Flow(records=3)
+    flow.emitter.refuses = {b"b"}
+    assert flow.take("a", "b", "c") == [emitted([1, 2, 3], 3), letters(2), checkpoint(3)]
+    (letter,) = [json.loads(body) for body in flow.bucket.bodies.values()]
+    assert (letter["stage"], letter["reason"]) == ("emit", "the destination refuses it")
+
+
+def test_the_batch_knows_its_shard_and_rows():
+    """An emitter is given the shard, the first record and the rows in order."""
+    flow = Flow()
+    flow.take("none", "a", "b", "none")
+    flow.flush()
+    (batch,) = flow.emitter.batches
+    assert (batch.shard, batch.first, list(batch.rows), batch.last) == (
+        SHARD,
+        record("a", 2),
+        [b"a", b"b"],
+        Position(4),
+    )
+
+
+# ---- another process has written the same records
+
+
+def test_durable_through_the_end_of_the_batch():
+    """An emitter that names the end of the batch is as one that names nothing."""
+    flow = Flow(records=2, answers={1: Position(2)})
+    assert flow.take("a", "b", "c") == [emitted([1, 2], 2), checkpoint(2)]
+
+
+def test_durable_through_the_middle_of_the_batch():
+    """What lies beyond is emitted as a batch of its own, after a checkpoint at what was durable."""
+    flow = Flow(records=4, answers={1: Position(2)})
+    assert flow.take("a", "b", "c", "d") == [
+        emitted([1, 2, 3, 4], 4),
+        checkpoint(2),
+        emitted([3, 4], 4),
+        checkpoint(4),
+    ]
+
+
+def test_durable_through_all_but_filtered_records():
+    """If only filtered records lie beyond, they are checkpointed without an empty batch."""
+    flow = Flow(answers={1: Position(2)})
+    flow.take("a", "b", "none", "none")
+    assert flow.flush() == [emitted([1, 2], 4), checkpoint(2), checkpoint(4)]
+
+
+def test_durable_beyond_what_was_delivered():
+    """Records through the object's end are skipped, however many calls that takes.
+
+    The checkpoint is made when the record at the end is delivered, exactly there, and never inside.
+    """
+    flow = Flow(records=2, milliseconds=1000, answers={1: Position(6)})
+    assert flow.take("a", "b", "c") == [emitted([1, 2], 2)]
+    flow.clock.pass_milliseconds(5000)
+    assert flow.take() == []
+    assert flow.flush() == []
+    assert flow.take("bad", "none", start=4) == []
+    assert flow.flush() == []
+    assert flow.take("f", "g", "h", start=6) == [
+        checkpoint(6),
+        emitted([7, 8], 8),
+        checkpoint(8),
+    ]
+
+
+def test_checkpoint_at_the_end_comes_with_the_record_itself():
+    """The record at the object's end is enough for the checkpoint; none after it is needed."""
+    flow = Flow(records=1, answers={1: Position(2)})
+    assert flow.take("a") == [emitted([1], 1)]
+    assert flow.take("b", start=2) == [checkpoint(2)]
+    assert flow.flush() == []
+
+
+def test_nothing_is_buffered_twice_after_skipping():
+    """After the skipped range the pipeline takes records as ever, bad ones included."""
+    flow = Flow(records=1, answers={1: Position(2)})
+    flow.take("a", "bad")
+    assert flow.take("bad", "c", start=3) == [letters(3), emitted([4], 4), checkpoint(4)]
+
+
+def test_two_objects_found_one_after_the_other():
+    """An earlier life may have written several objects: each is skipped, and checkpointed at."""
+    flow = Flow(records=1, answers={1: Position(3), 4: Position(5)})
+    assert flow.take("a", "b", "c", "d", "e", "f") == [
+        emitted([1], 1),
+        checkpoint(3),
+        emitted([4], 4),
+        checkpoint(5),
+        emitted([6], 6),
+        checkpoint(6),
+    ]
+
+
+def test_dead_letters_of_the_batch_are_written_even_if_the_object_reaches_further():
+    """What was rejected before the object was found is durable before it is skipped."""
+    flow = Flow(records=2, answers={1: Position(9)})
+    assert flow.take("a", "bad", "c") == [letters(2), emitted([1, 3], 3)]
+
+
+def test_the_shard_ends_inside_an_object():
+    """A shard that ends before the object's end cannot have written it: nothing is checkpointed."""
+    flow = Flow(records=1, answers={1: Position(9)})
+    flow.take("a", "b")
+    with pytest.raises(Fatal, match=r"ended before 9-0"):
+        flow.finish()
+    assert checkpoint(9) not in flow.journal
+
+
+def test_finish_flushes():
+    """The end of the shard flushes what waits; the end itself is the processor's to checkpoint."""
+    flow = Flow()
+    flow.take("a", "bad", "none")
+    assert flow.finish() == [letters(2), emitted([1], 3), checkpoint(3)]
+
+
+def test_sub_sequences():
+    """User records of one Kinesis record are told apart, in batches, trims and checkpoints."""
+    given = [record("x", 5, sub_sequence) for sub_sequence in range(5)]
+    flow = Flow(records=2)
+    flow.take_records(*given)
+    assert flow.journal == [
+        ("emit", [5, 5], "5-1"),
+        checkpoint(5, 1),
+        ("emit", [5, 5], "5-3"),
+        checkpoint(5, 3),
+    ]
+    flow = Flow(records=2, answers={5: Position(5, 3)})
+    flow.take_records(*given[:3])
+    assert flow.journal == [("emit", [5, 5], "5-1")]
+    flow.emitter.answers.clear()
+    flow.take_records(*given[3:])
+    assert flow.journal[1:] == [checkpoint(5, 3)]
+    assert flow.flush() == [("emit", [5], "5-4"), checkpoint(5, 4)]
+
+
+words = st.lists(st.sampled_from(["a", "bb", "none", "bad", "refused"]), max_size=40)
+
+
+@given(
+    words,
+    st.integers(1, 6),
+    st.integers(1, 8),
+    st.dictionaries(st.integers(1, 40), st.integers(0, 8), max_size=6),
+    st.lists(st.integers(1, 9), max_size=10),
+)
+def test_no_checkpoint_passes_a_record_that_is_not_durable(given_words, count, size, reach, cuts):
+    """Whatever comes, in whatever calls, and whatever was written before: the one rule holds."""
+    last = len(given_words)
+    answers = {first: Position(min(first + more, last)) for first, more in reach.items()}
+    flow = Flow(records=count, size=size, answers=answers)
+    flow.emitter.refuses = {b"refused"}
+    start = 1
+    for cut in [*cuts, last]:
+        call = given_words[start - 1 : start - 1 + cut]
+        flow.take(*call, start=start)
+        start += len(call)
+    flow.flush()
+
+    durable, at = set(), 0
+    for event, *what in flow.journal:
+        if event == "letters":
+            durable |= {Position.parse(text).sequence for text in what}
+        elif event == "emit":
+            sequences, _ = what
+            through = answers.get(sequences[0])
+            durable |= set(range(sequences[0], through.sequence + 1)) if through else set(sequences)
+        else:
+            position = Position.parse(what[0]).sequence
+            assert position > at, "checkpoints only go forward"
+            passed = range(at + 1, position + 1)
+            assert all(one in durable or given_words[one - 1] == "none" for one in passed)
+            at = position
+    assert at == last

@@ -1,0 +1,668 @@
+"""What the daemon sees of the child: the protocol, and what is durable when it says so.
+
+Each test plays a transcript to the real child. ``test_safety_lines`` plays some of them again to
+children with one line broken, and expects them to fail.
+"""
+
+import random
+import signal
+import sys
+
+import pytest
+from daemon import (
+    END_OF_SHARD,
+    FILTERED,
+    KEPT,
+    REJECTED,
+    SECRETS,
+    SHARD,
+    Worlds,
+    announce,
+    at,
+    checkpoint,
+    key,
+    put,
+    record,
+    records,
+    status,
+    written,
+)
+from fault_proxy import Fault
+
+PROCESSED = status("processRecords")
+SHUTDOWN = status("shutdownRequested")
+
+
+@pytest.fixture
+def make(tmp_path):
+    with Worlds(tmp_path) as worlds:
+        yield worlds
+
+
+def assert_failed(daemon, *sentences):
+    """The child ended with 70, and said why; a status would have told the daemon to go on."""
+    assert daemon.code() == 70, daemon.told()
+    for sentence in sentences:
+        assert sentence in daemon.told()
+    assert "Traceback" not in daemon.told(), "a traceback for what is no bug of ours"
+
+
+def assert_silent(world, daemon, effects):
+    """Whatever comes, the child answers, and does no more; at the end of its input it ends."""
+    assert daemon.process_records(records(101, 125)) == [PROCESSED]
+    assert daemon.call("shutdownRequested") == [SHUTDOWN]
+    assert daemon.call("leaseLost") == [status("leaseLost")]
+    assert daemon.end() == 0
+    assert world.effects == [*effects, PROCESSED, SHUTDOWN, status("leaseLost")]
+
+
+# Thresholds, and the order of effects.
+
+
+def test_the_count_cuts(make):
+    """25 records with a limit of 10 give objects of 10 and 10, each announced, then passed."""
+    world = make()
+    daemon = world.ready()
+    daemon.process_records(records(1, 25))
+    assert world.effects == [
+        status("initialize"),
+        *written(1, 10),
+        *written(11, 20),
+        PROCESSED,
+    ]
+    assert daemon.process_records() == [PROCESSED], "5 wait: the time limit is far away"
+    assert daemon.call("shutdownRequested") == [checkpoint(25), SHUTDOWN]
+    assert world.effects[-4:] == [put(21), announce(21), checkpoint(25), SHUTDOWN]
+    assert daemon.end() == 0
+    assert [len(found.rows) for found in world.objects()] == [10, 10, 5]
+    world.assert_exactly_once()
+
+
+def test_the_bytes_cut(make):
+    """An object is written when the records' bytes reach the limit, not before."""
+    size = len(record(1).data)
+    world = make(bufferByteSizeLimit=3 * size, bufferRecordCountLimit=1000)
+    daemon = world.ready()
+    assert daemon.process_records(records(1, 2)) == [PROCESSED]
+    assert daemon.process_records(records(3, 7)) == [checkpoint(3), checkpoint(6), PROCESSED]
+    assert [len(found.rows) for found in world.objects()] == [3, 3]
+
+
+def test_an_empty_call_flushes_on_time(make):
+    """What has waited for the time limit is written at the next call, though it brings nothing."""
+    world = make(bufferMillisecondsLimit=1)
+    daemon = world.ready()
+    said = daemon.process_records(records(1, 3))
+    while checkpoint(3) not in said:
+        said += daemon.process_records()
+    world.assert_exactly_once()
+
+
+def test_filtered_records_move_the_checkpoint(make):
+    """A shard of which every record is filtered out is checkpointed, and nothing is written."""
+    world = make(bufferMillisecondsLimit=1)
+    daemon = world.ready()
+    said = daemon.process_records(record(n, fate=FILTERED) for n in range(1, 4))
+    while checkpoint(3) not in said:
+        said += daemon.process_records()
+    assert {what for what, *_ in world.effects} == {"status", "checkpoint"}
+
+
+def test_a_checkpoint_covers_what_was_filtered(make):
+    """Records filtered out after the last kept one belong to the object's range."""
+    world = make()
+    daemon = world.ready()
+    daemon.process_records([record(1, fate=FILTERED), record(2), record(3, fate=FILTERED)])
+    assert daemon.call("shutdownRequested") == [checkpoint(3), SHUTDOWN]
+    assert [(found.first, found.last) for found in world.objects()] == [(at(2), at(3))]
+    world.assert_exactly_once()
+
+
+def test_metadata_say_what_an_object_is(make):
+    """An object's metadata hold its range, rows, format and application."""
+    world = make()
+    world.ready().process_records(records(1, 10))
+    (found,) = world.objects()
+    said = {name: found.metadata[name] for name in ("rows", "format", "application")}
+    assert said == {"rows": "10", "format": "json", "application": "flights"}
+    assert (found.first, found.last) == (at(1), at(10))
+
+
+# Records.
+
+
+def test_an_aggregate_is_cut_between_its_records(make):
+    """A flush inside a KPL aggregate checkpoints the sub-sequence of the last durable record."""
+    world = make(bufferRecordCountLimit=3)
+    daemon = world.ready()
+    said = daemon.process_records([record(1, sub) for sub in range(5)])
+    assert said == [checkpoint(1, 2), PROCESSED]
+    assert daemon.call("shutdownRequested") == [checkpoint(1, 4), SHUTDOWN]
+    assert [found.key for found in world.objects()] == [key(1, 0), key(1, 3)]
+    world.assert_exactly_once()
+
+
+def test_a_record_without_arrival_lies_in_1970(make):
+    """The key of an object whose first record has no time of arrival is under 1970/01/01/00."""
+    world = make()
+    daemon = world.ready()
+    daemon.process_records([record(1, arrival=None), record(2)])
+    assert daemon.call("shutdownRequested") == [checkpoint(2), SHUTDOWN]
+    assert [found.key for found in world.objects()] == [key(1, hour="1970/01/01/00")]
+    world.assert_exactly_once()
+
+
+def test_a_bad_record_is_a_dead_letter_first(make):
+    """A dead letter is there before the object that covers its record; the rest is delivered."""
+    world = make(bufferRecordCountLimit=3)
+    daemon = world.ready()
+    given = [record(1), record(2, fate=REJECTED), record(3), record(4)]
+    daemon.process_records(given)
+    letter = ("put", f"errors/flights/{SHARD}-{at(2)}-{at(2)}.jsonl")
+    assert world.effects == [status("initialize"), letter, *written(1, 4), PROCESSED]
+    (found,) = world.dead_letters()
+    assert found["reason"].startswith("not one JSON object"), found
+    assert {name: found[name] for name in ("stream", "shard", "stage", "arrival", "data")} == {
+        "stream": "events",
+        "shard": SHARD,
+        "stage": "transform",
+        "arrival": given[1].arrival,
+        "data": given[1].message["data"],
+    }
+    world.assert_exactly_once()
+
+
+def test_bad_records_alone_move_the_checkpoint(make):
+    """A call of which every record is rejected is passed once the dead letters are there."""
+    world = make()
+    daemon = world.ready()
+    daemon.process_records(record(n, fate=REJECTED) for n in range(1, 4))
+    assert daemon.call("shutdownRequested") == [checkpoint(3), SHUTDOWN]
+    assert len(world.dead_letters()) == 3
+    world.assert_exactly_once()
+
+
+def test_what_a_destination_refuses_is_a_dead_letter(make):
+    """A record that the emitter rejects is a dead letter before the checkpoint passes it."""
+    world = make(connectorDestination="mine:Picky", transformer="mine:Bytes", filter="all")
+    del world.settings["filterExpression"]
+    world.configure()
+    world.module("""
+from record_processors import Emitter, Transformer
+
+class Bytes(Transformer):
+    def transform(self, record):
+        return record.data,
+
+class Picky(Emitter):
+    def emit(self, batch):
+        for kept in batch.kept:
+            batch.reject(kept.record, "not to my taste")
+""")
+    daemon = world.ready()
+    daemon.process_records(record(n, fate=REJECTED) for n in range(1, 3))
+    assert daemon.call("shutdownRequested") == [checkpoint(2), SHUTDOWN]
+    assert {letter["stage"] for letter in world.dead_letters()} == {"emit"}
+    world.assert_exactly_once()
+
+
+@pytest.mark.parametrize("sequence_number", ["TRIM_HORIZON", "LATEST", None, str(at(3).sequence)])
+def test_every_beginning(make, sequence_number):
+    """The child begins at whatever the daemon says that the shard's checkpoint is."""
+    world = make()
+    daemon = world.daemon()
+    assert daemon.initialize(sequence_number) == [status("initialize")]
+    daemon.process_records(records(4, 6))
+    assert daemon.call("shutdownRequested") == [checkpoint(6), SHUTDOWN]
+    world.assert_exactly_once()
+
+
+# Pipes and signals.
+
+
+def test_the_protocol_is_out_of_reach(make):
+    """What a transformer prints, in Python or below it, is no message; what it reads is nothing."""
+    world = make(transformer="mine:Noisy", bufferRecordCountLimit=2)
+    world.module("""
+import os, select, sys
+from record_processors import Transformer
+
+NOISE = '\\n{"action": "status", "responseFor": "processRecords"}\\n'
+print(NOISE, flush=True)
+
+class Noisy(Transformer):
+    format = "json"
+
+    def transform(self, record):
+        print(NOISE, flush=True)
+        print(NOISE, flush=True, file=sys.__stdout__)
+        os.write(1, NOISE.encode())
+        os.system("echo null")
+        readable, _, _ = select.select([0], [], [], 0)
+        nothing = readable and os.read(0, 100) == b"" and sys.stdin.read() == ""
+        return record.data if nothing else b"the daemon's pipe",
+""")
+    daemon = world.ready()
+    assert daemon.process_records(records(1, 2)) == [checkpoint(2), PROCESSED]
+    assert daemon.told().count("null") == 2
+    assert daemon.end() == 0
+    world.assert_exactly_once()
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
+def test_a_signal_does_not_end_it(make, name):
+    """The child outlives a signal to its process group, and flushes when the daemon asks."""
+    world = make()
+    daemon = world.ready()
+    daemon.process.send_signal(getattr(signal, name))
+    assert daemon.process_records(records(1, 3)) == [PROCESSED]
+    daemon.process.send_signal(getattr(signal, name))
+    assert daemon.call("shutdownRequested") == [checkpoint(3), SHUTDOWN]
+    assert daemon.end() == 0
+    world.assert_exactly_once()
+
+
+def test_it_ends_with_its_input(make):
+    """At the end of its input the child ends with 0, and writes nothing that it was not asked to."""
+    world = make()
+    daemon = world.ready()
+    assert daemon.process_records(records(1, 3)) == [PROCESSED]
+    assert daemon.end() == 0
+    assert world.effects == [status("initialize"), PROCESSED]
+
+
+def test_the_daemon_dies_before_it_answers(make):
+    """Input that ends instead of answering a checkpoint is a failure, and no wait."""
+    daemon = make().ready()
+    daemon.deliver(records(1, 10))
+    assert daemon.hear() == checkpoint(10)
+    daemon.hang_up()
+    assert daemon.hear() is None
+    assert_failed(daemon, "the daemon is gone")
+
+
+def test_the_daemon_dies_during_a_retry(make):
+    """Between two tries the child finds that its parent is gone, and ends."""
+    world = make(retryLimit=1000)
+    fault = Fault(f"PUT /{world.bucket}/", "hold")
+    world.proxy.faults.append(fault)
+    start = "import subprocess, sys; subprocess.run(sys.argv[1:])"
+    daemon = world.daemon(parent=(sys.executable, "-c", start))
+    assert daemon.initialize() == [status("initialize")]
+    daemon.deliver(records(1, 10))
+    assert fault.arrived.wait(30)
+    daemon.process.kill()
+    daemon.process.wait()
+    fault.released.set()
+    assert daemon.hear() is None, "it went on without its daemon"
+    assert "the daemon that started this process is gone" in daemon.told()
+    assert world.effects == [status("initialize")]
+
+
+# Failures: exit code 70, and no status, which would tell the daemon to go on.
+
+
+def test_a_bug_in_a_transformer(make):
+    """An exception that is not about data ends the child before it answers."""
+    world = make(transformer="mine:Buggy")
+    world.module("""
+from record_processors import Transformer
+
+class Buggy(Transformer):
+    def transform(self, record):
+        raise RuntimeError("a bug")
+""")
+    daemon = world.ready()
+    assert daemon.process_records(records(1, 3)) == []
+    assert daemon.code() == 70
+    assert "process_records: an error of the program itself" in daemon.told()
+    assert "RuntimeError: a bug" in daemon.told()
+    assert world.effects == [status("initialize")]
+
+
+def test_no_such_bucket(make):
+    """A bucket that does not exist is told in a sentence that names it."""
+    world = make(s3Bucket="nowhere-4711")
+    daemon = world.ready()
+    assert daemon.process_records(records(1, 10)) == []
+    assert_failed(daemon, f"writing s3://nowhere-4711/{key(1)}", "NoSuchBucket")
+
+
+def test_no_such_stream(make):
+    """A manifest stream that does not exist is told in a sentence; no checkpoint is made."""
+    world = make(kinesisOutputStream="nowhere")
+    daemon = world.ready()
+    assert daemon.process_records(records(1, 10)) == []
+    assert_failed(daemon, "on nowhere", "ResourceNotFoundException")
+
+
+@pytest.mark.parametrize("error", ["InvalidStateException", "IllegalArgumentException", "Novel"])
+def test_a_checkpoint_refused_for_good(make, error):
+    """A checkpoint refused for a reason that does not pass ends the child."""
+    daemon = make().ready()
+    daemon.answers.append(error)
+    assert daemon.process_records(records(1, 25)) == [checkpoint(10)]
+    assert_failed(daemon, f"the checkpoint at {at(10)} was refused with {error}")
+
+
+GARBAGE = [
+    "garbage",
+    "null",
+    "{}",
+    '{"action": "dance"}',
+    '{"action": "shutdown", "reason": "ZOMBIE"}',
+    '{"action": "processRecords", "records": [{"action": "record"}], "millisBehindLatest": 0}',
+]
+
+
+@pytest.mark.parametrize("line", GARBAGE)
+def test_garbage_for_a_message(make, line):
+    """A line that is no message of the protocol ends the child, and is not answered."""
+    daemon = make().daemon()
+    daemon.send_line(line)
+    assert daemon.listen() == []
+    assert_failed(daemon, "the daemon's messages: ")
+
+
+@pytest.mark.parametrize("line", ["garbage", "null", '{"action": "leaseLost"}'])
+def test_garbage_for_an_answer(make, line):
+    """A line that is no answer to a checkpoint ends the child, and is no answer."""
+    daemon = make().ready()
+    daemon.deliver(records(1, 10))
+    assert daemon.hear() == checkpoint(10)
+    daemon.send_line(line)
+    assert daemon.hear() is None
+    assert_failed(daemon, "process_records: ")
+
+
+def test_s3_stays_down(make):
+    """When the retries are spent, the child ends; the next life delivers."""
+    world = make()
+    world.proxy.faults.append(Fault(f"PUT /{world.bucket}/", "503", always=True))
+    daemon = world.ready()
+    assert daemon.process_records(records(1, 10)) == []
+    assert_failed(daemon, f"writing s3://{world.bucket}/{key(1)}: given up after 3 tries")
+    assert len(world.proxy.requests) == 3
+    world.proxy.faults.clear()
+    assert world.ready().process_records(records(1, 10)) == [checkpoint(10), PROCESSED]
+    world.assert_exactly_once()
+
+
+def test_a_shard_must_not_end_undelivered(make):
+    """With S3 down the end of a shard is not answered: KCL would never ask again."""
+    world = make()
+    world.proxy.faults.append(Fault(f"PUT /{world.bucket}/", "503", always=True))
+    daemon = world.ready()
+    assert daemon.process_records(records(1, 3)) == [PROCESSED]
+    assert daemon.call("shardEnded") == []
+    assert_failed(daemon, "shard_ended: writing")
+
+
+def test_lost_answers(make):
+    """Requests that fail, before or after they took effect, are tried again; each row is once."""
+    world = make(retryLimit=4)
+    kinds = ["503", "cut", "503-after", "cut-after"]
+    world.proxy.faults += [Fault(f"PUT /{world.bucket}/{key(1)}", kind) for kind in kinds[:2]]
+    world.proxy.faults += [Fault(f"PUT /{world.bucket}/{key(11)}", kind) for kind in kinds[2:]]
+    world.proxy.faults += [Fault(f"PUT /{world.bucket}/{key(21)}", "cut-after")]
+    world.proxy.faults += [Fault("POST /PutRecord", kind) for kind in kinds[:3]]
+    daemon = world.ready()
+    said = daemon.process_records(records(1, 30))
+    assert said == [checkpoint(10), checkpoint(20), checkpoint(30), PROCESSED]
+    assert not world.proxy.faults
+    world.assert_exactly_once()
+
+
+@pytest.mark.parametrize("error", ["ThrottlingException", "KinesisClientLibDependencyException"])
+def test_a_checkpoint_is_tried_again(make, error):
+    """A checkpoint refused for a passing reason is made again, at the same place."""
+    world = make()
+    daemon = world.ready()
+    daemon.answers.append(error)
+    said = daemon.process_records(records(1, 20))
+    assert said == [checkpoint(10), checkpoint(10), checkpoint(20), PROCESSED]
+
+
+def test_checkpoints_stay_throttled(make):
+    """Checkpoints are tried as often as everything else."""
+    daemon = make().ready()
+    daemon.answers += ["ThrottlingException"] * 9
+    assert daemon.process_records(records(1, 20)) == [checkpoint(10)] * 3
+    assert_failed(daemon, f"checkpoint at {at(10)}: given up after 3 tries")
+
+
+def test_secrets_stay_secret(make):
+    """No secret of the environment is on stderr, in a traceback either."""
+    world = make(transformer="mine:Buggy")
+    world.module("""
+from record_processors import Transformer
+
+class Buggy(Transformer):
+    def transform(self, record):
+        raise RuntimeError(record)
+""")
+    daemon = world.ready()
+    assert daemon.process_records(records(1, 1)) == []
+    assert "Traceback" in daemon.told()
+    assert [name for name, value in SECRETS.items() if value in daemon.told()] == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"bufferRecordCountLimit": "ten"}, "bufferRecordCountLimit = ten: not a whole number"),
+        ({"transformer": "nowhere:Mine"}, "transformer = nowhere:Mine: No module named 'nowhere'"),
+    ],
+)
+def test_wrong_settings(make, settings, sentence):
+    """A file that must not run ends the child with 2, and a sentence."""
+    daemon = make(**settings).daemon()
+    assert daemon.initialize() == []
+    assert daemon.code() == 2
+    assert sentence in daemon.told()
+    assert "Traceback" not in daemon.told()
+
+
+# The lease is lost.
+
+
+def test_a_lost_lease_is_silence(make):
+    """After leaseLost what is buffered is not written, nor anything else."""
+    world = make()
+    daemon = world.ready()
+    assert daemon.process_records(records(1, 3)) == [PROCESSED]
+    assert daemon.call("leaseLost") == [status("leaseLost")]
+    assert_silent(world, daemon, [status("initialize"), PROCESSED, status("leaseLost")])
+
+
+def test_a_refused_checkpoint_is_silence(make):
+    """After ShutdownException nothing more is written, of the same call either."""
+    world = make()
+    daemon = world.ready()
+    daemon.answers.append("ShutdownException")
+    assert daemon.process_records(records(1, 25)) == [checkpoint(10), PROCESSED]
+    effects = [status("initialize"), *written(1, 10), PROCESSED]
+    assert_silent(world, daemon, effects)
+
+
+def test_a_shard_that_ends_elsewhere(make):
+    """After ShutdownException the end of the shard is answered, and not checkpointed."""
+    world = make()
+    daemon = world.ready()
+    daemon.process_records(records(1, 3))
+    daemon.answers.append("ShutdownException")
+    assert daemon.call("shardEnded") == [checkpoint(3), status("shardEnded")]
+    assert daemon.call("shardEnded") == [status("shardEnded")]
+    assert daemon.end() == 0
+
+
+# The shard or the daemon ends.
+
+
+def test_a_shard_ends(make):
+    """At the end of a shard all is delivered, then its end is checkpointed."""
+    world = make()
+    daemon = world.ready()
+    daemon.process_records(records(1, 3))
+    daemon.answers += [None, "ThrottlingException"]
+    said = daemon.call("shardEnded")
+    assert said == [checkpoint(3), END_OF_SHARD, END_OF_SHARD, status("shardEnded")]
+    assert daemon.end() == 0
+    world.assert_exactly_once()
+
+
+def test_an_empty_shard_ends(make):
+    """A shard that never had a record is checkpointed at its end all the same."""
+    daemon = make().ready()
+    assert daemon.call("shardEnded") == [END_OF_SHARD, status("shardEnded")]
+
+
+def test_a_stop_without_records(make):
+    """With nothing buffered a stop is answered, and there is nothing to checkpoint."""
+    daemon = make().ready()
+    assert daemon.call("shutdownRequested") == [SHUTDOWN]
+    assert daemon.end() == 0
+
+
+# An object is there already.
+
+
+def leave_an_object(world, last):
+    """Live until an object through ``last`` is written, and die before its checkpoint is taken."""
+    limit = world.settings["bufferRecordCountLimit"]
+    world.configure(bufferRecordCountLimit=last)
+    daemon = world.ready()
+    daemon.deliver(records(1, last))
+    assert daemon.hear() == checkpoint(last)
+    daemon.kill()
+    world.configure(bufferRecordCountLimit=limit)
+    world.effects.clear()
+
+
+def test_a_smaller_object_is_there(make):
+    """An object that covers the first of a batch is announced and passed; the rest is written."""
+    world = make()
+    leave_an_object(world, last=4)
+    world.ready().process_records(records(1, 10))
+    assert world.effects == [
+        status("initialize"),
+        announce(1),
+        checkpoint(4),
+        *written(5, 10),
+        PROCESSED,
+    ]
+    world.assert_exactly_once()
+
+
+def test_a_larger_object_is_there(make):
+    """An object that covers more is skipped through: no checkpoint lies inside it."""
+    world = make(bufferRecordCountLimit=4)
+    leave_an_object(world, last=10)
+    daemon = world.ready()
+    assert daemon.process_records(records(1, 6)) == [PROCESSED]
+    assert daemon.process_records() == [PROCESSED]
+    assert daemon.process_records(records(7, 9)) == [PROCESSED]
+    assert daemon.process_records(records(10, 13)) == [checkpoint(10), PROCESSED]
+    assert daemon.process_records(records(14, 14)) == [checkpoint(14), PROCESSED]
+    assert [effect for effect in world.effects if effect != PROCESSED] == [
+        status("initialize"),
+        announce(1),
+        checkpoint(10),
+        *written(11, 14),
+    ]
+    world.assert_exactly_once()
+
+
+def test_a_stop_inside_an_object(make):
+    """A stop before an object's last record was delivered leaves the checkpoint before it."""
+    world = make(bufferRecordCountLimit=4)
+    leave_an_object(world, last=10)
+    daemon = world.ready()
+    assert daemon.process_records(records(1, 6)) == [PROCESSED]
+    assert daemon.call("shutdownRequested") == [SHUTDOWN]
+    assert daemon.end() == 0
+    daemon = world.ready()
+    assert daemon.process_records(records(1, 12)) == [checkpoint(10), PROCESSED]
+    assert daemon.call("shutdownRequested") == [checkpoint(12), SHUTDOWN]
+    world.assert_exactly_once()
+
+
+def test_a_stop_finds_a_larger_object(make):
+    """A flush on request that meets a larger object makes no checkpoint either."""
+    world = make(bufferRecordCountLimit=100)
+    leave_an_object(world, last=10)
+    daemon = world.ready()
+    assert daemon.process_records(records(1, 6)) == [PROCESSED]
+    assert daemon.call("shutdownRequested") == [SHUTDOWN]
+    assert world.effects[-2:] == [announce(1), SHUTDOWN]
+
+
+def test_a_shard_ends_inside_an_object(make):
+    """An object that covers more than the shard held is no file of it: that is not answered."""
+    world = make(bufferRecordCountLimit=4)
+    leave_an_object(world, last=10)
+    daemon = world.ready()
+    assert daemon.process_records(records(1, 6)) == [PROCESSED]
+    assert daemon.call("shardEnded") == []
+    assert_failed(daemon, f"ended before {at(10)}")
+
+
+def test_a_strangers_object(make):
+    """An object without positions of ours ends the child with a sentence; it stands."""
+    world = make()
+    daemon = world.ready()
+    leave_an_object(world, last=10)
+    (theirs,) = world.objects()
+    world.overwrite(theirs.key, b"not ours\n")
+    assert daemon.process_records(records(1, 10)) == []
+    assert_failed(daemon, f"{theirs.key} exists and is not a file of flights")
+
+
+# Many lives.
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_many_lives(make, seed):
+    """However often the child is killed, each record ends once in the files."""
+    chance = random.Random(seed)
+    fates = chance.choices([KEPT, FILTERED, REJECTED], weights=[8, 1, 1], k=60)
+    given = [record(n // 3, n % 3, fate) for n, fate in enumerate(fates, 3)]
+    world = make(retryLimit=8)
+    acknowledged = at(0)
+    for _ in range(4):
+        acknowledged = live(world, chance, given, acknowledged)
+    last = world.ready()
+    last.acknowledged = acknowledged
+    last.process_records(each for each in given if each.position > acknowledged)
+    assert last.call("shardEnded")[-2:] == [END_OF_SHARD, status("shardEnded")], last.told()
+    world.assert_exactly_once()
+
+
+def live(world, chance, given, acknowledged):
+    """Live until a moment of chance; return the last checkpoint that was taken down."""
+    world.configure(
+        bufferRecordCountLimit=chance.randint(1, 15),
+        bufferMillisecondsLimit=chance.choice([1, 3_600_000]),
+    )
+    world.proxy.faults = [
+        Fault("P", chance.choice(["503", "cut", "503-after", "cut-after"]))
+        for _ in range(chance.randint(0, 2))
+    ]
+    daemon = world.ready()
+    daemon.acknowledged = acknowledged
+    rest = [each for each in given if each.position > acknowledged]
+    moments = chance.randint(1, 12)
+    while rest and moments > 0:
+        size = chance.randint(1, 12)
+        daemon.deliver(rest[:size])
+        rest = rest[size:]
+        moments -= 1
+        while moments > 0 and (heard := daemon.hear()) != PROCESSED:
+            assert heard[0] == "checkpoint", heard
+            moments -= 1
+            if moments > 0:
+                daemon.answer(heard)
+            elif chance.random() < 0.5:
+                daemon.acknowledge(heard)  # and the answer is lost
+    daemon.kill()
+    return daemon.acknowledged

@@ -1,0 +1,156 @@
+"""Lines of files become records, each once, within the limits of PutRecords."""
+
+import boto3
+import moto
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from record_processors import Fatal, Retry, cli
+from record_processors.put import Entry, batches, put_lines
+
+MIB = 1024 * 1024
+
+
+class Kinesis:
+    """Refuses entries as told; a success otherwise. An answer per call, in turn."""
+
+    def __init__(self, *refusals):
+        self.refusals = list(refusals)
+        self.calls = []
+
+    def put_records(self, StreamName, Records):  # noqa: N803 - boto3's names
+        data = [each["Data"] for each in Records]
+        self.calls.append(data)
+        refused = self.refusals.pop(0) if self.refusals else set()
+        results = [
+            {"ErrorCode": "ProvisionedThroughputExceededException", "ErrorMessage": "slow"}
+            if each in refused
+            else {"SequenceNumber": "1", "ShardId": "shardId-000000000000"}
+            for each in data
+        ]
+        failed = sum("ErrorCode" in result for result in results)
+        return {"FailedRecordCount": failed, "Records": results}
+
+
+sizes = st.one_of(st.integers(1, 300), st.integers(MIB - 2000, MIB - 10))
+
+
+@given(st.lists(sizes, max_size=30), st.integers(0, 1200))
+def test_batches_keep_the_limits(some, small):
+    """No batch has more than 500 records or 5 MiB with keys; the entries are all there, in order."""
+    pool = bytes(MIB)
+    entries = [Entry(memoryview(pool)[:size], f"{n}") for n, size in enumerate(some)]
+    entries += [Entry(b"x", "é" * 3)] * small
+    cut = list(batches(entries))
+    assert [entry for batch in cut for entry in batch] == entries
+    for batch in cut:
+        assert 1 <= len(batch) <= 500
+        assert sum(len(entry.data) + len(entry.key.encode()) for entry in batch) <= 5 * MIB
+    for one, following in zip(cut, cut[1:], strict=False):
+        assert len(one) == 500 or sum(e.size for e in one) + following[0].size > 5 * MIB
+
+
+def test_batch_sizes():
+    """1,200 small records go in calls of 500, 500 and 200."""
+    assert [len(batch) for batch in batches([Entry(b"x", "k")] * 1200)] == [500, 500, 200]
+
+
+def put(kinesis, lines, limit=5):
+    shown = []
+    return put_lines(kinesis, "events", lines, Retry(limit, 1), shown.append), shown
+
+
+def test_only_the_refused_go_again(waits):
+    """What PutRecords refuses with HTTP 200 is put again, and only that."""
+    kinesis = Kinesis({b"b", b"d"}, {b"d"})
+    summary, shown = put(kinesis, [b"a\n", b"b\n", b"c\n", b"d\n"])
+    assert kinesis.calls == [[b"a", b"b", b"c", b"d"], [b"b", b"d"], [b"d"]]
+    assert (summary, shown) == ((4, 0, 0), [4])
+    assert len(waits) == 2
+
+
+def test_gives_up_when_all_is_refused(waits):
+    """Records that stay refused end the command with a sentence, not with a silent loss."""
+    kinesis = Kinesis(*[{b"a"}] * 9)
+    with pytest.raises(Fatal, match="1 of 2 refused with ProvisionedThroughputExceeded"):
+        put(kinesis, [b"a", b"b"], limit=3)
+    assert len(kinesis.calls) == 3
+
+
+def test_lines():
+    """Line ends are taken off, empty lines counted and left out, all other bytes kept."""
+    kinesis = Kinesis()
+    summary, _ = put(kinesis, [b"one\r\n", b"\n", b" two \n", b"\r\n", b"\xff\x00\n", b"last"])
+    assert kinesis.calls == [[b"one", b" two ", b"\xff\x00", b"last"]]
+    assert summary == (4, 2, 0)
+
+
+def test_one_line_end_is_taken_off():
+    """Only the line end goes: a carriage return before it is the line's own."""
+    kinesis = Kinesis()
+    put(kinesis, [b"one\r\r\n", b"two\r"])
+    assert kinesis.calls == [[b"one\r", b"two\r"]]
+
+
+def test_too_long_lines(caplog):
+    """A line over 1 MiB with its key is left out, counted, and named by its number."""
+    kinesis = Kinesis()
+    summary, _ = put(kinesis, [b"x" * (MIB - 1), b"x" * MIB, b"y"])
+    assert [len(data) for data in kinesis.calls[0]] == [MIB - 1, 1]
+    assert summary == (2, 0, 1)
+    assert "line 2 is left out" in caplog.text
+
+
+def test_keys_spread_the_records():
+    """Records get different partition keys, so that they go to all shards."""
+    with moto.mock_aws():
+        kinesis = boto3.client("kinesis")
+        kinesis.create_stream(StreamName="events", ShardCount=4)
+        put(kinesis, [b"%d\n" % number for number in range(200)])
+        shards = kinesis.list_shards(StreamName="events")["Shards"]
+        found = []
+        for shard in shards:
+            iterator = kinesis.get_shard_iterator(
+                StreamName="events", ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
+            )["ShardIterator"]
+            found.append(
+                [r["Data"] for r in kinesis.get_records(ShardIterator=iterator)["Records"]]
+            )
+    assert all(len(part) > 20 for part in found)
+    assert sorted(int(data) for part in found for data in part) == list(range(200))
+
+
+@moto.mock_aws
+def test_command(tmp_path, capsys):
+    """`put` reads several files one after the other, and says what it left out."""
+    boto3.client("kinesis").create_stream(StreamName="events", ShardCount=1)
+    one, two = tmp_path / "one", tmp_path / "two"
+    one.write_bytes(b"a\n\nb")
+    two.write_bytes(b"c\n")
+    assert cli.main(["put", "events", str(one), str(two)]) == 0
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "3 records" in captured.err
+    assert "1 empty lines were left out" in captured.err
+
+
+@moto.mock_aws
+def test_command_says_that_a_line_was_too_long(tmp_path):
+    """`put` puts the others, and exits with 1 if a line was too long."""
+    boto3.client("kinesis").create_stream(StreamName="events", ShardCount=1)
+    path = tmp_path / "lines"
+    path.write_bytes(b"x" * 2 * MIB + b"\na\n")
+    assert cli.main(["put", "events", str(path)]) == 1
+
+
+@moto.mock_aws
+def test_command_fails_with_a_sentence(tmp_path, capsys):
+    """A file that is not there is exit code 2, a stream that is not there 70; each a sentence."""
+    assert cli.main(["put", "events", str(tmp_path / "none")]) == 2
+    assert "none" in capsys.readouterr().err
+    (tmp_path / "one").write_text("a\n")
+    assert cli.main(["put", "nostream", str(tmp_path / "one")]) == 70
+    error = capsys.readouterr().err
+    assert "nostream" in error
+    assert "Traceback" not in error

@@ -1,0 +1,254 @@
+"""Every error of a service is one of three kinds, and only one kind is tried again."""
+
+import os
+
+import botocore.exceptions
+import botocore.retries.standard as botocore_retries
+import psycopg2
+import pytest
+from fakes import properties
+
+from record_processors import Fatal, Retry, Transient
+from record_processors.aws import AlreadyExists, Missing, call, classify
+from record_processors.properties import load
+from record_processors.warehouse import LoadFailed
+from record_processors.warehouse import classify as classify_redshift
+
+
+def client_error(code, status):
+    answer = {
+        "Error": {"Code": code, "Message": "…"},
+        "ResponseMetadata": {"HTTPStatusCode": status},
+    }
+    return botocore.exceptions.ClientError(answer, "PutObject")
+
+
+# ---- AWS
+
+CODES = sorted(
+    {
+        *botocore_retries.ThrottledRetryableChecker._THROTTLED_ERROR_CODES,
+        *botocore_retries.TransientRetryableChecker._TRANSIENT_ERROR_CODES,
+    }
+)
+
+
+def test_botocore_still_lists_codes():
+    """The lists that the next test reads hold something."""
+    assert {"SlowDown", "ThrottlingException", "RequestTimeout"} <= set(CODES)
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_what_botocore_would_try_again_is_transient(code):
+    """Every code that botocore's own retries know is transient to us, whatever its status is."""
+    assert type(classify(client_error(code, 400), "x")) is Transient
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "kind"),
+    [
+        ("InternalError", 500, Transient),
+        ("SomethingNew", 500, Transient),
+        ("NotImplemented", 501, Transient),
+        ("502", 502, Transient),
+        ("ServiceUnavailable", 503, Transient),
+        ("504", 504, Transient),
+        ("InternalFailure", 500, Transient),
+        ("KMSThrottlingException", 400, Transient),
+        ("ConditionalRequestConflict", 409, Transient),
+        ("OperationAborted", 409, Transient),
+        ("PreconditionFailed", 412, AlreadyExists),
+        ("412", 412, AlreadyExists),
+        ("NoSuchKey", 404, Missing),
+        ("404", 404, Missing),
+        ("NoSuchBucket", 404, Fatal),
+        ("ResourceNotFoundException", 400, Fatal),
+        ("AccessDenied", 403, Fatal),
+        ("403", 403, Fatal),
+        ("ExpiredToken", 400, Fatal),
+        ("InvalidAccessKeyId", 403, Fatal),
+        ("UnrecognizedClientException", 400, Fatal),
+        ("KMS.NotFoundException", 400, Fatal),
+        ("ValidationException", 400, Fatal),
+    ],
+)
+def test_aws_codes(code, status, kind):
+    """Throttling and 5xx pass by themselves, a lost condition is an answer, the rest is fatal."""
+    assert type(classify(client_error(code, status), "x")) is kind
+
+
+CONNECTION = {"endpoint_url": "https://s3", "error": "reset", "proxy_url": "http://p"}
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        botocore.exceptions.EndpointConnectionError(**CONNECTION),
+        botocore.exceptions.ConnectTimeoutError(**CONNECTION),
+        botocore.exceptions.ReadTimeoutError(**CONNECTION),
+        botocore.exceptions.ConnectionClosedError(**CONNECTION),
+        botocore.exceptions.ProxyConnectionError(**CONNECTION),
+        botocore.exceptions.SSLError(**CONNECTION),
+        botocore.exceptions.HTTPClientError(**CONNECTION),
+        botocore.exceptions.IncompleteReadError(actual_bytes=1, expected_bytes=2),
+        botocore.exceptions.ResponseStreamingError(error="cut"),
+        botocore.exceptions.CredentialRetrievalError(provider="iam", error_msg="x"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_connections_pass_by_themselves(error):
+    """A connection that is refused, cut, or too slow is transient."""
+    assert type(classify(error, "x")) is Transient
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        botocore.exceptions.NoCredentialsError(),
+        botocore.exceptions.ParamValidationError(report="bad"),
+        botocore.exceptions.InvalidRegionError(region_name="x y"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_what_stays_wrong_is_fatal(error):
+    """A call that cannot be made at all is not tried again."""
+    assert type(classify(error, "x")) is Fatal
+
+
+def test_the_sentence_says_what_was_tried():
+    """The error that a person sees names the object and the service's own words."""
+    sentence = str(classify(client_error("AccessDenied", 403), "writing s3://bucket/key"))
+    assert sentence.startswith("writing s3://bucket/key: ")
+    assert "AccessDenied" in sentence
+
+
+# ---- Redshift
+
+
+def redshift(state, message="…", kind=psycopg2.DatabaseError):
+    return type("Faked", (kind,), {"pgcode": state})(message)
+
+
+STL = "Load into table 'flights' failed.  Check 'stl_load_errors' system table for details."
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (redshift("XX000", "1023\nDETAIL:  Serializable isolation violation on table"), Transient),
+        (redshift("XX000", "ERROR:  1023"), Transient),
+        (redshift("40001"), Transient),
+        (redshift("40P01", "deadlock detected"), Transient),
+        (redshift("55P03", "lock not available"), Transient),
+        (redshift("57P01", "terminating connection"), Transient),
+        (redshift("57014", "canceling statement due to statement timeout"), Transient),
+        (redshift("53300", "too many connections"), Transient),
+        (redshift("53100", "Disk Full"), Transient),
+        (redshift("08006", "connection failure"), Transient),
+        (redshift(None, "server closed the connection", psycopg2.OperationalError), Transient),
+        (redshift(None, "connection already closed", psycopg2.InterfaceError), Transient),
+        (redshift("XX000", "Assert code: 1000"), Transient),
+        (redshift("XX000", STL), LoadFailed),
+        (redshift("XX000", "The specified S3 prefix 'a' does not exist"), LoadFailed),
+        (
+            redshift("XX000", "S3ServiceException:The specified key does not exist.,Status 404"),
+            LoadFailed,
+        ),
+        (redshift("22001", "value too long for type character varying(1)"), LoadFailed),
+        (redshift("22P04", "missing data for column"), LoadFailed),
+        (redshift("XX000", "S3ServiceException:Access Denied,Status 403"), Fatal),
+        (redshift("XX000", "User arn:aws:x is not authorized to assume IAM Role"), Fatal),
+        (redshift("42P01", "relation does not exist"), Fatal),
+        (redshift("42703", "column does not exist"), Fatal),
+        (redshift("42601", "syntax error"), Fatal),
+        (redshift("42501", "permission denied"), Fatal),
+        (redshift("28P01", "password authentication failed", psycopg2.OperationalError), Fatal),
+        (redshift("28000", "no entry", psycopg2.OperationalError), Fatal),
+        (redshift("3D000", "database does not exist", psycopg2.OperationalError), Fatal),
+        (redshift("0A000", "not supported"), Fatal),
+    ],
+    ids=lambda value: f"{value.pgcode} {str(value)[:20]}" if isinstance(value, Exception) else None,
+)
+def test_redshift_errors(error, kind):
+    """Conflicts and lost connections pass; bad data is a file's fault; the rest needs a person."""
+    assert type(classify_redshift(error)) is kind
+
+
+# ---- Retry
+
+
+def failing(times, error=None):
+    """Return an action that raises so many times, and the list of its calls."""
+    calls = []
+
+    def action():
+        calls.append(1)
+        if len(calls) <= times:
+            raise error or Transient("throttled")
+        return "done"
+
+    return action, calls
+
+
+def test_tries_until_it_succeeds(waits):
+    """A passing failure is tried again, with a wait before each new try, and the result returned."""
+    action, calls = failing(3)
+    assert Retry(5, 100)("writing", action) == "done"
+    assert (len(calls), len(waits)) == (4, 3)
+
+
+def test_gives_up_after_the_limit(waits):
+    """After as many tries as the setting says, the failure is fatal, and the setting is named."""
+    action, calls = failing(99)
+    with pytest.raises(Fatal, match=r"writing: given up after 3 tries \(retryLimit\): throttled"):
+        Retry(3, 100)("writing", action)
+    assert (len(calls), len(waits)) == (3, 2)
+
+
+@pytest.mark.parametrize("error", [Fatal("no bucket"), AlreadyExists("x"), ValueError("x")])
+def test_what_does_not_pass_is_not_tried_again(error, waits):
+    """Any other failure goes through as it is, after one try."""
+    action, calls = failing(99, error)
+    with pytest.raises(type(error)) as raised:
+        Retry(5, 100)("writing", action)
+    assert raised.value is error
+    assert (len(calls), waits) == (1, [])
+
+
+def test_waits_grow_with_jitter_and_are_bounded(waits, monkeypatch):
+    """The longest wait doubles from the interval on, up to 20 seconds; the wait itself is random."""
+    longest = []
+    monkeypatch.setattr("random.uniform", lambda low, high: longest.append((low, high)) or high / 2)
+    with pytest.raises(Fatal):
+        Retry(12, 100)("writing", failing(99)[0])
+    assert [high for _, high in longest] == pytest.approx(
+        [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 20, 20, 20]
+    )
+    assert {low for low, _ in longest} == {0}
+    assert waits == [high / 2 for _, high in longest]
+
+
+def test_stops_when_the_daemon_is_gone(waits, monkeypatch):
+    """A child whose daemon is gone does not try again: the shard may be another's by now."""
+    retry = Retry(50, 100)
+    action, calls = failing(99)
+    monkeypatch.setattr(os, "getppid", lambda: 1)
+    with pytest.raises(Fatal, match="the daemon that started this process is gone"):
+        retry("writing", action)
+    assert (len(calls), waits) == (1, [])
+
+
+def test_limits_come_from_the_file(tmp_path, waits):
+    """The two settings are what a Retry works with."""
+    retry = Retry.from_settings(load(properties(tmp_path, {"retryLimit": "2"})))
+    with pytest.raises(Fatal, match="after 2 tries"):
+        retry("x", failing(99)[0])
+
+
+def test_call_classifies(waits):
+    """A call of boto3 is tried again when it is throttled, and its answer returned."""
+    action, calls = failing(2, client_error("SlowDown", 503))
+    assert call(Retry(5, 100), "x", action) == "done"
+    assert len(calls) == 3
+    with pytest.raises(AlreadyExists):
+        call(Retry(5, 100), "x", failing(1, client_error("PreconditionFailed", 412))[0])
