@@ -68,7 +68,7 @@ def process(path: str) -> int:
     log_to_stderr(Path(path).stem)
 
     # Imported only now: what an import prints must not reach the protocol.
-    from amazon_kclpy import dispatch, kcl  # noqa: PLC0415
+    from amazon_kclpy import dispatch, kcl, messages  # noqa: PLC0415
 
     from .errors import Fatal  # noqa: PLC0415
     from .pipeline import build_pipeline  # noqa: PLC0415
@@ -84,7 +84,13 @@ def process(path: str) -> int:
     def load_action(line: str) -> object:
         if not line:
             raise Fatal("the daemon is gone, and with it the answer to a checkpoint")
-        return json.loads(line, object_hook=decode)
+        try:
+            action = json.loads(line, object_hook=decode)
+        except (ValueError, LookupError, TypeError, dispatch.MalformedAction) as error:
+            raise Fatal(f"the daemon sent no message of its protocol: {error!r}") from error
+        if not isinstance(action, (messages.MessageDispatcher, messages.CheckpointInput)):
+            raise Fatal(f"the daemon sent no message of its protocol, but {type(action).__name__}")
+        return action
 
     try:
         settings = load(path)

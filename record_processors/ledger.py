@@ -15,9 +15,9 @@ URL_BYTES = 1280
 
 COLUMNS = (
     "data_table VARCHAR(512) NOT NULL",
-    "application VARCHAR(256)",
-    "stream VARCHAR(256)",
-    "shard VARCHAR(128)",
+    "application VARCHAR(1020)",  # the messages' names: 255 characters of up to 4 bytes
+    "stream VARCHAR(1020)",
+    "shard VARCHAR(1020)",
     "first_position VARCHAR(128)",
     "last_position VARCHAR(128)",
     "row_count BIGINT",

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
 
 from .errors import Rejected
 from .record import Position, Record
-from .settings import S3_BUCKET, Settings
+from .settings import BUCKET_NAME, KEY_BYTES, S3_BUCKET, Settings
 from .transformers import Transformer
 
 VERSION = 1
@@ -27,21 +27,36 @@ class Chain(NamedTuple):
     shard: str
 
 
+# What fits S3 and the ledger's columns: one message must not be able to stop a load of others.
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+Name = Annotated[str, msgspec.Meta(max_length=255, pattern=r"^[^\x00]*$")]
+Place = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,60}-[0-9]{1,20}$")]
+
+
 class File(msgspec.Struct, frozen=True, kw_only=True):
     """One file in S3. A bare path of the ancestors says only ``bucket`` and ``key``."""
 
     version: int = VERSION
-    application: str | None = None
-    bucket: str
-    key: str
-    bytes: int | None = None
-    rows: int | None = None
-    stream: str | None = None
-    shard: str | None = None
-    first: str | None = None
-    last: str | None = None
-    format: str | None = None
+    application: Name | None = None
+    bucket: Annotated[str, msgspec.Meta(pattern=f"^{BUCKET_NAME}$")]
+    key: Annotated[str, msgspec.Meta(pattern=r"^[^\x00]+$")]
+    bytes: Count | None = None
+    rows: Count | None = None
+    stream: Name | None = None
+    shard: Name | None = None
+    first: Place | None = None
+    last: Place | None = None
+    format: Name | None = None
     compression: Compression | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what no single field shows. msgspec hands a ValueError on as its own."""
+        if len(self.key.encode()) > KEY_BYTES:
+            raise ValueError(f"the key is longer than {KEY_BYTES} bytes")
+        if (self.first is None) != (self.last is None):
+            raise ValueError("one of first and last is missing")
+        if self.first is not None:
+            _ = self.covered
 
     @property
     def url(self) -> str:
@@ -69,7 +84,10 @@ class File(msgspec.Struct, frozen=True, kw_only=True):
         return None not in (self.bytes, self.compression)
 
     def completed(self, head: Mapping[str, Any]) -> File:
-        """Fill in from HeadObject's answer what the message did not say."""
+        """Fill in from HeadObject's answer what the message did not say.
+
+        Raises ValueError if the object's metadata make no sense.
+        """
         metadata: Mapping[str, str] = head.get("Metadata", {})
         rows = metadata.get("rows", "")
         found = {
@@ -83,8 +101,9 @@ class File(msgspec.Struct, frozen=True, kw_only=True):
             "shard": metadata.get("shard"),
             "compression": _compression_of(self.key),
         }
-        missing = {name: value for name, value in found.items() if getattr(self, name) is None}
-        return msgspec.structs.replace(self, **missing)
+        said = msgspec.to_builtins(self)
+        merged = {**found, **{name: value for name, value in said.items() if value is not None}}
+        return msgspec.convert(merged, File)
 
     def encode(self) -> builtins.bytes:
         """Write the message."""
@@ -120,23 +139,22 @@ def read_message(data: bytes, bucket: str) -> File:
     if not text.startswith(("{", "[")):
         return _bare(text, bucket)
     try:
-        file = msgspec.json.decode(data, type=File)
-        if file.first or file.last:
-            _ = file.covered
-    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        file = msgspec.json.decode(text, type=File)
+    except (ValueError, RecursionError) as error:
         raise Rejected(f"not a manifest message: {error}") from error
     if file.version != VERSION:
         raise Rejected(f"a manifest message of version {file.version}; this program knows 1")
-    if not file.bucket or not file.key:
-        raise Rejected("not a manifest message: bucket or key is empty")
     return file
 
 
 def _bare(text: str, bucket: str) -> File:
-    if not text or not text.isprintable():
-        raise Rejected("not a manifest message: neither JSON nor the path of a file")
     if text.startswith("s3://"):
         bucket, _, text = text.removeprefix("s3://").partition("/")
-    if not bucket or not text:
-        raise Rejected("not a manifest message: neither JSON nor the path of a file")
-    return File(bucket=bucket, key=text)
+    try:
+        if not text.isprintable():
+            raise ValueError("it holds control characters")
+        return msgspec.convert({"bucket": bucket, "key": text}, File)
+    except ValueError as error:
+        raise Rejected(
+            f"not a manifest message: neither JSON nor the path of a file: {error}"
+        ) from error

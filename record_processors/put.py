@@ -9,6 +9,7 @@ from typing import NamedTuple
 from .aws import Client, call
 from .errors import Transient
 from .retry import Retry
+from .transformers.text import without_line_break
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +28,7 @@ class Entry(NamedTuple):
     @property
     def size(self) -> int:
         """What it counts in Kinesis' limits."""
-        return len(self.data) + len(self.key)
+        return len(self.data) + len(self.key.encode())
 
 
 class Summary(NamedTuple):
@@ -50,7 +51,7 @@ def put_lines(
     def entries() -> Iterator[Entry]:
         nonlocal empty, too_long
         for number, line in enumerate(lines, 1):
-            entry = Entry(line.rstrip(b"\r\n"), str(number))
+            entry = Entry(without_line_break(line), str(number))
             if not entry.data:
                 empty += 1
             elif entry.size > BYTES_A_RECORD:

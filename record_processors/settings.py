@@ -28,7 +28,7 @@ REDSHIFT = frozenset({"redshift-manifest"})
 
 # Limits of the services, each with the page that states it.
 KEY_BYTES = 1024  # docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
-BUCKET = r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"  # …/userguide/bucketnamingrules.html
+BUCKET_NAME = r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"  # …/userguide/bucketnamingrules.html
 STREAM = (
     r"[A-Za-z0-9_.-]{1,128}"  # docs.aws.amazon.com/kinesis/latest/APIReference/API_CreateStream
 )
@@ -136,7 +136,7 @@ BACKOFF_INTERVAL = Setting(
 # S3.
 S3_BUCKET = Setting(
     "s3Bucket",
-    matching(BUCKET, "a bucket's name"),
+    matching(BUCKET_NAME, "a bucket's name"),
     "The bucket of files and dead letters.",
     None,
     ANY,

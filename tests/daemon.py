@@ -318,6 +318,7 @@ class Daemon:
         return self.listen()
 
     def deliver(self, given):
+        given = list(given)
         for each in given:
             self.world.given[each.position] = each
             self._largest = max(self._largest, each.position)

@@ -42,7 +42,7 @@ class Proxy:
         self.requests = []
         handler = type("Handler", (_Handler,), {"proxy": self})
         self._server = _Server(("127.0.0.1", 0), handler)
-        self.endpoint = "http://127.0.0.1:{}".format(self._server.server_address[1])
+        self.endpoint = f"http://127.0.0.1:{self._server.server_address[1]}"
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
 
     def close(self):

@@ -40,7 +40,7 @@ def make(tmp_path):
 
 
 def assert_failed(daemon, *sentences):
-    """The child ended with 70, and said why; a status would have told the daemon to go on."""
+    """Expect exit code 70, the sentences, and no traceback: it was no bug of ours."""
     assert daemon.code() == 70, daemon.told()
     for sentence in sentences:
         assert sentence in daemon.told()
@@ -48,12 +48,17 @@ def assert_failed(daemon, *sentences):
 
 
 def assert_silent(world, daemon, effects):
-    """Whatever comes, the child answers, and does no more; at the end of its input it ends."""
+    """Expect answers to whatever comes, and no more; then exit code 0."""
     assert daemon.process_records(records(101, 125)) == [PROCESSED]
     assert daemon.call("shutdownRequested") == [SHUTDOWN]
     assert daemon.call("leaseLost") == [status("leaseLost")]
     assert daemon.end() == 0
     assert world.effects == [*effects, PROCESSED, SHUTDOWN, status("leaseLost")]
+
+
+def said_to_empty_calls(daemon):
+    """Return what is said to calls without records: enough of them to take a millisecond."""
+    return [heard for _ in range(100) for heard in daemon.process_records()]
 
 
 # Thresholds, and the order of effects.
@@ -93,8 +98,7 @@ def test_an_empty_call_flushes_on_time(make):
     world = make(bufferMillisecondsLimit=1)
     daemon = world.ready()
     said = daemon.process_records(records(1, 3))
-    while checkpoint(3) not in said:
-        said += daemon.process_records()
+    assert checkpoint(3) in said or checkpoint(3) in said_to_empty_calls(daemon)
     world.assert_exactly_once()
 
 
@@ -103,8 +107,7 @@ def test_filtered_records_move_the_checkpoint(make):
     world = make(bufferMillisecondsLimit=1)
     daemon = world.ready()
     said = daemon.process_records(record(n, fate=FILTERED) for n in range(1, 4))
-    while checkpoint(3) not in said:
-        said += daemon.process_records()
+    assert checkpoint(3) in said or checkpoint(3) in said_to_empty_calls(daemon)
     assert {what for what, *_ in world.effects} == {"status", "checkpoint"}
 
 
@@ -263,7 +266,7 @@ def test_a_signal_does_not_end_it(make, name):
 
 
 def test_it_ends_with_its_input(make):
-    """At the end of its input the child ends with 0, and writes nothing that it was not asked to."""
+    """At the end of its input the child ends with 0, and writes nothing of what it holds."""
     world = make()
     daemon = world.ready()
     assert daemon.process_records(records(1, 3)) == [PROCESSED]

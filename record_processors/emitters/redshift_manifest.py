@@ -168,7 +168,10 @@ class RedshiftManifestEmitter(Emitter[File]):
         if file.bytes is not None and head["ContentLength"] != file.bytes:
             reason = f"{file.url} has {head['ContentLength']} bytes, announced were {file.bytes}"
             raise BadFile(file, reason)
-        return file.completed(head)
+        try:
+            return file.completed(head)
+        except ValueError as error:
+            raise BadFile(file, f"{file.url} has metadata that make no sense: {error}") from error
 
     def _completed(self, file: File) -> File:
         """Look up what a bare path does not say; refuse what COPY would take for something else."""

@@ -62,6 +62,8 @@ class Application:
         if scope["type"] != "http":
             return
         body = await _body(receive)
+        if body is None:
+            return
         headers = {name.decode("latin-1"): v.decode("latin-1") for name, v in scope["headers"]}
         try:
             status, answer_headers, answer = self._answer(scope, headers, body)
@@ -99,11 +101,14 @@ def _backend(service: "SERVICE_NAMES | None") -> "Flask":
     return create_backend_app(service)
 
 
-async def _body(receive: "ASGIReceiveCallable") -> bytes:
+async def _body(receive: "ASGIReceiveCallable") -> bytes | None:
+    """Read the whole body; None if the client goes away before its end, as a killed one does."""
     parts = []
     more = True
     while more:
         message: Any = await receive()
+        if message["type"] == "http.disconnect":
+            return None
         parts.append(message.get("body", b""))
         more = message.get("more_body", False)
     return b"".join(parts)

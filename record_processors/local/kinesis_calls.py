@@ -1,8 +1,8 @@
 """The two calls of Kinesis that carry data, on a short way.
 
 moto passes each record through a dozen objects and reads a request's JSON anew for each of its
-parameters. `answer` serves PutRecords and GetRecords straight from the shards, some ten times as
-fast. Whatever is unusual is left to moto, whose errors are the right ones.
+parameters. `answer` serves PutRecords and GetRecords straight from the shards, several times
+as fast. Whatever is unusual is left to moto, whose errors are the right ones.
 """
 
 import base64

@@ -18,7 +18,11 @@ class Text(Transformer[bytes]):
 
     def transform(self, record: Record) -> Sequence[bytes]:
         """Return the lines of the record; never rejects."""
-        data = record.data
-        if data.endswith(b"\n"):
-            data = data[:-2] if data.endswith(b"\r\n") else data[:-1]
-        return data.split(b"\n")
+        return without_line_break(record.data).split(b"\n")
+
+
+def without_line_break(line: bytes) -> bytes:
+    """Return a line without the one line break, if any, that ends it."""
+    if line.endswith(b"\r\n"):
+        return line[:-2]
+    return line.removesuffix(b"\n")
