@@ -150,9 +150,9 @@ def read_message(data: bytes, bucket: str) -> File:
 def _bare(text: str, bucket: str) -> File:
     if text.startswith("s3://"):
         bucket, _, text = text.removeprefix("s3://").partition("/")
+    if not text.isprintable():
+        raise Rejected("not a manifest message: neither JSON nor the path of a file")
     try:
-        if not text.isprintable():
-            raise ValueError("it holds control characters")
         return msgspec.convert({"bucket": bucket, "key": text}, File)
     except ValueError as error:
         raise Rejected(

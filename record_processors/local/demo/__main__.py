@@ -62,8 +62,8 @@ def main() -> int:
         return 1
 
 
-def _interrupt(_number: int, _frame: object) -> NoReturn:
-    raise KeyboardInterrupt
+def _interrupt(number: int, _frame: object) -> NoReturn:
+    raise SystemExit(128 + number)
 
 
 def clean(directory: Path) -> None:

@@ -1,0 +1,87 @@
+"""What the README shows is what there is."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from record_processors import Batch, Kept, Position, Record, Rejected, cli
+from record_processors.properties import load
+
+README = Path("README.md").read_text()
+PYTHON = re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture
+def mine(tmp_path, monkeypatch):
+    """Write the README's classes as its reader would, in the folder the daemon starts in."""
+    (tmp_path / "mine.py").write_text("\n".join(PYTHON))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    yield tmp_path
+    sys.modules.pop("mine", None)
+
+
+def properties(folder, **changes):
+    shipped = (Path(__file__).parent.parent / "properties/s3_manifest.properties").read_text()
+    path = folder / "pipeline.properties"
+    changes["executableName"] = f"kinesis-connectors process {path}"
+    for key, value in changes.items():
+        line = f"{key} = {value}"
+        shipped, found = re.subn(rf"^{key} = .*$", line, shipped, flags=re.MULTILINE)
+        shipped += "" if found else f"\n{line}\n"
+    path.write_text(shipped)
+    return load(str(path))
+
+
+def test_the_classes_shown_load_and_do_what_they_say(mine):
+    """The README's transformer, filter and setting work as they stand there."""
+    from record_processors.filters import configured_filter
+    from record_processors.transformers import configured_transformer
+
+    settings = properties(mine, transformer="mine:Prices", filter="mine:InCurrency", currency="USD")
+    transformer = configured_transformer(settings).from_settings(settings)
+    keep = configured_filter(settings).from_settings(settings).keep
+    order = Record(b'{"id": 1, "currency": "USD", "items": [{"n": 1}, {"n": 2}]}', Position(1))
+
+    assert list(transformer.transform(order)) == [b'{"order": 1, "n": 1}', b'{"order": 1, "n": 2}']
+    assert keep(order)
+    assert not keep(Record(b'{"currency": "EUR"}', Position(2)))
+    with pytest.raises(Rejected, match="an order without items"):
+        transformer.transform(Record(b"{}", Position(3)))
+
+
+def test_the_emitter_shown_emits(mine):
+    """The README's emitter is found by its name and makes a batch durable."""
+    from record_processors.emitters import configured_emitter
+
+    emitter = configured_emitter(properties(mine, connectorDestination="mine:Append"))
+    record = Record(b"x", Position(1))
+    emitter.from_settings(None).emit(Batch("shard", [Kept(record, [b"a", b"b"])], Position(1)))
+
+    assert (mine / "rows.txt").read_bytes() == b"a\nb\n"
+
+
+def test_every_command_is_shown():
+    """The README names each command, and each has a sentence of help."""
+    helped = subprocess.run(
+        [sys.executable, "-m", "record_processors", "--help"],
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    commands = re.findall(r"^    (\w+) +\w", helped, re.MULTILINE)
+
+    assert set(commands) >= {"run", "process", "check", "create", "put", "local"}
+    changes = Path("CHANGELOG.md").read_text()
+    for command in commands:
+        assert f"`{command}`" in changes or f"kinesis-connectors {command}" in README
+    assert cli.parser().prog == "kinesis-connectors"
+
+
+def test_links_lead_somewhere():
+    """Every relative link of the README is a file."""
+    for link in re.findall(r"\]\((?!http)([^)#]+)\)", README):
+        assert Path(link).exists(), link
