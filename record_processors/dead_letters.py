@@ -34,6 +34,7 @@ class DeadLetters:
         self._records: list[Record] = []
         self._lines: list[bytes] = []
         self._bytes = 0
+        self._first_reason = ""
 
     @classmethod
     def from_settings(cls, settings: Settings) -> DeadLetters:
@@ -45,11 +46,12 @@ class DeadLetters:
 
     def add(self, record: Record, stage: str, reason: str) -> None:
         """Take a record; it is durable after the next ``write``."""
-        log.warning("dead letter: %s, stage %s: %s", record.position, stage, reason)
         line = self._line(record, stage, reason)
         if stage == LOAD_STAGE:
-            self._put(record, record, [line])
+            self._put(record, record, [line], reason)
             return
+        if not self._records:
+            self._first_reason = f"{stage}: {reason}"
         self._records.append(record)
         self._lines.append(line)
         self._bytes += len(line)
@@ -59,13 +61,15 @@ class DeadLetters:
     def write(self) -> None:
         """Make durable what was added. Nothing is written when nothing was."""
         if self._records:
-            self._put(self._records[0], self._records[-1], self._lines)
+            self._put(self._records[0], self._records[-1], self._lines, self._first_reason)
             self._records, self._lines, self._bytes = [], [], 0
 
-    def _put(self, first: Record, last: Record, lines: list[bytes]) -> None:
+    def _put(self, first: Record, last: Record, lines: list[bytes], reason: str) -> None:
         key = f"{self.prefix}{self.shard}-{first.position}-{last.position}.jsonl"
         self.bucket.put(key, b"".join(lines))
-        log.warning("%d dead letters in s3://%s/%s", len(lines), self.bucket.name, key)
+        # One line for all of them: a stream of nothing else must not flood the log.
+        url = f"s3://{self.bucket.name}/{key}"
+        log.warning("%d dead letters in %s; the first: %s", len(lines), url, reason)
 
     def _line(self, record: Record, stage: str, reason: str) -> bytes:
         letter = {

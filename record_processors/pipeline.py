@@ -38,6 +38,9 @@ class Pipeline(Generic[Row]):
     declares: ClassVar[Sequence[Setting[Any]]] = ()
     """Settings of its own that a ``.properties`` file may hold."""
 
+    named_by: ClassVar[str] = DESTINATION.key
+    """The setting by whose value a class of one's own is found."""
+
     def __init__(
         self,
         transformer: Transformer[Row],
@@ -128,6 +131,10 @@ class Pipeline(Generic[Row]):
     def _emit(self, last: Position) -> Position:
         batch = Batch(self.shard, tuple(self.buffer.kept), last)
         through = self.emitter.emit(batch) or last
+        if through < batch.first.position:
+            raise Fatal(
+                f"{type(self.emitter).__name__} returned {through}, before its batch begins"
+            )
         for rejection in batch.rejections:
             self.dead_letters.add(*rejection)
         self.dead_letters.write()

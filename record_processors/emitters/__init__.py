@@ -24,6 +24,9 @@ class Emitter(ABC, Generic[Row]):
     declares: ClassVar[Sequence[Setting[Any]]] = ()
     """Settings of its own that a ``.properties`` file may hold."""
 
+    named_by: ClassVar[str] = DESTINATION.key
+    """The setting by whose value a class of one's own is found."""
+
     @classmethod
     def from_settings(cls, settings: Settings) -> Emitter[Row]:
         """Make one; override this to read settings and to make clients."""

@@ -17,6 +17,9 @@ class Filter(ABC):
     declares: ClassVar[Sequence[Setting[Any]]] = ()
     """Settings of its own that a ``.properties`` file may hold."""
 
+    named_by: ClassVar[str] = FILTER.key
+    """The setting by whose value a class of one's own is found."""
+
     @classmethod
     def from_settings(cls, settings: Settings) -> Filter:
         """Make one; override this to read settings."""

@@ -27,6 +27,9 @@ class Transformer(ABC, Generic[Row_co]):
     declares: ClassVar[Sequence[Setting[Any]]] = ()
     """Settings of its own that a ``.properties`` file may hold."""
 
+    named_by: ClassVar[str] = TRANSFORMER.key
+    """The setting by whose value a class of one's own is found."""
+
     @classmethod
     def from_settings(cls, settings: Settings) -> Transformer[Row_co]:
         """Make one; override this to read settings."""
