@@ -12,7 +12,6 @@ from typing import Any
 from .setting import CLASS_PATH
 from .settings import DESTINATION, FILTER, TRANSFORMER, Setting
 
-
 # Which of our base classes a class that a setting names must derive from.
 BASES = {
     DESTINATION.key: "Emitter or Pipeline",
