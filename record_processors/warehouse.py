@@ -36,7 +36,9 @@ INTERNAL_STATE = "XX000"  # also what Redshift says of a load that failed, so lo
 LOAD_FAILED = re.compile(
     r"stl_load_errors|sys_load_error_detail|S3ServiceException|specified S3|manifest", re.IGNORECASE
 )
-NO_AUTHORITY = re.compile(r"not authorized|AccessDenied|Access Denied|Forbidden|403", re.IGNORECASE)
+NO_AUTHORITY = re.compile(
+    r"not authorized|AccessDenied|Access Denied|Forbidden|Status 403", re.IGNORECASE
+)
 
 
 class LoadFailed(Exception):

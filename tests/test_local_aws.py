@@ -300,6 +300,23 @@ def test_bodies_may_be_large(client):
     assert s3.get_object(Bucket="large", Key="k")["Body"].read() == body
 
 
+def test_half_a_request_has_no_effect(client, endpoint):
+    """A client that is killed while it sends an object leaves none, not half of one."""
+    s3 = client("s3")
+    s3.create_bucket(Bucket="half")
+    url = s3.generate_presigned_url("put_object", {"Bucket": "half", "Key": "object"})
+    path = url.removeprefix(endpoint)
+    host, port = endpoint.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=10) as wire:
+        wire.sendall(
+            f"PUT {path} HTTP/1.1\r\nHost: {host}\r\nContent-Length: 9\r\n\r\nhalf".encode()
+        )
+        wire.shutdown(socket.SHUT_WR)
+        wire.recv(1000)
+
+    assert s3.list_objects_v2(Bucket="half")["KeyCount"] == 0
+
+
 def test_a_conditional_update_has_one_winner(client, kinesis, stream):
     """Of many clients that take the same lease over, exactly one succeeds."""
     dynamodb = client("dynamodb", max_pool_connections=16)
