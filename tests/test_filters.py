@@ -42,7 +42,7 @@ def test_all_keeps_everything(data):
     ],
 )
 def test_jmespath_keeps_what_is_true(expression, kept):
-    """False are false, null and what is empty; every number is true, 0 too, as jmespath.org says."""
+    """False are false, null and what is empty; every number is true, 0 too (jmespath.org)."""
     data = (
         '{"zero":0,"zeros":[0],"minus":-0,"point":0.0,"nothing":null,"no":false,"yes":true,'
         '"empty":{"text":"","list":[],"object":{}},"carrier":"UA","delay":15,"tags":["late"],'
@@ -60,7 +60,7 @@ def test_jmespath_rejects_what_is_not_json(data):
 
 def test_jmespath_rejects_a_value_of_the_wrong_type():
     """A function that cannot take the record's value is bad data, so the record is not lost."""
-    with pytest.raises(ValueError, match="carrier|string|type"):
+    with pytest.raises(ValueError, match=r"carrier|string|type"):
         JmesPath("starts_with(carrier, 'U')").keep(record('{"carrier": 5}'))
 
 
@@ -81,5 +81,5 @@ def test_jmespath_rejects_a_value_of_the_wrong_type():
     ],
 )
 def test_regex_searches_the_text(expression, data, kept):
-    """The expression may be found anywhere in the text; a byte that is no UTF-8 is one character."""
+    """The expression may be found anywhere in the text; a byte that is not UTF-8 is a character."""
     assert Regex(expression).keep(record(data)) is kept

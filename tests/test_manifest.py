@@ -173,7 +173,7 @@ def test_transformer():
 
 
 def test_what_a_bare_path_does_not_say_comes_from_the_object():
-    """Size and compression are the object's, the rest its metadata; a missing datum stays unknown."""
+    """Size and compression are the object's, the rest its metadata; what lacks stays unknown."""
     head = {
         "ContentLength": 99,
         "Metadata": {

@@ -119,7 +119,7 @@ def test_bad_data_is_what_ordinary_python_raises_about_it(error):
 
 
 def test_the_filter_is_not_asked_about_a_record_without_rows():
-    """A record of which the transformer makes no row counts as filtered, whatever the filter says."""
+    """A record of which the transformer makes no row counts as filtered in any case."""
     flow = Flow()
     asked = []
     flow.pipeline.filter.keep = lambda one: asked.append(one.data) or True

@@ -1,5 +1,7 @@
 """Lines of files become records, each once, within the limits of PutRecords."""
 
+import itertools
+
 import boto3
 import moto
 import pytest
@@ -38,7 +40,7 @@ sizes = st.one_of(st.integers(1, 300), st.integers(MIB - 2000, MIB - 10))
 
 @given(st.lists(sizes, max_size=30), st.integers(0, 1200))
 def test_batches_keep_the_limits(some, small):
-    """No batch has more than 500 records or 5 MiB with keys; the entries are all there, in order."""
+    """No batch has over 500 records or 5 MiB with keys; the entries are all there, in order."""
     pool = bytes(MIB)
     entries = [Entry(memoryview(pool)[:size], f"{n}") for n, size in enumerate(some)]
     entries += [Entry(b"x", "é" * 3)] * small
@@ -47,7 +49,7 @@ def test_batches_keep_the_limits(some, small):
     for batch in cut:
         assert 1 <= len(batch) <= 500
         assert sum(len(entry.data) + len(entry.key.encode()) for entry in batch) <= 5 * MIB
-    for one, following in zip(cut, cut[1:], strict=False):
+    for one, following in itertools.pairwise(cut):
         assert len(one) == 500 or sum(e.size for e in one) + following[0].size > 5 * MIB
 
 

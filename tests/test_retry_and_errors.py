@@ -191,7 +191,7 @@ def failing(times, error=None):
 
 
 def test_tries_until_it_succeeds(waits):
-    """A passing failure is tried again, with a wait before each new try, and the result returned."""
+    """A passing failure is tried again, with a wait before each try, and the result returned."""
     action, calls = failing(3)
     assert Retry(5, 100)("writing", action) == "done"
     assert (len(calls), len(waits)) == (4, 3)
@@ -216,7 +216,7 @@ def test_what_does_not_pass_is_not_tried_again(error, waits):
 
 
 def test_waits_grow_with_jitter_and_are_bounded(waits, monkeypatch):
-    """The longest wait doubles from the interval on, up to 20 seconds; the wait itself is random."""
+    """The longest wait doubles from the interval on, up to 20 s; the wait itself is random."""
     longest = []
     monkeypatch.setattr("random.uniform", lambda low, high: longest.append((low, high)) or high / 2)
     with pytest.raises(Fatal):

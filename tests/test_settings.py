@@ -121,7 +121,11 @@ BAD_STAGE_ONE = [
     ),
     ({"s3KmsKeyId": "alias/x"}, "s3KmsKeyId", "needs s3ServerSideEncryption = aws:kms"),
     ({"transformer": "no_such_module:X"}, "transformer", "No module named 'no_such_module'"),
-    ({"filter": "json:NoSuch"}, "filter", "filter = json:NoSuch: AttributeError: module 'json' has no attribute"),
+    (
+        {"filter": "json:NoSuch"},
+        "filter",
+        "filter = json:NoSuch: AttributeError: module 'json' has no attribute",
+    ),
     ({"transformer": ":X"}, "transformer", "nor package.module:Class"),
     ({"transformer": ".json:X"}, "transformer", "nor package.module:Class"),
     ({"transformer": "json:"}, "transformer", "nor package.module:Class"),

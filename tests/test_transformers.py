@@ -184,7 +184,7 @@ def test_half_a_surrogate_pair_is_rejected(transformer, data):
 
 
 def unescape(row: bytes, delimiter: str) -> list[str | None]:
-    """Read one row as Redshift does with ESCAPE and NULL AS '\\N'."""
+    r"""Read one row as Redshift does with ESCAPE and NULL AS '\\N'."""
     fields: list[str | None] = []
     text, raw, source = "", "", iter(row.decode() + delimiter)
     for char in source:
@@ -213,7 +213,7 @@ def expected_text(value: str) -> str | None:
 
 @given(columns, delimiters, st.data())
 def test_delimited_reads_back(names, delimiter, data):
-    """Each field of a row reads back, under the rule of ESCAPE, as the value that it was made of."""
+    """Each field of a row reads back, under the rule of ESCAPE, as the value it was made of."""
     found = {name: data.draw(values) for name in names if data.draw(st.booleans())}
     source = "{" + ",".join(f"{json.dumps(name)} : {value}" for name, value in found.items()) + "}"
     (row,) = rows(Delimited(names, delimiter), source)
@@ -237,7 +237,7 @@ def test_delimited_reads_back(names, delimiter, data):
     ],
 )
 def test_delimited_examples(fields, row):
-    """A backslash goes before backslash, delimiter and line breaks; null and absent are \\N."""
+    r"""A backslash goes before backslash, delimiter and line breaks; null and absent are \\N."""
     assert rows(Delimited(["a", "b"], "|"), "{" + fields + "}") == [row.encode()]
 
 
