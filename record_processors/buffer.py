@@ -13,7 +13,8 @@ from .settings import BYTE_LIMIT, MILLISECONDS_LIMIT, RECORD_LIMIT, Settings
 Row = TypeVar("Row")
 
 
-class Kept(NamedTuple, Generic[Row]):
+@dataclass(frozen=True, slots=True)
+class Kept(Generic[Row]):
     """A record that passed the filter, with the rows that the transformer made of it."""
 
     record: Record

@@ -75,6 +75,7 @@ def process(path: str) -> int:
     from .processor import RecordProcessor, crash_boundary  # noqa: PLC0415
     from .properties import SettingsError, load  # noqa: PLC0415
     from .retry import Retry  # noqa: PLC0415
+    from .settings import APPLICATION_NAME  # noqa: PLC0415
 
     def decode(found: dict[str, object]) -> object:
         if found.get("approximateArrivalTimestamp", 0) is None:
@@ -97,6 +98,7 @@ def process(path: str) -> int:
     except SettingsError as error:
         log.critical("%s", error)
         return EXIT_USAGE
+    threading.current_thread().name = settings[APPLICATION_NAME]
     with crash_boundary("the daemon's messages"):
         processor = RecordProcessor(build_pipeline(settings), Retry.from_settings(settings))
         loop = kcl.KCLProcess(processor, protocol_input, protocol_output, sys.stderr)

@@ -64,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
     except SettingsError as error:
         return _complain(error, EXIT_USAGE)
     except launch.LaunchError as error:
-        return _complain(error, EXIT_FOUND)
+        return _complain(error, EXIT_USAGE)
 
 
 def process(arguments: argparse.Namespace) -> int:
@@ -126,7 +126,7 @@ def put(arguments: argparse.Namespace) -> int:
         return _complain(error, EXIT_FAILED)
     progress.finish(summary.put)
     if summary.empty:
-        print(f"{summary.empty:,} empty lines were left out", file=sys.stderr)
+        print(f"empty lines left out: {summary.empty:,}", file=sys.stderr)
     return EXIT_FOUND if summary.too_long else EXIT_OK
 
 
@@ -151,9 +151,11 @@ def _lines(files: Sequence[str]) -> Iterator[bytes]:
 
 def _count_lines(files: Sequence[str]) -> int | None:
     """Count beforehand what regular files hold; of a pipe nobody knows."""
+    from .transformers.text import without_line_break  # noqa: PLC0415
+
     if not files or not all(Path(name).is_file() for name in files):
         return None
-    return sum(1 for _ in _lines(files))
+    return sum(1 for line in _lines(files) if without_line_break(line))
 
 
 def _complain(error: object, code: int) -> int:

@@ -10,6 +10,7 @@ from .aws import call, client
 from .errors import Fatal
 from .retry import Retry
 from .settings import (
+    PASSWORD_VARIABLE,
     REDSHIFT_CLUSTER,
     REDSHIFT_SECRET,
     REDSHIFT_URL,
@@ -17,8 +18,6 @@ from .settings import (
     REDSHIFT_WORKGROUP,
     Settings,
 )
-
-PASSWORD_VARIABLE = "REDSHIFT_PASSWORD"  # noqa: S105 - the variable's name
 
 Login = tuple[str, str]  # user, password
 

@@ -48,7 +48,7 @@ class DeadLetters:
         """Take a record; it is durable after the next ``write``."""
         line = self._line(record, stage, reason)
         if stage == LOAD_STAGE:
-            self._put(record, record, [line], reason)
+            self._put(record, record, [line], f"{stage}: {reason}")
             return
         if not self._records:
             self._first_reason = f"{stage}: {reason}"
@@ -69,7 +69,8 @@ class DeadLetters:
         self.bucket.put(key, b"".join(lines))
         # One line for all of them: a stream of nothing else must not flood the log.
         url = f"s3://{self.bucket.name}/{key}"
-        log.warning("%d dead letters in %s; the first: %s", len(lines), url, reason)
+        what = "a dead letter" if len(lines) == 1 else f"{len(lines)} dead letters, the first"
+        log.warning("%s, %s; kept in %s", what, reason, url)
 
     def _line(self, record: Record, stage: str, reason: str) -> bytes:
         letter = {
@@ -78,9 +79,14 @@ class DeadLetters:
             "shard": self.shard,
             "position": str(record.position),
             "arrival": record.arrival,
-            "partitionKey": record.partition_key,
+            "partitionKey": _escaped(record.partition_key),
             "data": base64.b64encode(record.data).decode(),
             "stage": stage,
-            "reason": reason.encode(errors="backslashreplace").decode(),
+            "reason": _escaped(reason),
         }
         return msgspec.json.encode(letter) + b"\n"
+
+
+def _escaped(text: str) -> str:
+    """Write half a surrogate pair, which has no UTF-8, as an escape."""
+    return text.encode(errors="backslashreplace").decode()

@@ -24,7 +24,7 @@ _NUMBERS = """
     inMemoryWorkerMetricsCaptureFrequencyMillis initialLeaseTableReadCapacity
     initialLeaseTableWriteCapacity leaseAssignmentIntervalMillis listShardsBackoffTimeInMillis
     logWarningForTaskAfterMillis maxActiveThreads maxGetRecordsThreadPool maxLeaseRenewalThreads
-    maxLeasesForWorker maxLeasesToStealAtOneTime maxListShardsRetryAttempts maxRecords
+    maxLeasesForWorker maxLeasesToStealAtOneTime maxListShardsRetryAttempts
     maxThroughputPerHostKBps metricsBufferTimeMillis metricsMaxQueueSize
     millisBehindLatestThresholdForReducedTps noOfPersistedMetricsPerWorkerMetrics
     parentShardPollIntervalMillis reBalanceThresholdPercentage retryGetRecordsInSeconds
@@ -54,6 +54,7 @@ KCL_KEYS: dict[str, Callable[[str], object]] = {
     **dict.fromkeys(_TEXTS.split(), text),
     **dict.fromkeys(_NUMBERS.split(), whole_number(0)),
     **dict.fromkeys(_FLAGS.split(), boolean),
+    "maxRecords": whole_number(1, 10_000),  # GetRecords takes no more
     "workerMetricsEMAAlpha": _decimal,
     "clientVersionConfig": one_of(
         "CLIENT_VERSION_CONFIG_3X",

@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 from typing import NoReturn
 
-from .settings import APPLICATION_NAME, WORKER_ID, Settings
+from .settings import APPLICATION_NAME, PASSWORD_VARIABLE, REDSHIFT_USER, WORKER_ID, Settings
 
 DAEMON = "software.amazon.kinesis.multilang.MultiLangDaemon"
 OLDEST_JAVA = 8  # github.com/awslabs/amazon-kinesis-client: "Requirements"
@@ -27,6 +27,10 @@ class LaunchError(Exception):
 
 def run(settings: Settings) -> NoReturn:
     """Become the daemon. Raises LaunchError when this host cannot run it now."""
+    if REDSHIFT_USER in settings and not os.environ.get(PASSWORD_VARIABLE):
+        raise LaunchError(
+            f"redshiftUsername is set, but {PASSWORD_VARIABLE} is not in the environment"
+        )
     java = find_java()
     lock(settings)
     properties = settings.path if WORKER_ID in settings else with_worker_id(settings)
@@ -102,8 +106,7 @@ def lock(settings: Settings) -> None:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         raise LaunchError(
-            f"a daemon of {settings[APPLICATION_NAME]} runs on this host already "
-            f"({path} is locked: {error.strerror})"
+            f"a daemon of {settings[APPLICATION_NAME]} runs on this host already ({path} is locked)"
         ) from error
     os.set_inheritable(descriptor, True)
 
@@ -121,6 +124,7 @@ def with_worker_id(settings: Settings) -> str:
     worker = f"{socket.gethostname()}-{settings[APPLICATION_NAME]}"
     copy = folder / settings[APPLICATION_NAME] / Path(settings.path).name
     copy.parent.mkdir(exist_ok=True)
+    # Two line breaks: a last line that ends in a backslash swallows one.
     original = Path(settings.path).read_bytes()
-    copy.write_bytes(original + f"\n{WORKER_ID.key} = {worker}\n".encode("latin-1"))
+    copy.write_bytes(original + f"\n\n{WORKER_ID.key} = {worker}\n".encode("latin-1"))
     return str(copy)

@@ -42,7 +42,8 @@ class RecordProcessor(v3.RecordProcessorBase):  # type: ignore[misc]
         """Begin with the shard. The first call."""
         with crash_boundary("initialize"):
             shard = initialize_input.shard_id
-            threading.current_thread().name = shard  # what the log calls this process
+            # The thread's name is what the log calls this process: application and shard.
+            threading.current_thread().name += f" {shard}"
             self.pipeline.start(shard)
             log.info("begins after %s", initialize_input.sequence_number)
 

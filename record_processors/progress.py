@@ -36,5 +36,5 @@ class Progress:
         part = min(done / self.total, 1.0) if self.total else 0.0
         bar = f" {'━' * int(BAR * part):<{BAR}} {part:4.0%}" if self.total else ""
         line = f"{self.label:<11} {done:,} {self.what}{bar} {rate:>9}"
-        self.out.write(f"{line:<90} {seconds:5.0f} s{end}")
+        self.out.write(f"{line:<112} {seconds:5.0f} s{end}")
         self.out.flush()

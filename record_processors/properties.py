@@ -15,6 +15,11 @@ from .kcl import KCL_KEYS, KCL_NEEDED, KCL_PREFIXES
 from .plugins import PluginError, plugin_settings
 from .settings import DESTINATION, OURS, Setting, Settings
 
+SECRETS = (
+    "secrets never stand in this file, which the daemon logs: the password of Redshift comes from "
+    "the environment variable REDSHIFT_PASSWORD, or by redshiftSecretArn"
+)
+
 
 class Problem(NamedTuple):
     """One thing wrong with a file: where, and a sentence for a person. ``line`` 0: nowhere."""
@@ -57,9 +62,11 @@ def load(path: str) -> Settings:
     try:
         known = {**OURS, **plugin_settings(texts)}
         problems = list(_wrong_keys(path, entries, known))
-    except PluginError as error:  # what that class declares is unknown, so no key can be wrong
+    except PluginError as error:
+        # What that class declares is unknown, so only what looks like a key of ours is wrong.
         known = OURS
         problems = [Problem(path, _line(entries, error.key), str(error))]
+        problems += [one for one in _wrong_keys(path, entries, known) if "mean" in one.sentence]
     invalid = [*_wrong_values(path, entries, known), *_missing(path, texts, known)]
     problems += invalid
     settings = Settings(path, texts)
@@ -102,6 +109,9 @@ def _wrong_keys(
             yield Problem(path, line, f"{key} stands already in line {seen[key]}")
         seen.setdefault(key, line)
         if key in known or key in KCL_KEYS or key.startswith(KCL_PREFIXES):
+            continue
+        if key.lower().endswith(("password", "secret", "secretkey", "accesskey")):
+            yield Problem(path, line, f"{key}: {SECRETS}")
             continue
         near = difflib.get_close_matches(key, [*known, *KCL_KEYS], 1)
         hint = f"; did you mean {near[0]}?" if near else ""

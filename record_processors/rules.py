@@ -29,6 +29,9 @@ from .settings import (
     TRANSFORMER,
 )
 
+# With these COPY would leave rows out, and the ledger would say that the whole file is loaded.
+LOSSY_COPY_WORDS = frozenset({"MAXERROR", "IGNOREALLERRORS", "NOLOAD"})
+
 Contradiction = tuple[str, str]  # the key at fault, and the sentence
 
 # What we add to COPY ourselves, from the other settings.
@@ -141,4 +144,7 @@ def _redshift(settings: Settings) -> Iterator[Contradiction]:
     for word in re.findall(r"[A-Z_0-9]+", settings[COPY_OPTIONS].upper()):
         if word in ours:
             yield COPY_OPTIONS.key, f"redshiftCopyOptions repeats {word}, which we add ourselves"
+            return
+        if word in LOSSY_COPY_WORDS:
+            yield COPY_OPTIONS.key, f"redshiftCopyOptions: {word} would leave rows out unnoticed"
             return

@@ -178,6 +178,7 @@ REDSHIFT_URL = Setting(
 REDSHIFT_USER = Setting[str | None](
     "redshiftUsername", text, "The user, whose password is in REDSHIFT_PASSWORD."
 )
+PASSWORD_VARIABLE = "REDSHIFT_PASSWORD"  # noqa: S105 - the environment variable's name
 REDSHIFT_SECRET = Setting[str | None](
     "redshiftSecretArn", text, "The Secrets Manager secret that holds username and password."
 )

@@ -34,10 +34,13 @@ SERIALIZATION = re.compile(r"\b1023\b|serializable isolation violation", re.IGNO
 FATAL_STATES = re.compile(r"28|3D|3F|42|0A|0L|0P")
 INTERNAL_STATE = "XX000"  # also what Redshift says of a load that failed, so look at the text
 LOAD_FAILED = re.compile(
-    r"stl_load_errors|sys_load_error_detail|S3ServiceException|specified S3|manifest", re.IGNORECASE
+    r"stl_load_errors|sys_load_error_detail|S3ServiceException|specified S3|manifest|to inflate",
+    re.IGNORECASE,
 )
-NO_AUTHORITY = re.compile(
-    r"not authorized|AccessDenied|Access Denied|Forbidden|Status 403", re.IGNORECASE
+NO_AUTHORITY = re.compile(r"not authorized|Access Denied|Status 403", re.IGNORECASE)
+# libpq's words have no state; "SSL SYSCALL error" and "SSL connection has been closed" are cuts.
+NO_LOGIN = re.compile(
+    r"authentication|certificate|SSL(?! SYSCALL| connection)|does not exist|denied"
 )
 
 
@@ -54,7 +57,8 @@ class LoadError(NamedTuple):
     reason: str
 
     def __str__(self) -> str:
-        return f"line {self.line}, column {self.column}: {self.reason}"
+        column = f", column {self.column}" if self.column else ""
+        return f"line {self.line}{column}: {self.reason}"
 
 
 class Warehouse:
@@ -163,11 +167,12 @@ class Warehouse:
 def classify(error: psycopg2.Error) -> Exception:
     """Turn an error of psycopg2 into Transient, LoadFailed or Fatal."""
     state, message = error.pgcode or "", " ".join(str(error).split())
-    if SERIALIZATION.search(message) or TRANSIENT_STATES.match(state):
+    told = message.partition(" DETAIL: ")[0]  # the rest has keys of files, ids of processes
+    if SERIALIZATION.search(told) or TRANSIENT_STATES.match(state):
         return Transient(f"Redshift: {message}")
     if not state and isinstance(error, psycopg2.OperationalError | psycopg2.InterfaceError):
         return Transient(f"Redshift: the connection is lost: {message}")
-    if FATAL_STATES.match(state) or NO_AUTHORITY.search(message):
+    if FATAL_STATES.match(state) or NO_AUTHORITY.search(told):
         return Fatal(f"Redshift: {message}")
     if state != INTERNAL_STATE or LOAD_FAILED.search(message):
         return LoadFailed(message)
@@ -177,7 +182,9 @@ def classify(error: psycopg2.Error) -> Exception:
 def _classify_connect(error: psycopg2.Error, url: str) -> Exception:
     """Sort a failed login: a server that is away comes back, a wrong password does not."""
     message = " ".join(str(error).split())
-    if re.search(r"authentication|certificate|SSL|does not exist|denied", message):
+    if re.search(
+        r"authentication|certificate|SSL(?! SYSCALL| connection)|does not exist|denied", message
+    ):
         return Fatal(f"Redshift at {url} (redshiftURL): {message}")
     return Transient(f"Redshift at {url} (redshiftURL): {message}")
 

@@ -342,7 +342,7 @@ def test_a_second_daemon_of_the_application_is_refused(house):
         [PROGRAM, "run", here.one.path], check=False, capture_output=True, text=True
     )
 
-    assert second.returncode == 1
+    assert second.returncode == 2
     assert "a daemon of second-one runs on this host already" in second.stderr
 
 

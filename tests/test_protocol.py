@@ -454,7 +454,7 @@ class Buggy(Transformer):
     ("settings", "sentence"),
     [
         ({"bufferRecordCountLimit": "ten"}, "bufferRecordCountLimit = ten: not a whole number"),
-        ({"transformer": "nowhere:Mine"}, "transformer = nowhere:Mine: No module named 'nowhere'"),
+        ({"transformer": "nowhere:Mine"}, "transformer = nowhere:Mine: ModuleNotFoundError: No module named 'nowhere'"),
     ],
 )
 def test_wrong_settings(make, settings, sentence):

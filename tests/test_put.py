@@ -134,7 +134,7 @@ def test_command(tmp_path, capsys):
     captured = capsys.readouterr()
     assert captured.out == ""
     assert "3 records" in captured.err
-    assert "1 empty lines were left out" in captured.err
+    assert "empty lines left out: 1" in captured.err
 
 
 @moto.mock_aws

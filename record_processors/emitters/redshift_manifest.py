@@ -82,14 +82,14 @@ class RedshiftManifestEmitter(Emitter[File]):
         """Load what the batch announces; reject the messages of files that cannot be loaded."""
         announced = _by_url(batch)
         files = []
-        for url, (file, record) in announced.items():
+        for file, record in announced.values():
             try:
                 files.append(self._completed(file))
             except BadFile as bad:
-                self._quarantine(batch, record, url, bad.reason)
+                batch.reject(record, bad.reason, LOAD_STAGE)
         for group in _same_compression(files):
             for file, reason in self._load(group):
-                self._quarantine(batch, announced[file.url][1], file.url, reason)
+                batch.reject(announced[file.url][1], reason, LOAD_STAGE)
 
     def _load(self, files: Sequence[File]) -> list[tuple[File, str]]:
         """Load files of one compression; return those that could not be loaded, and why."""
@@ -143,7 +143,7 @@ class RedshiftManifestEmitter(Emitter[File]):
         return f"s3://{self.bucket.name}/{key}"
 
     def _blame(self, files: Sequence[File], message: str) -> Exception:
-        """Find the file at fault: by the load error's row, or because it is missing.
+        """Find the file at fault: by the load error's row, as it is missing, or by COPY's words.
 
         Never by guess: if nothing names a file, the load is tried again as it is.
         """
@@ -157,6 +157,8 @@ class RedshiftManifestEmitter(Emitter[File]):
                 self._look_at(file)
             except BadFile as bad:
                 return bad
+            if message.startswith("failed to inflate") and _is_read(file, message):
+                return BadFile(file, f"{file.url}: {message}")
         return Transient(f"Redshift: {message}")
 
     def _look_at(self, file: File) -> File:
@@ -182,19 +184,15 @@ class RedshiftManifestEmitter(Emitter[File]):
             raise BadFile(file, reason)
         return whole
 
-    def _quarantine(self, batch: Batch[File], record: Record, url: str, reason: str) -> None:
-        log.error("quarantined %s: %s", url, reason)
-        batch.reject(record, reason, LOAD_STAGE)
-
 
 def _by_url(batch: Batch[File]) -> dict[str, tuple[File, Record]]:
     """Return each file once, in order; the structured message before the bare one."""
     announced: dict[str, tuple[File, Record]] = {}
-    for record, files in batch.kept:
-        for file in files:
+    for kept in batch.kept:
+        for file in kept.rows:
             known = announced.get(file.url)
             if known is None or (file.is_whole and not known[0].is_whole):
-                announced[file.url] = (file, record)
+                announced[file.url] = (file, kept.record)
     return announced
 
 
@@ -208,6 +206,11 @@ def _by_prefix(files: Sequence[File], cut: str) -> File | None:
     """Find the file of which an error table kept only the beginning, if there is but one."""
     found = [file for file in files if cut and file.url.startswith(cut)]
     return found[0] if len(found) == 1 else None
+
+
+def _is_read(file: File, message: str) -> bool:
+    """Whether a message of COPY, whose blanks are folded, is about this file."""
+    return f" S3 key being read : {' '.join(file.url.split())} " in f"{message} "
 
 
 def _report_count(files: Sequence[File], rows: int) -> None:

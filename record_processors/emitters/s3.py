@@ -101,14 +101,14 @@ class S3Emitter(Emitter[bytes]):
 
     def _adopt(self, ours: File) -> File:
         """Return the object that stands where ours would: it decides what the shard's rows are."""
-        theirs = File(
-            bucket=ours.bucket, key=ours.key, stream=ours.stream, shard=ours.shard
-        ).completed(self.bucket.head(ours.key))
+        head = self.bucket.head(ours.key)
+        place = File(bucket=ours.bucket, key=ours.key, stream=ours.stream, shard=ours.shard)
         try:
-            begins_as_ours = theirs.covered[0] == ours.covered[0]
+            theirs = place.completed(head)
+            is_of_our_chain = theirs.covered[0] == ours.covered[0]
         except ValueError:
-            begins_as_ours = False
-        if not begins_as_ours or theirs.application != ours.application:
+            is_of_our_chain = False
+        if not is_of_our_chain or theirs.application != ours.application:
             raise Fatal(f"{ours.url} exists and is not a file of {self.application}: move it away")
         if theirs != ours:
             log.warning(

@@ -16,6 +16,8 @@ from types import FrameType, TracebackType
 from typing import Any
 
 from record_processors.local.children import Child
+from record_processors.local.demo.pipelines import SHIPPED, write_pipeline
+from record_processors.local.leases import QUICK
 
 _HOST = "127.0.0.1"
 _REGION = "us-east-1"
@@ -23,6 +25,10 @@ _SECONDS_BETWEEN_LOOKS = 1.0
 # moto speaks no CBOR. The rest is for two daemons on two cores: the quick compiler only, the
 # collector without threads, a heap that holds what KCL fetches ahead of four shards.
 _JVM = "-Daws.cborEnabled=false -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xmx256m"
+
+
+# Of a shell's own settings, what could lead a client to an AWS account all the same.
+UNSET = "unset AWS_PROFILE AWS_SESSION_TOKEN\n"
 
 
 class Stack:
@@ -82,7 +88,7 @@ class Stack:
         database = redshift.ready()
         self.environment["REDSHIFT_PASSWORD"] = database["password"]
         self.properties = _properties(endpoint, database)
-        _write(self.directory / "environment", exports(self.environment))
+        _write(self.directory / "environment", UNSET + exports(self.environment))
 
     def _child(self, module: str, arguments: list[str], *hand_down: int) -> Child:
         return Child.start(
@@ -107,7 +113,7 @@ def foreground(directory: Path) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, end)
     with Stack(directory) as stack:
-        print(_manual(stack), flush=True)
+        print(_manual(stack, _pipelines(stack)), flush=True)
         while not ended.wait(_SECONDS_BETWEEN_LOOKS):
             stack.check()
     return 0
@@ -152,13 +158,23 @@ def _properties(endpoint: str, database: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def _manual(stack: Stack) -> str:
-    properties = "".join(f"{key} = {value}\n" for key, value in stack.properties.items())
+def _pipelines(stack: Stack) -> list[str]:
+    """Point the shipped files, if we are where they are, at these stand-ins."""
+    folder = stack.directory / "properties"
+    names = [path.stem for path in sorted(SHIPPED.glob("*.properties"))]
+    return [write_pipeline(name, folder, {}, stack.properties).path for name in names]
+
+
+def _manual(stack: Stack, pipelines: list[str]) -> str:
+    lines = {**stack.properties, **QUICK}
+    properties = "".join(f"{key} = {value}\n" for key, value in lines.items())
     return (
         f"The stand-ins are running; Ctrl-C ends them, and all that they hold is gone then.\n"
         f"\n# For a shell (also in {stack.directory / 'environment'}):\n"
-        f"unset AWS_PROFILE AWS_SESSION_TOKEN\n{exports(stack.environment)}"
-        f"\n# For a pipeline's .properties file:\n{properties}"
+        f"{UNSET}{exports(stack.environment)}"
+        f"\n# In a pipeline's .properties file these keys have these values (Redshift's in\n"
+        f"# stage two only):\n{properties}"
+        f"\n# The shipped files, with these values: {' '.join(pipelines) or 'not here'}\n"
     )
 
 

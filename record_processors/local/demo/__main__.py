@@ -48,21 +48,24 @@ PROGRAM = str(Path(sys.executable).with_name("kinesis-connectors"))
 
 def main() -> int:
     """Run the whole; return the exit code."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     try:
         clean(DIRECTORY)
         with ExitStack() as cleanup:
             return Demonstration(cleanup).run(keep="--keep" in sys.argv[1:])
-    except KeyboardInterrupt:
+    except SystemExit:
         say("stopped", "nothing is left running")
-        return 130
+        raise
     except (ChildError, ConnectorError) as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
 
 
 def _interrupt(number: int, _frame: object) -> NoReturn:
+    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(each, signal.SIG_IGN)  # one is enough: the end must not be cut short
+    print("\nstopping: the daemons flush first", flush=True)
     raise SystemExit(128 + number)
 
 
@@ -77,7 +80,7 @@ def clean(directory: Path) -> None:
 def say(label: str, text: str, seconds: float | None = None) -> None:
     """Print one line of what happened."""
     took = "" if seconds is None else f"{seconds:5.0f} s"
-    print(f"{label:<11} {text:<90} {took}".rstrip(), flush=True)
+    print(f"{label:<11} {text:<100} {took}".rstrip(), flush=True)
 
 
 @contextmanager
@@ -102,12 +105,14 @@ class Demonstration:
         daemons = [self.start_daemon("stage-1", self.one), self.start_daemon("stage-2", self.two)]
         self.put()
         self.wait_for_rows(daemons)
-        for daemon in daemons:
-            if (code := daemon.stop()) not in (0, 143):
-                raise ChildError(f"{daemon.name} ended with code {code}:\n{daemon.tail()}")
+        with saying("stopped") as told:
+            for daemon in daemons:
+                if (code := daemon.stop()) not in (0, 143):
+                    raise ChildError(f"{daemon.name} ended with code {code}:\n{daemon.tail()}")
+            told.append("both daemons, by SIGTERM: what they held is flushed")
         code = self.compare()
         say("look", f"logs in {DIRECTORY}/logs · properties used in {DIRECTORY}/properties")
-        say("all", "", time.monotonic() - began)
+        say("in all", "", time.monotonic() - began)
         if keep:
             self.keep()
         return code
@@ -196,6 +201,7 @@ class Demonstration:
 
     def compare(self) -> int:
         """Say whether what was put, what is in the files, and what is in the table agree."""
+        began = time.monotonic()
         files, size, in_files = self.files()
         say("stage 1", f"{self.total:,} records → {files:,} files · {size / 1e6:.1f} MB")
         table = self.two[DATA_TABLE]
@@ -214,7 +220,8 @@ class Demonstration:
             say("DISAGREED", f"{counts} · differing: {', '.join(wrong) or 'rows in files'}")
             return 1
         equal = " = ".join(counts.split(", "))
-        say("agreed", f"{equal} · checksums of {len(flights.COLUMNS)} columns agree")
+        agreed = f"{equal} · checksums of {len(flights.COLUMNS)} columns agree"
+        say("agreed", agreed, time.monotonic() - began)
         return 0
 
     def files(self) -> tuple[int, int, int]:

@@ -1,0 +1,155 @@
+"""The commands: help, exit codes, one sentence on stderr."""
+
+import re
+import subprocess
+import sys
+from importlib.metadata import entry_points, version
+from pathlib import Path
+
+import boto3
+import moto
+import pytest
+from fakes import STAGE_ONE, properties
+
+from record_processors import cli
+
+COMMANDS = ["run", "process", "check", "create", "put", "local"]
+
+
+def test_console_script():
+    """The console script is the same program as `python -m record_processors`."""
+    (script,) = entry_points(group="console_scripts", name="kinesis-connectors")
+    assert script.value == "record_processors.cli:main"
+    answer = subprocess.run(
+        [sys.executable, "-m", "record_processors", "--version"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert answer.stdout.strip() == version("kinesis-connectors")
+
+
+def test_help_names_every_command(capsys):
+    """The help has a line for each command."""
+    with pytest.raises(SystemExit) as end:
+        cli.main(["--help"])
+    assert end.value.code == 0
+    text = capsys.readouterr().out
+    for command in COMMANDS:
+        assert re.search(rf"^ +{command} +\w", text, re.MULTILINE), command
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_command_has_help(command, capsys):
+    """Each command explains itself."""
+    with pytest.raises(SystemExit) as end:
+        cli.main([command, "--help"])
+    assert end.value.code == 0
+    assert len(capsys.readouterr().out.splitlines()) > 3
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["nosuch"], ["check"], ["check", "a", "b"], ["put"], ["run", "--fast", "a"]]
+)
+def test_usage(arguments, capsys):
+    """A wrong command line is exit code 2 with the usage on stderr."""
+    with pytest.raises(SystemExit) as end:
+        cli.main(arguments)
+    assert end.value.code == 2
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert output.err.startswith("usage: kinesis-connectors")
+
+
+def test_interrupt(tmp_path, monkeypatch):
+    """Ctrl-C is exit code 130, without a traceback."""
+
+    def interrupted(path):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("record_processors.properties.load", interrupted)
+    assert cli.main(["check", properties(tmp_path)]) == 130
+
+
+# ---- create
+
+
+@pytest.fixture
+def cloud():
+    with moto.mock_aws():
+        yield boto3
+
+
+def create(path, capsys):
+    code = cli.main(["create", path])
+    return code, *capsys.readouterr()
+
+
+def test_create(cloud, tmp_path, capsys):
+    """Streams with the shards that the file asks for and the bucket are made, a line for each."""
+    shards = {"kinesisInputStreamShardCount": "3", "kinesisOutputStreamShardCount": "1"}
+    path = properties(tmp_path, shards)
+    lines = ["stream events (3 shards)", "stream manifests (1 shard)", "bucket bucket"]
+    assert create(path, capsys) == (0, "\n".join(lines) + "\n", "")
+    assert boto3.client("s3").head_bucket(Bucket="bucket")
+    streams = boto3.client("kinesis").list_streams()["StreamNames"]
+    assert sorted(streams) == ["events", "manifests"]
+
+
+def test_create_again(cloud, tmp_path, capsys):
+    """What is there is left as it is, objects and shard counts included."""
+    path = properties(tmp_path, {"kinesisInputStreamShardCount": "3"})
+    first = create(path, capsys)
+    boto3.client("s3").put_object(Bucket="bucket", Key="a", Body=b"x")
+    assert create(path, capsys) == first
+    again = properties(tmp_path, {"kinesisInputStreamShardCount": "5"})
+    assert "stream events (3 shards)" in create(again, capsys)[1]
+    assert boto3.client("s3").get_object(Bucket="bucket", Key="a")["Body"].read() == b"x"
+
+
+def test_create_in_another_region(cloud, tmp_path, capsys):
+    """The bucket is made in the region that the file names."""
+    assert create(properties(tmp_path, {"regionName": "eu-central-1"}), capsys)[0] == 0
+    where = boto3.client("s3").get_bucket_location(Bucket="bucket")["LocationConstraint"]
+    assert where == "eu-central-1"
+
+
+def test_create_of_a_bad_file(tmp_path, capsys):
+    """A bad file makes nothing and is exit code 2."""
+    code, out, err = create(properties(tmp_path, {"s3Bucket": None}), capsys)
+    assert (code, out) == (2, "")
+    assert "s3Bucket is missing" in err
+
+
+def test_create_without_a_region(cloud, tmp_path, capsys, monkeypatch):
+    """Without a region, in the file or in the environment, the sentence names both places."""
+    monkeypatch.delenv("AWS_REGION")
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    code, out, err = create(properties(tmp_path, {"regionName": None}), capsys)
+    assert (code, out) == (70, "")
+    assert "regionName" in err
+    assert "AWS_REGION" in err
+
+
+def test_create_where_nobody_answers(tmp_path, capsys, waits):
+    """An endpoint that does not answer is exit code 70 and a sentence that names it."""
+    path = properties(tmp_path, {"kinesisEndpoint": "http://127.0.0.1:9"})
+    code, out, err = create(path, capsys)
+    assert (code, out) == (70, "")
+    assert "http://127.0.0.1:9" in err
+    assert "Traceback" not in err
+
+
+def test_every_key_of_the_contract_so_far_is_known():
+    """The keys that the fakes' valid file holds are checked as a real file's are."""
+    assert set(STAGE_ONE) >= {"executableName", "applicationName", "s3Bucket"}
+
+
+def test_documents_name_only_real_commands():
+    """Every `kinesis-connectors <command>` in the shipped files exists."""
+    top = Path(__file__).parents[1]
+    named = set()
+    for path in [top / "README.md", *top.glob("properties/*")]:
+        named |= set(re.findall(r"kinesis-connectors (\w+) +properties", path.read_text()))
+    assert named
+    assert named <= set(COMMANDS)
