@@ -12,6 +12,7 @@ import smart_open
 from botocore.config import Config
 
 from .errors import Fatal, Transient
+from .limits import CONNECT_SECONDS, READ_SECONDS
 from .retry import Retry
 from .settings import (
     ENCRYPTION,
@@ -27,16 +28,14 @@ from .settings import (
 Result = TypeVar("Result")
 Client: TypeAlias = Any  # boto3 makes the classes of its clients at run time
 
-CONNECT_SECONDS = 5
-READ_SECONDS = 60
-
 ENDPOINTS: dict[str, Setting[str | None]] = {"kinesis": KINESIS_ENDPOINT, "s3": S3_ENDPOINT}
 
 # docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html and …/kinesis/latest/APIReference/
 # CommonErrors.html: what passes by itself. Any 5xx counts too.
 TRANSIENT_CODES = frozenset(
     "BandwidthLimitExceeded ConditionalRequestConflict EC2ThrottledException InternalError "
-    "InternalFailure InternalServerError KMSThrottlingException LimitExceededException "
+    "ExpiredToken ExpiredTokenException InternalFailure InternalServerError "
+    "KMS.ThrottlingException KMSThrottlingException LimitExceededException "
     "OperationAborted PriorRequestNotComplete ProvisionedThroughputExceededException "
     "RequestLimitExceeded RequestThrottled RequestThrottledException RequestTimeout "
     "RequestTimeoutException ServiceUnavailable SlowDown Throttling ThrottledException "
@@ -58,6 +57,13 @@ class AlreadyExists(Exception):
 
 class Missing(Exception):
     """No such object."""
+
+
+class Denied(Fatal):
+    """The object cannot be looked at: no right to, another region, or, without s3:ListBucket, none.
+
+    Fatal, unless the caller knows that only this one object is meant.
+    """
 
 
 def client(service: str, settings: Settings) -> Client:
@@ -86,19 +92,21 @@ def client(service: str, settings: Settings) -> Client:
 
 def classify(error: Exception, what: str) -> Exception:
     """Turn an error of boto3 into one of ours; ``what`` says what was tried."""
-    if isinstance(error, botocore.exceptions.ClientError):
-        code = str(error.response.get("Error", {}).get("Code", ""))
-        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        if code in TRANSIENT_CODES or status >= 500:
-            return Transient(f"{what}: {error}")
-        if status == 412:
-            return AlreadyExists(what)
-        if status == 404 and code in {"404", "NoSuchKey", "NotFound"}:
-            return Missing(what)
-        return Fatal(f"{what}: {error}")
+    said = f"{what}: {error}"
     if isinstance(error, TRANSIENT_ERRORS):
-        return Transient(f"{what}: {error}")
-    return Fatal(f"{what}: {error}")
+        return Transient(said)
+    if not isinstance(error, botocore.exceptions.ClientError):
+        return Fatal(said)
+    code = str(error.response.get("Error", {}).get("Code", ""))
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    if code in TRANSIENT_CODES or status >= 500 or status == 429:
+        return Transient(said)
+    if status == 412:
+        return AlreadyExists(what)
+    if status == 404 and code in {"404", "NoSuchKey", "NotFound"}:
+        return Missing(what)
+    # HEAD's answers have no body, so that their code is the status.
+    return Denied(said) if code in {"301", "400", "403"} else Fatal(said)
 
 
 def call(retry: Retry, what: str, action: Callable[[], Result]) -> Result:
@@ -161,6 +169,15 @@ class Bucket:
             lambda: self.s3.head_object(Bucket=bucket or self.name, Key=key),
         )
         return found
+
+    def is_ours(self, key: str) -> bool:
+        """Write an empty object and look at it: whether this bucket is open to us at all."""
+        self.put(key, b"")
+        try:
+            self.head(key)
+        except (Denied, Missing):
+            return False
+        return True
 
     def _write(self, key: str, body: bytes, arguments: dict[str, object]) -> None:
         url = f"s3://{self.name}/{key}"

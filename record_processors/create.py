@@ -19,7 +19,7 @@ from .settings import (
     STREAM_NAME,
     Settings,
 )
-from .warehouse import Warehouse
+from .warehouse import LoadFailed, Warehouse
 
 HOME_REGION = "us-east-1"  # the one where CreateBucket takes no LocationConstraint
 
@@ -39,8 +39,11 @@ def create(settings: Settings) -> Iterator[str]:
         raise classify(error, "create") from error
     if settings[DESTINATION] == "redshift-manifest":
         ledger = Ledger.from_settings(settings)
-        with Warehouse.from_settings(settings).transaction() as cursor:
-            ledger.create(cursor)
+        try:
+            with Warehouse.from_settings(settings).transaction() as cursor:
+                ledger.create(cursor)
+        except LoadFailed as error:
+            raise Fatal(f"the ledger cannot be made: {error}") from error
         yield f"ledger {ledger.table}"
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable
+
+import msgspec
 
 from .aws import call, client
 from .errors import Fatal
@@ -67,10 +68,17 @@ def _password() -> str:
     return password
 
 
+class Secret(msgspec.Struct):
+    """What we need of a secret as Redshift's console makes it."""
+
+    username: str
+    password: str
+
+
 def _from_secret(answer: dict[str, str]) -> Login:
     try:
-        secret = json.loads(answer["SecretString"])
-        return secret["username"], secret["password"]
-    except (KeyError, TypeError, ValueError):
+        secret = msgspec.json.decode(answer["SecretString"], type=Secret)
+    except (KeyError, ValueError):
         # Without the cause: it could quote the secret.
         raise Fatal("redshiftSecretArn: not a JSON object with username and password") from None
+    return secret.username, secret.password

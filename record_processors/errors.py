@@ -8,7 +8,7 @@
       + LeaseLost       another process owns the shard: this one falls silent
     ValueError
       + Rejected        permanent for one record or file: a dead letter, then on with the rest
-    SettingsError       in settings.py: usage, exit code 2, before anything starts
+    SettingsError       in properties.py: usage, exit code 2, before anything starts
 
 Each service's own errors are sorted into these in one function: ``aws.classify`` and
 ``warehouse.classify``.

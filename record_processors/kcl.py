@@ -16,7 +16,7 @@ _TEXTS = """
     coordinatorStateTags dynamoDBEndpoint executableName kinesisEndpoint metricsEnabledDimensions
     processingLanguage regionName staleWorkerMetricsEntryCleanupDuration streamArn streamName
     tableName workerId workerIdentifier workerMetricsBillingMode workerMetricsTableName
-    workerMetricsTags initialPositionInStreamExtended
+    workerMetricsTags
 """
 _NUMBERS = """
     coordinatorStateReadCapacity coordinatorStateWriteCapacity dampeningPercentage
@@ -54,6 +54,7 @@ KCL_KEYS: dict[str, Callable[[str], object]] = {
     **dict.fromkeys(_TEXTS.split(), text),
     **dict.fromkeys(_NUMBERS.split(), whole_number(0)),
     **dict.fromkeys(_FLAGS.split(), boolean),
+    "initialPositionInStreamExtended": whole_number(1),  # seconds since 1970
     "maxRecords": whole_number(1, 10_000),  # GetRecords takes no more
     "workerMetricsEMAAlpha": _decimal,
     "clientVersionConfig": one_of(

@@ -33,7 +33,7 @@ def run(settings: Settings) -> NoReturn:
         )
     java = find_java()
     lock(settings)
-    properties = settings.path if WORKER_ID in settings else with_worker_id(settings)
+    properties = settings.path if names_worker(settings) else with_worker_id(settings)
     command = [
         java,
         "-Dfile.encoding=UTF-8",  # the pipes' encoding, whatever the locale says
@@ -104,11 +104,20 @@ def lock(settings: Settings) -> None:
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
+    except PermissionError as error:
+        raise LaunchError(
+            f"{path} is another user's: let that user run it, or remove it"
+        ) from error
+    except BlockingIOError as error:
         raise LaunchError(
             f"a daemon of {settings[APPLICATION_NAME]} runs on this host already ({path} is locked)"
         ) from error
     os.set_inheritable(descriptor, True)
+
+
+def names_worker(settings: Settings) -> bool:
+    """Whether the file says itself who this host is; KCL knows two names for it."""
+    return bool({WORKER_ID.key, "workerIdentifier"} & settings.texts.keys())
 
 
 def with_worker_id(settings: Settings) -> str:

@@ -29,8 +29,8 @@ class Chain(NamedTuple):
 
 # What fits S3 and the ledger's columns: one message must not be able to stop a load of others.
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
-Name = Annotated[str, msgspec.Meta(max_length=255, pattern=r"^[^\x00]*$")]
-Place = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,60}-[0-9]{1,20}$")]
+Name = Annotated[str, msgspec.Meta(max_length=255, pattern=r"\A[^\x00]*\Z")]
+Place = Annotated[str, msgspec.Meta(pattern=r"\A[0-9]{1,60}-[0-9]{1,20}\Z")]
 
 
 class File(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,8 +38,8 @@ class File(msgspec.Struct, frozen=True, kw_only=True):
 
     version: int = VERSION
     application: Name | None = None
-    bucket: Annotated[str, msgspec.Meta(pattern=f"^{BUCKET_NAME}$")]
-    key: Annotated[str, msgspec.Meta(pattern=r"^[^\x00]+$")]
+    bucket: Annotated[str, msgspec.Meta(pattern=rf"\A{BUCKET_NAME}\Z")]
+    key: Annotated[str, msgspec.Meta(pattern=r"\A[^\x00]+\Z")]
     bytes: Count | None = None
     rows: Count | None = None
     stream: Name | None = None

@@ -52,7 +52,7 @@ def load_class(key: str, name: str) -> type[Any]:
 
 
 def plugin_settings(texts: Mapping[str, str]) -> dict[str, Setting[object]]:
-    """Return what the classes of one's own that a file names declare in ``settings``."""
+    """Return what the classes of one's own that a file names declare."""
     return {
         setting.key: setting
         for chooser in (DESTINATION, TRANSFORMER, FILTER)

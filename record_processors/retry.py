@@ -10,13 +10,12 @@ from typing import TypeVar
 import tenacity
 
 from .errors import Fatal, Transient
+from .limits import LONGEST_WAIT
 from .settings import BACKOFF_INTERVAL, RETRY_LIMIT, Settings
 
 log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
-
-LONGEST_WAIT = 20.0  # seconds between two tries
 
 
 class Retry:

@@ -8,6 +8,7 @@ from os.path import realpath
 
 import jmespath
 
+from .limits import LONGEST_WAIT, READ_SECONDS
 from .setting import Settings
 from .settings import (
     COLUMNS,
@@ -25,6 +26,7 @@ from .settings import (
     REDSHIFT_SECRET,
     REDSHIFT_USER,
     REDSHIFT_WORKGROUP,
+    RETRY_LIMIT,
     STREAM_NAME,
     TRANSFORMER,
 )
@@ -36,8 +38,8 @@ Contradiction = tuple[str, str]  # the key at fault, and the sentence
 
 # What we add to COPY ourselves, from the other settings.
 COPY_WORDS_OF_OURS = frozenset(
-    "ACCESS_KEY_ID AVRO BZIP2 CREDENTIALS CSV DELIMITER ESCAPE FORMAT GZIP IAM_ROLE JSON LZOP "
-    "MANIFEST ORC PARQUET SECRET_ACCESS_KEY SESSION_TOKEN ZSTD".split()
+    "ACCESS_KEY_ID AVRO BZIP2 CREDENTIALS CSV DELIMITER ESCAPE FIXEDWIDTH FORMAT GZIP IAM_ROLE "
+    "JSON LZOP MANIFEST ORC PARQUET SECRET_ACCESS_KEY SESSION_TOKEN ZSTD".split()
 )
 
 
@@ -54,7 +56,11 @@ def contradictions(settings: Settings) -> Iterator[Contradiction]:
 def _daemon(settings: Settings) -> Iterator[Contradiction]:
     texts = settings.texts
     command = settings[EXECUTABLE_NAME].split()
-    if command[-2:-1] != ["process"] or realpath(command[-1]) != realpath(settings.path):
+    if (
+        len(command) < 3
+        or command[-2] != "process"
+        or realpath(command[-1]) != realpath(settings.path)
+    ):
         yield (
             EXECUTABLE_NAME.key,
             f"executableName = {' '.join(command)}: does not run this file; it should be "
@@ -79,6 +85,14 @@ def _daemon(settings: Settings) -> Iterator[Contradiction]:
             "shutdownGraceMillis",
             "shutdownGraceMillis must be longer than a flush takes (30000, say); with KCL's own "
             "default of 0 a stop flushes nothing",
+        )
+    timeout = texts.get("timeoutInSeconds")
+    longest = settings[RETRY_LIMIT] * (READ_SECONDS + LONGEST_WAIT)
+    if timeout is not None and int(timeout) < longest:
+        yield (
+            "timeoutInSeconds",
+            f"timeoutInSeconds = {timeout}: a batch may need {longest} s (retryLimit tries of "
+            f"{READ_SECONDS} s, {LONGEST_WAIT} s apart) before the daemon may be stopped for it",
         )
     if "streamArn" in texts:
         yield "streamArn", "streamArn would override streamName; name the stream by streamName"
@@ -141,7 +155,8 @@ def _redshift(settings: Settings) -> Iterator[Contradiction]:
     if JSON_PATHS in settings and settings[DATA_FORMAT] != "json":
         yield JSON_PATHS.key, "redshiftJsonPaths has no effect unless redshiftDataFormat = json"
     ours = COPY_WORDS_OF_OURS | ({"NULL"} if settings[DATA_FORMAT] == "delimited" else set())
-    for word in re.findall(r"[A-Z_0-9]+", settings[COPY_OPTIONS].upper()):
+    unquoted = re.sub(r"'[^']*'", "", settings[COPY_OPTIONS])
+    for word in re.findall(r"[A-Z_0-9]+", unquoted.upper()):
         if word in ours:
             yield COPY_OPTIONS.key, f"redshiftCopyOptions repeats {word}, which we add ourselves"
             return

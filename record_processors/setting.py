@@ -41,7 +41,7 @@ class Settings:
 
     def __getitem__(self, setting: Setting[Value]) -> Value:
         text = self.texts.get(setting.key)
-        # A setting without a default is Setting[X | None], or needed, which checked() has seen to.
+        # One without a default is Setting[X | None], or needed, which properties.load has seen to.
         return cast("Value", setting.default if text is None else setting.parse(text))
 
     def __contains__(self, setting: Setting[Value]) -> bool:

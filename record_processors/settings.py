@@ -1,7 +1,7 @@
 """Every setting of ours, declared once: key, form, default, and a sentence about it.
 
 KCL's own keys stand in ``kcl.py``; a transformer, filter or emitter of one's own declares its
-settings in its class attribute ``settings``.
+settings in its class attribute ``declares``.
 """
 
 from __future__ import annotations
@@ -35,8 +35,28 @@ STREAM = (
 TABLE = r"[A-Za-z0-9_.-]{3,255}"  # …/amazondynamodb/latest/developerguide/HowItWorks.NamingRules
 ROLE = r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[\w+=,.@/-]+"  # …/IAM/latest/UserGuide/reference_iam
 
-_PART = r'(?:[A-Za-z_][\w$]*|"[^"\0]+")'
-_PREFIX = matching(rf"[^\0\n\r]{{1,{KEY_BYTES // 2}}}", f"1 to {KEY_BYTES // 2} characters")
+_PART = r'(?:[A-Za-z_][\w$]*|"[^"%\0]+")'
+_PREFIX_BYTES = KEY_BYTES // 4  # application, date, shard and position come after it
+
+
+def _prefix(value: str) -> str:
+    if not value.isprintable() or len(value.encode()) > _PREFIX_BYTES:
+        raise ValueError(f"not at most {_PREFIX_BYTES} bytes of printable characters")
+    return value
+
+
+def _columns(value: str) -> Sequence[str]:
+    found = names(value)
+    for name in found:
+        if not re.fullmatch(_PART, name):
+            raise ValueError(f"{name} is not a column's name; quote it if it must be so")
+    return found
+
+
+def _endpoint(value: str) -> str:
+    if not re.fullmatch(r"https?://[^/\s]+/?", value):
+        raise ValueError("not http://host:port or https://host")
+    return value
 
 
 def _delimiter(value: str) -> str:
@@ -47,7 +67,7 @@ def _delimiter(value: str) -> str:
 
 def _redshift_url(value: str) -> str:
     match = re.fullmatch(r"(?:jdbc:redshift://)?([\w.-]+):([0-9]{1,5})/([^/?;&\s]+)", value)
-    if not match:
+    if not match or not 0 < int(match[2]) < 65_536:
         raise ValueError("not host:port/database, nor jdbc:redshift://host:port/database")
     return "{}:{}/{}".format(*match.groups())
 
@@ -76,7 +96,7 @@ STREAM_NAME = Setting(
     "streamName", matching(STREAM, "a stream's name"), "The stream to read.", None, ANY
 )
 REGION = Setting[str | None]("regionName", text, "The region of the streams and the lease table.")
-KINESIS_ENDPOINT = Setting[str | None]("kinesisEndpoint", text, "Another Kinesis than AWS's.")
+KINESIS_ENDPOINT = Setting[str | None]("kinesisEndpoint", _endpoint, "Another Kinesis than AWS's.")
 EXECUTABLE_NAME = Setting(
     "executableName", text, "The command that the daemon runs for each shard.", None, ANY
 )
@@ -141,8 +161,8 @@ S3_BUCKET = Setting(
     None,
     ANY,
 )
-S3_PREFIX = Setting("s3Prefix", _PREFIX, "What the keys of all files begin with.", "")
-S3_ENDPOINT = Setting[str | None]("s3Endpoint", text, "Another S3 than the region's.")
+S3_PREFIX = Setting("s3Prefix", _prefix, "What the keys of all files begin with.", "")
+S3_ENDPOINT = Setting[str | None]("s3Endpoint", _endpoint, "Another S3 than the region's.")
 COMPRESSION = Setting(
     "s3Compression", one_of("gzip", "zstd", "none"), "How files are compressed.", "gzip"
 )
@@ -151,7 +171,7 @@ ENCRYPTION = Setting[str | None](
 )
 KMS_KEY = Setting[str | None]("s3KmsKeyId", text, "The key for aws:kms.")
 DEAD_LETTER_PREFIX = Setting(
-    "deadLetterPrefix", _PREFIX, "What the keys of dead letters begin with.", "errors/"
+    "deadLetterPrefix", _prefix, "What the keys of dead letters begin with.", "errors/"
 )
 
 # The manifest stream.
@@ -205,7 +225,7 @@ DATA_TABLE = Setting(
     REDSHIFT,
 )
 DATA_COLUMNS = Setting[Sequence[str]](
-    "redshiftDataColumns", names, "The columns that the fields go to; default: the table's.", ()
+    "redshiftDataColumns", _columns, "The columns that the fields go to; default: the table's.", ()
 )
 FILE_TABLE = Setting(
     "redshiftFileTable",

@@ -29,10 +29,11 @@ STATEMENT_MILLISECONDS = 30 * 60 * 1000  # the longest COPY, its wait for the lo
 # resources, shutdown, serialization, deadlock, lock not available, cancelled.
 TRANSIENT_STATES = re.compile(r"08|53|57|40001|40P01|55P03|25P0[13]")
 # docs.aws.amazon.com/redshift/latest/dg/c_serial_isolation-serializable-isolation-troubleshooting
-SERIALIZATION = re.compile(r"\b1023\b|serializable isolation violation", re.IGNORECASE)
+SERIALIZATION = re.compile(r"^(ERROR: )?1023\b|serializable isolation violation", re.IGNORECASE)
 # Access, syntax, no such thing, wrong login: a person has to act.
 FATAL_STATES = re.compile(r"28|3D|3F|42|0A|0L|0P")
 INTERNAL_STATE = "XX000"  # also what Redshift says of a load that failed, so look at the text
+S3_IS_BUSY = re.compile(r"Status 5\d\d|SlowDown", re.IGNORECASE)
 LOAD_FAILED = re.compile(
     r"stl_load_errors|sys_load_error_detail|S3ServiceException|specified S3|manifest|to inflate",
     re.IGNORECASE,
@@ -96,10 +97,8 @@ class Warehouse:
                 yield cursor
             connection.commit()
         except psycopg2.Error as error:
-            if not connection.closed and not isinstance(error, psycopg2.OperationalError):
-                connection.rollback()
             ours = classify(error)
-            if not isinstance(ours, LoadFailed):
+            if not (isinstance(ours, LoadFailed) and _rolled_back(connection)):
                 self.close()
             raise ours from error
         except BaseException:
@@ -164,15 +163,25 @@ class Warehouse:
         return self._connection
 
 
+def _rolled_back(connection: psycopg2.extensions.connection) -> bool:
+    """End the failed transaction, if the connection still lives."""
+    try:
+        connection.rollback()
+    except psycopg2.Error:
+        return False
+    return True
+
+
 def classify(error: psycopg2.Error) -> Exception:
     """Turn an error of psycopg2 into Transient, LoadFailed or Fatal."""
     state, message = error.pgcode or "", " ".join(str(error).split())
     told = message.partition(" DETAIL: ")[0]  # the rest has keys of files, ids of processes
-    if SERIALIZATION.search(told) or TRANSIENT_STATES.match(state):
+    passes = SERIALIZATION.search(told) or S3_IS_BUSY.search(told)
+    if passes or TRANSIENT_STATES.match(state):
         return Transient(f"Redshift: {message}")
     if not state and isinstance(error, psycopg2.OperationalError | psycopg2.InterfaceError):
         return Transient(f"Redshift: the connection is lost: {message}")
-    if FATAL_STATES.match(state) or NO_AUTHORITY.search(told):
+    if FATAL_STATES.match(state) or "not authorized" in told:
         return Fatal(f"Redshift: {message}")
     if state != INTERNAL_STATE or LOAD_FAILED.search(message):
         return LoadFailed(message)
@@ -182,9 +191,7 @@ def classify(error: psycopg2.Error) -> Exception:
 def _classify_connect(error: psycopg2.Error, url: str) -> Exception:
     """Sort a failed login: a server that is away comes back, a wrong password does not."""
     message = " ".join(str(error).split())
-    if re.search(
-        r"authentication|certificate|SSL(?! SYSCALL| connection)|does not exist|denied", message
-    ):
+    if NO_LOGIN.search(message):
         return Fatal(f"Redshift at {url} (redshiftURL): {message}")
     return Transient(f"Redshift at {url} (redshiftURL): {message}")
 

@@ -198,10 +198,13 @@ class World:
         self.daemons.append(daemon)
         return daemon
 
-    def ready(self):
-        """Begin a life on the shard."""
+    def ready(self, after=None):
+        """Begin a life on the shard, after the checkpoint ``after`` if there is one."""
         daemon = self.daemon()
-        assert daemon.initialize() == [status("initialize")], daemon.told()
+        if after:
+            daemon.acknowledged = daemon.largest = after
+        told = (str(after.sequence), after.sub_sequence) if after else ()
+        assert daemon.initialize(*told) == [status("initialize")], daemon.told()
         return daemon
 
     def close(self):
@@ -235,9 +238,11 @@ class World:
         answer = self._get(key)
         body, metadata = gzip.decompress(answer["Body"].read()), answer["Metadata"]
         assert body.endswith(b"\n"), f"{key}: the last row has no end"
-        first, last = metadata["first-position"], metadata["last-position"]
-        rows = body[:-1].split(b"\n")
-        return Object(key, Position.parse(first), Position.parse(last), rows, metadata)
+        first, last = (
+            Position.parse(metadata.get(name, "0-0"))  # a stranger's says nothing
+            for name in ("first-position", "last-position")
+        )
+        return Object(key, first, last, body[:-1].split(b"\n"), metadata)
 
     def assert_durable(self, position):
         """Look at what a checkpoint at ``position`` passes, while the child awaits its answer."""
@@ -279,7 +284,7 @@ class Daemon:
         self.world = world
         self.answers = deque()  # names of errors, for the checkpoints to come; None: fine
         self.acknowledged = Position(0)
-        self._largest = Position(0)
+        self.largest = Position(0)
         self._action = ""
         self._log = world.directory / f"stderr-{len(world.daemons)}"
         child = [sys.executable, "-m", "record_processors", "process", str(world.properties)]
@@ -321,7 +326,7 @@ class Daemon:
         given = list(given)
         for each in given:
             self.world.given[each.position] = each
-            self._largest = max(self._largest, each.position)
+            self.largest = max(self.largest, each.position)
         self.send("processRecords", records=[g.message for g in given], millisBehindLatest=0)
 
     def call(self, action, **fields):
@@ -357,6 +362,7 @@ class Daemon:
         except queue.Empty:
             raise AssertionError(f"nothing heard of the child\n{self.told()}") from None
         if line is None:
+            self._lines.put(None)
             return None
         heard = _understood(line)
         self.world.effects.append(heard)
@@ -382,7 +388,7 @@ class Daemon:
     def verdict(self, heard):
         if self._action not in {"processRecords", "shardEnded", "shutdownRequested"}:
             return "InvalidStateException"
-        if self.acknowledged <= self.position(heard) <= self._largest:
+        if self.acknowledged <= self.position(heard) <= self.largest:
             return None
         return "IllegalArgumentException"
 
@@ -393,7 +399,7 @@ class Daemon:
 
     def position(self, heard):
         _, sequence, sub_sequence = heard
-        return self._largest if sequence is None else Position(int(sequence), sub_sequence or 0)
+        return self.largest if sequence is None else Position(int(sequence), sub_sequence or 0)
 
     def told(self):
         """Return what the child wrote to stderr."""
@@ -431,18 +437,18 @@ class Worlds:
     def __init__(self, directory, package=None):
         self.directory = directory
         self.package = package
-        self._worlds = []
+        self.all = []
 
     def __call__(self, **settings):
         world = World(self.directory, self.package, **settings)
-        self._worlds.append(world)
+        self.all.append(world)
         return world
 
     def __enter__(self):
         return self
 
     def __exit__(self, _, error, __):
-        for world in self._worlds:
+        for world in self.all:
             for daemon in world.daemons if error else ():
                 print(f"--- stderr of a child\n{daemon.told()[-4000:]}")
             world.close()

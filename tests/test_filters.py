@@ -5,6 +5,7 @@ from fakes import record
 from hypothesis import given
 from hypothesis import strategies as st
 
+from record_processors import Rejected
 from record_processors.filters.all import All
 from record_processors.filters.jmespath import JmesPath
 from record_processors.filters.regex import Regex
@@ -83,3 +84,17 @@ def test_jmespath_rejects_a_value_of_the_wrong_type():
 def test_regex_searches_the_text(expression, data, kept):
     """The expression may be found anywhere in the text; a byte that is not UTF-8 is a character."""
     assert Regex(expression).keep(record(data)) is kept
+
+
+@pytest.mark.parametrize(
+    ("expression", "data"),
+    [
+        ("amount > `100`", '{"amount": "n/a"}'),
+        ("contains(name, tag)", '{"name": "x", "tag": 1}'),
+        ("floor(to_number(a))", '{"a": "1e400"}'),
+    ],
+)
+def test_jmespath_rejects_what_it_cannot_compare(expression, data):
+    """A value that JMESPath itself stumbles over is bad data, not the end of the daemon."""
+    with pytest.raises(Rejected, match="Error"):
+        JmesPath(expression).keep(record(data))

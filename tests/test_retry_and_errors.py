@@ -9,7 +9,7 @@ import pytest
 from fakes import properties
 
 from record_processors import Fatal, Retry, Transient
-from record_processors.aws import AlreadyExists, Missing, call, classify
+from record_processors.aws import AlreadyExists, Denied, Missing, call, classify
 from record_processors.properties import load
 from record_processors.warehouse import LoadFailed
 from record_processors.warehouse import classify as classify_redshift
@@ -64,8 +64,8 @@ def test_what_botocore_would_try_again_is_transient(code):
         ("NoSuchBucket", 404, Fatal),
         ("ResourceNotFoundException", 400, Fatal),
         ("AccessDenied", 403, Fatal),
-        ("403", 403, Fatal),
-        ("ExpiredToken", 400, Fatal),
+        ("403", 403, Denied),
+        ("ExpiredToken", 400, Transient),
         ("InvalidAccessKeyId", 403, Fatal),
         ("UnrecognizedClientException", 400, Fatal),
         ("KMS.NotFoundException", 400, Fatal),
@@ -137,6 +137,8 @@ STL = "Load into table 'flights' failed.  Check 'stl_load_errors' system table f
     [
         (redshift("XX000", "1023\nDETAIL:  Serializable isolation violation on table"), Transient),
         (redshift("XX000", "ERROR:  1023"), Transient),
+        (redshift("XX000", "1023\nDETAIL:  Serializable isolation violation, manifest"), Transient),
+        (redshift("XX000", f"{STL} Line 1023."), LoadFailed),
         (redshift("40001"), Transient),
         (redshift("40P01", "deadlock detected"), Transient),
         (redshift("55P03", "lock not available"), Transient),
@@ -156,7 +158,8 @@ STL = "Load into table 'flights' failed.  Check 'stl_load_errors' system table f
         ),
         (redshift("22001", "value too long for type character varying(1)"), LoadFailed),
         (redshift("22P04", "missing data for column"), LoadFailed),
-        (redshift("XX000", "S3ServiceException:Access Denied,Status 403"), Fatal),
+        (redshift("XX000", "S3ServiceException:Slow,Status 503,Error SlowDown"), Transient),
+        (redshift("XX000", "S3ServiceException:Access Denied,Status 403"), LoadFailed),
         (redshift("XX000", "User arn:aws:x is not authorized to assume IAM Role"), Fatal),
         (redshift("42P01", "relation does not exist"), Fatal),
         (redshift("42703", "column does not exist"), Fatal),

@@ -45,6 +45,17 @@ def no_java(tmp_path, monkeypatch):
 # What is changed, the key at fault (its line is named; None: the file as a whole), a part of the
 # sentence.
 BAD_STAGE_ONE = [
+    ({"timeoutInSeconds": "60"}, "timeoutInSeconds", "a batch may need 960 s"),
+    (
+        {"initialPositionInStreamExtended": "100nf"},
+        "initialPositionInStreamExtended",
+        "not a whole",
+    ),
+    ({"maxRecords": "20000"}, "maxRecords", "not between 1 and 10000"),
+    ({"s3Prefix": "a\\tb/"}, "s3Prefix", "printable characters"),
+    ({"s3Prefix": "a" * 300}, "s3Prefix", "not at most 256 bytes"),
+    ({"s3Endpoint": "localhost:9000"}, "s3Endpoint", "not http://host:port"),
+    ({"redshiftPassword": "hush"}, "redshiftPassword", "REDSHIFT_PASSWORD"),
     ({"s3Bukcet": "x"}, "s3Bukcet", "s3Bukcet is not a setting; did you mean s3Bucket?"),
     ({"maxRecord": "5"}, "maxRecord", "maxRecord is not a setting; did you mean maxRecords?"),
     ({"xyzzy": "5"}, "xyzzy", "xyzzy is not a setting"),
@@ -131,6 +142,11 @@ BAD_STAGE_ONE = [
     ({"transformer": "json:"}, "transformer", "nor package.module:Class"),
 ]
 BAD_STAGE_TWO = [
+    ({"redshiftCopyOptions": "MAXERROR 10"}, "redshiftCopyOptions", "leave rows out unnoticed"),
+    ({"redshiftCopyOptions": "FIXEDWIDTH '1'"}, "redshiftCopyOptions", "repeats FIXEDWIDTH"),
+    ({"redshiftDataColumns": 'a"b'}, "redshiftDataColumns", "not a column's name"),
+    ({"redshiftFileTable": '"a%b"'}, "redshiftFileTable", "not [schema.]table"),
+    ({"redshiftURL": "host:99999/dev"}, "redshiftURL", "not host:port/database"),
     ({"redshiftURL": None}, None, "redshiftURL is missing, and needed for redshift-manifest"),
     ({"redshiftDataTable": None}, None, "redshiftDataTable is missing"),
     ({"redshiftIamRole": None}, None, "redshiftIamRole is missing"),

@@ -9,11 +9,11 @@ from itertools import groupby
 
 import msgspec
 
-from ..aws import Bucket, Missing
+from ..aws import Bucket, Denied, Missing
 from ..buffer import Batch
 from ..copy_statement import copy_statement, manifest_of
 from ..dead_letters import LOAD_STAGE
-from ..errors import Transient
+from ..errors import Fatal, Transient
 from ..ledger import Ledger
 from ..manifest import File, ManifestMessage
 from ..record import Record
@@ -26,7 +26,7 @@ from ..settings import (
     S3_PREFIX,
     Settings,
 )
-from ..warehouse import LoadFailed, Warehouse
+from ..warehouse import NO_AUTHORITY, LoadFailed, Warehouse
 from . import Emitter
 
 log = logging.getLogger(__name__)
@@ -157,8 +157,13 @@ class RedshiftManifestEmitter(Emitter[File]):
                 self._look_at(file)
             except BadFile as bad:
                 return bad
-            if message.startswith("failed to inflate") and _is_read(file, message):
+            is_elsewhere = file.bucket != self.bucket.name  # there the role may have no rights
+            if (is_elsewhere or message.startswith("failed to inflate")) and _is_read(
+                file, message
+            ):
                 return BadFile(file, f"{file.url}: {message}")
+        if NO_AUTHORITY.search(message):
+            return Fatal(f"Redshift may not read the files (redshiftIamRole): {message}")
         return Transient(f"Redshift: {message}")
 
     def _look_at(self, file: File) -> File:
@@ -167,6 +172,10 @@ class RedshiftManifestEmitter(Emitter[File]):
             head = self.bucket.head(file.key, file.bucket)
         except Missing as error:
             raise BadFile(file, f"{file.url} is not there") from error
+        except Denied as error:
+            if not self.bucket.is_ours(f"{self.manifests}access-check"):
+                raise
+            raise BadFile(file, f"{file.url} is not there, or not for us: {error}") from error
         if file.bytes is not None and head["ContentLength"] != file.bytes:
             reason = f"{file.url} has {head['ContentLength']} bytes, announced were {file.bytes}"
             raise BadFile(file, reason)

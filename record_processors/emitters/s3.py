@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime, timezone
 from functools import cache
 
-from ..aws import AlreadyExists, Bucket
+from ..aws import AlreadyExists, Bucket, Missing
 from ..buffer import Batch
 from ..errors import Fatal
 from ..manifest import EXTENSIONS, File
@@ -101,7 +101,10 @@ class S3Emitter(Emitter[bytes]):
 
     def _adopt(self, ours: File) -> File:
         """Return the object that stands where ours would: it decides what the shard's rows are."""
-        head = self.bucket.head(ours.key)
+        try:
+            head = self.bucket.head(ours.key)
+        except Missing as error:
+            raise Fatal(f"{ours.url} was there a moment ago: somebody deletes files") from error
         place = File(bucket=ours.bucket, key=ours.key, stream=ours.stream, shard=ours.shard)
         try:
             theirs = place.completed(head)

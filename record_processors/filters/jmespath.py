@@ -5,6 +5,7 @@ from __future__ import annotations
 import jmespath
 import msgspec
 
+from ..errors import Rejected
 from ..record import Record
 from ..settings import FILTER_EXPRESSION, Settings
 from . import Filter
@@ -26,5 +27,9 @@ class JmesPath(Filter):
 
     def keep(self, record: Record) -> bool:
         """Search the record; one that is not JSON is rejected."""
-        found = self._compiled.search(msgspec.json.decode(record.data))
+        try:
+            found = self._compiled.search(msgspec.json.decode(record.data))
+        except (TypeError, ArithmeticError, AttributeError) as error:
+            # How jmespath fails on values that it cannot compare or convert.
+            raise Rejected(f"{type(error).__name__}: {error}") from error
         return found is not None and found is not False and found not in ("", [], {})
