@@ -261,6 +261,9 @@ class World:
         self._assert_delivered(objects, self.given)
         for before, after in itertools.pairwise(objects):
             assert before.last < after.first, f"{before.key} overlaps {after.key}"
+        writes = Counter(effect for effect in self.effects if effect[0] == "put")
+        again = [name for (_, name), times in writes.items() if times > 1 and "errors" not in name]
+        assert again == [], "files written again"
         assert [found for found in objects if not found.rows] == [], "empty objects"
         rows = sum(len(found.rows) for found in objects)
         assert rows == [g.fate for g in self.given.values()].count(KEPT), "rows from nowhere"

@@ -663,7 +663,7 @@ def live(world, chance, given, acknowledged):
         rest = rest[size:]
         moments -= 1
         while moments > 0 and (heard := daemon.hear()) != PROCESSED:
-            assert heard and heard[0] == "checkpoint", daemon.told()
+            assert (heard or [None])[0] == "checkpoint", daemon.told()
             moments -= 1
             if moments > 0:
                 daemon.answer(heard)
