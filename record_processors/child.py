@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import signal
@@ -68,30 +67,12 @@ def process(path: str) -> int:
     log_to_stderr(Path(path).stem)
 
     # Imported only now: what an import prints must not reach the protocol.
-    from amazon_kclpy import dispatch, kcl, messages  # noqa: PLC0415
-
-    from .errors import Fatal  # noqa: PLC0415
     from .pipeline import build_pipeline  # noqa: PLC0415
     from .processor import RecordProcessor, crash_boundary  # noqa: PLC0415
     from .properties import SettingsError, load  # noqa: PLC0415
+    from .protocol import serve  # noqa: PLC0415
     from .retry import Retry  # noqa: PLC0415
     from .settings import APPLICATION_NAME  # noqa: PLC0415
-
-    def decode(found: dict[str, object]) -> object:
-        if found.get("approximateArrivalTimestamp", 0) is None:
-            found["approximateArrivalTimestamp"] = 0  # amazon_kclpy cannot read None
-        return dispatch.message_decode(found)
-
-    def load_action(line: str) -> object:
-        if not line:
-            raise Fatal("the daemon is gone, and with it the answer to a checkpoint")
-        try:
-            action = json.loads(line, object_hook=decode)
-        except (ValueError, LookupError, TypeError, dispatch.MalformedAction) as error:
-            raise Fatal(f"the daemon sent no message of its protocol: {error!r}") from error
-        if not isinstance(action, (messages.MessageDispatcher, messages.CheckpointInput)):
-            raise Fatal(f"the daemon sent no message of its protocol, but {type(action).__name__}")
-        return action
 
     try:
         settings = load(path)
@@ -99,9 +80,7 @@ def process(path: str) -> int:
         log.critical("%s", error)
         return EXIT_USAGE
     threading.current_thread().name = settings[APPLICATION_NAME]
-    with crash_boundary("the daemon's messages"):
+    with crash_boundary("start"):
         processor = RecordProcessor(build_pipeline(settings), Retry.from_settings(settings))
-        loop = kcl.KCLProcess(processor, protocol_input, protocol_output, sys.stderr)
-        loop.io_handler.load_action = load_action
-        loop.run()
+    serve(processor, protocol_input, protocol_output)
     return EXIT_OK

@@ -336,9 +336,9 @@ LINES = [
     ),
     Broken(
         "no arrival is unreadable",
-        "child.py",
-        '            found["approximateArrivalTimestamp"] = 0',
-        "            pass",
+        "protocol.py",
+        '        found["approximateArrivalTimestamp"] = 0',
+        "        pass",
         protocol.test_a_record_without_arrival_lies_in_1970,
     ),
     Broken(
@@ -350,16 +350,16 @@ LINES = [
     ),
     Broken(
         "an error of the protocol outside the crash boundary",
-        "child.py",
+        "protocol.py",
         """    with crash_boundary("the daemon's messages"):\n""",
         "    if crash_boundary:\n",
         lambda make: protocol.test_garbage_for_a_message(make, "garbage"),
     ),
     Broken(
         "null taken for a message",
-        "child.py",
-        "        if not isinstance(action, ",
-        "        if action and not isinstance(action, ",
+        "protocol.py",
+        "    if not isinstance(action, ",
+        "    if action and not isinstance(action, ",
         lambda make: protocol.test_garbage_for_a_message(make, "null"),
     ),
     Broken(
