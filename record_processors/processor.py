@@ -137,6 +137,10 @@ def crash_boundary(action: str) -> Iterator[None]:
     """End the process with exit code 70 on anything that gets here. The only broad ``except``."""
     try:
         yield
+    except SystemExit as error:
+        if error.code != EXIT_FAILED:  # somebody's sys.exit(0) must not look like an orderly end
+            log.critical("%s: ended by sys.exit(%s)", action, error.code)
+        raise SystemExit(EXIT_FAILED) from error
     except ConnectorError as error:
         log.critical("%s: %s", action, error)
         raise SystemExit(EXIT_FAILED) from error

@@ -23,17 +23,19 @@ class Retry:
 
     Waits between the tries grow exponentially from ``interval`` milliseconds, with full jitter.
     Meanwhile the KCL keeps the lease: the wait is the back-pressure.
+
+    With ``parent``, the id of the process that must be alive, nothing is tried once that is gone.
     """
 
-    def __init__(self, limit: int, interval: int) -> None:
+    def __init__(self, limit: int, interval: int, parent: int | None = None) -> None:
         self.limit = limit
         self.interval = interval / 1000
-        self._parent = os.getppid()
+        self._parent = parent
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Retry:
-        """Take ``retryLimit`` and ``backoffInterval``."""
-        return cls(settings[RETRY_LIMIT], settings[BACKOFF_INTERVAL])
+        """Take ``retryLimit`` and ``backoffInterval``; the daemon must be alive."""
+        return cls(settings[RETRY_LIMIT], settings[BACKOFF_INTERVAL], os.getppid())
 
     def __call__(self, what: str, action: Callable[[], Result]) -> Result:
         """Return what ``action`` returns.
@@ -41,6 +43,11 @@ class Retry:
         Raises Fatal when it raised Transient ``limit`` times, or when the daemon is gone; whatever
         else it raises goes through.
         """
+
+        def attempt() -> Result:
+            self._insist_on_parent(what)
+            return action()
+
         try:
             return tenacity.Retrying(
                 retry=tenacity.retry_if_exception_type(Transient),
@@ -48,15 +55,17 @@ class Retry:
                 wait=tenacity.wait_random_exponential(self.interval, LONGEST_WAIT),
                 before_sleep=lambda state: self._report(what, state),
                 reraise=True,
-            )(action)
+            )(attempt)
         except Transient as error:
             raise Fatal(
                 f"{what}: given up after {self.limit} tries (retryLimit): {error}"
             ) from error
 
-    def _report(self, what: str, state: tenacity.RetryCallState) -> None:
-        if os.getppid() != self._parent:
+    def _insist_on_parent(self, what: str) -> None:
+        if self._parent not in {None, os.getppid()}:
             # The shard is another process's by now: a record that we write would be a zombie's.
             raise Fatal(f"{what}: the daemon that started this process is gone")
+
+    def _report(self, what: str, state: tenacity.RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
         log.warning("%s: try %d of %d: %s", what, state.attempt_number, self.limit, error)

@@ -324,6 +324,24 @@ class Buggy(Transformer):
     assert world.effects == [status("initialize")]
 
 
+def test_sys_exit_in_a_transformer(make):
+    """sys.exit(0) in somebody's class does not look like an orderly end of the shard."""
+    world = make(transformer="mine:Leaving")
+    world.module("""
+import sys
+from record_processors import Transformer
+
+class Leaving(Transformer):
+    def transform(self, record):
+        sys.exit(0)
+""")
+    daemon = world.ready()
+    assert daemon.process_records(records(1, 3)) == []
+    assert daemon.code() == 70
+    assert "process_records: ended by sys.exit(0)" in daemon.told()
+    assert world.effects == [status("initialize")]
+
+
 def test_no_such_bucket(make):
     """A bucket that does not exist is told in a sentence that names it."""
     world = make(s3Bucket="nowhere-4711")
