@@ -382,7 +382,7 @@ def test_bad_messages_and_bad_files_are_set_aside_and_the_rest_loads(house):
 def test_ones_own_classes_run_under_the_daemon(house, write_module):
     """A transformer and a filter in a file of one's own run by their names in the .properties."""
     write_module(
-        "mine",
+        "greeting",
         """
         import json
         from record_processors import Filter, Setting, Transformer
@@ -410,7 +410,7 @@ def test_ones_own_classes_run_under_the_daemon(house, write_module):
                 return json.loads(record.data)["id"] % 2 == 0
         """,
     )
-    names = {"transformer": "mine:Greet", "filter": "mine:Even", "greeting": "good day"}
+    names = {"transformer": "greeting:Greet", "filter": "greeting:Even", "greeting": "good day"}
     here = house("own", one=names)
     here.put(lines(0, 11))
     here.start("one")

@@ -552,7 +552,7 @@ def test_the_stack_has_what_a_pipeline_needs(tmp_path):
         connection.close()
         running.check()
         written = tmp_path / "environment"
-        assert written.read_text() == stack.exports(values)
+        assert written.read_text() == stack.UNSET + stack.exports(values)
         readable = [written, *(tmp_path / "logs").iterdir()]
         assert {path.stat().st_mode & 0o777 for path in readable} == {0o600}
     with pytest.raises(ChildError):

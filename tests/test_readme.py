@@ -20,6 +20,7 @@ def mine(tmp_path, monkeypatch):
     (tmp_path / "mine.py").write_text("\n".join(PYTHON))
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [*sys.path])
+    sys.modules.pop("mine", None)
     yield tmp_path
     sys.modules.pop("mine", None)
 
