@@ -170,7 +170,7 @@ class Bucket:
         )
         return found
 
-    def is_ours(self, key: str) -> bool:
+    def is_open(self, key: str) -> bool:
         """Write an empty object and look at it: whether this bucket is open to us at all."""
         self.put(key, b"")
         try:

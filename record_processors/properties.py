@@ -61,12 +61,12 @@ def load(path: str) -> Settings:
     texts = {entry.key: entry.value for entry in entries}
     try:
         known = {**OURS, **plugin_settings(texts)}
-        problems = list(_wrong_keys(path, entries, known))
+        problems = list(_wrong_keys(path, entries, known, all_known=True))
     except PluginError as error:
-        # What that class declares is unknown, so only what looks like a key of ours is wrong.
+        # What that class declares is unknown.
         known = OURS
         problems = [Problem(path, _line(entries, error.key), str(error))]
-        problems += [one for one in _wrong_keys(path, entries, known) if "mean" in one.sentence]
+        problems += _wrong_keys(path, entries, known, all_known=False)
     invalid = [*_wrong_values(path, entries, known), *_missing(path, texts, known)]
     problems += invalid
     settings = Settings(path, texts)
@@ -101,8 +101,9 @@ def _line(entries: list[Entry], key: str) -> int:
 
 
 def _wrong_keys(
-    path: str, entries: list[Entry], known: dict[str, Setting[object]]
+    path: str, entries: list[Entry], known: dict[str, Setting[object]], *, all_known: bool
 ) -> Iterator[Problem]:
+    """Find repeated and unknown keys; unless all are known, only what resembles a known one."""
     seen: dict[str, int] = {}
     for line, key, _ in entries:
         if key in seen:
@@ -115,7 +116,8 @@ def _wrong_keys(
             continue
         near = difflib.get_close_matches(key, [*known, *KCL_KEYS], 1)
         hint = f"; did you mean {near[0]}?" if near else ""
-        yield Problem(path, line, f"{key} is not a setting{hint}")
+        if near or all_known:
+            yield Problem(path, line, f"{key} is not a setting{hint}")
 
 
 def _wrong_values(

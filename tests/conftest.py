@@ -6,6 +6,8 @@ from types import SimpleNamespace
 import hypothesis
 import pytest
 
+from record_processors.local.stack import Stack
+
 hypothesis.settings.register_profile("tests", deadline=None)
 hypothesis.settings.load_profile("tests")
 
@@ -37,3 +39,15 @@ def waits(monkeypatch):
     asked = []
     monkeypatch.setattr("tenacity.nap.time", SimpleNamespace(sleep=asked.append))
     return asked
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory):
+    """Run the stand-ins, with what leads to them in the environment."""
+    with (
+        Stack(tmp_path_factory.mktemp("stand-ins")) as running,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        for name, value in running.environment.items():
+            patch.setenv(name, value)
+        yield running

@@ -13,22 +13,10 @@ from botocore.stub import Stubber
 from record_processors import Fatal
 from record_processors.aws import client
 from record_processors.credentials import login_of
-from record_processors.local.stack import Stack
 from record_processors.settings import Settings
 from record_processors.warehouse import Warehouse
 
 PASSWORD = "correct horse battery staple"
-
-
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory):
-    with (
-        Stack(tmp_path_factory.mktemp("stand-ins")) as running,
-        pytest.MonkeyPatch.context() as env,
-    ):
-        for name, value in running.environment.items():
-            env.setenv(name, value)
-        yield running
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,6 @@ from record_processors.launch import LOGBACK, find_java
 from record_processors.local.children import Child
 from record_processors.local.demo.pipelines import write_pipeline
 from record_processors.local.leases import create_leases
-from record_processors.local.stack import Stack
 from record_processors.put import Entry, batches, put_batch
 from record_processors.retry import Retry
 from record_processors.settings import (
@@ -38,19 +37,6 @@ PROGRAM = str(Path(sys.executable).with_name("kinesis-connectors"))
 HELPER = str(Path(sys.executable).with_name("amazon_kclpy_helper.py"))
 PATIENCE = 60.0  # seconds until something that must happen has happened
 FAST = {"bufferMillisecondsLimit": "1000", "idleTimeBetweenReadsInMillis": "250"}
-
-
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory):
-    with (
-        Stack(tmp_path_factory.mktemp("stand-ins")) as running,
-        pytest.MonkeyPatch.context() as env,
-    ):
-        for name in [name for name in os.environ if name.startswith("AWS_")]:
-            env.delenv(name)
-        for name, value in running.environment.items():
-            env.setenv(name, value)
-        yield running
 
 
 class House:

@@ -25,7 +25,6 @@ from record_processors.create import create
 from record_processors.emitters.redshift_manifest import RedshiftManifestEmitter
 from record_processors.ledger import Ledger
 from record_processors.local.demo.pipelines import write_pipeline
-from record_processors.local.stack import Stack
 from record_processors.settings import APPLICATION_NAME, REDSHIFT_URL, Settings
 from record_processors.transformers.csv import Csv
 from record_processors.transformers.delimited import Delimited
@@ -35,17 +34,6 @@ BUCKET = "files"
 SHARD = "shardId-000000000000"
 PACK = {"gzip": gzip.compress, "zstd": zstandard.compress, "none": bytes}
 numbers = itertools.count(1)
-
-
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory):
-    with (
-        Stack(tmp_path_factory.mktemp("stand-ins")) as running,
-        pytest.MonkeyPatch.context() as env,
-    ):
-        for name, value in running.environment.items():
-            env.setenv(name, value)
-        yield running
 
 
 @pytest.fixture(scope="module")

@@ -173,7 +173,7 @@ class RedshiftManifestEmitter(Emitter[File]):
         except Missing as error:
             raise BadFile(file, f"{file.url} is not there") from error
         except Denied as error:
-            if not self.bucket.is_ours(f"{self.manifests}access-check"):
+            if not self.bucket.is_open(f"{self.manifests}access-check"):
                 raise
             raise BadFile(file, f"{file.url} is not there, or not for us: {error}") from error
         if file.bytes is not None and head["ContentLength"] != file.bytes:
