@@ -55,6 +55,7 @@ class Pipeline(Generic[Row]):
         self.emitter = emitter
         self.dead_letters = dead_letters
         self.shard = ""
+        self._may_be_written = True  # what we keep next, by an earlier life or by another process
         self._durable_through: Position | None = None
 
     @classmethod
@@ -80,7 +81,7 @@ class Pipeline(Generic[Row]):
         for record in records:
             if self._already_durable(record.position, checkpoint):
                 continue
-            self._take(record)
+            self._take(record, checkpoint)
             if self.buffer.full:
                 self.flush(checkpoint)
         if self.buffer.due:
@@ -99,8 +100,7 @@ class Pipeline(Generic[Row]):
             through = self._emit(last) if self.buffer.kept else last
             self.buffer.release(through)
             if through > last:
-                log.info("skipping records through %s: they are durable already", through)
-                self._durable_through = through
+                self._skip_through(through)
             else:
                 checkpoint(through)
 
@@ -113,7 +113,7 @@ class Pipeline(Generic[Row]):
                 "claims to cover it: the object belongs to another stream of the same name"
             )
 
-    def _take(self, record: Record) -> None:
+    def _take(self, record: Record, checkpoint: Checkpoint) -> None:
         stage = "transform"
         try:
             rows = tuple(self.transformer.transform(record))
@@ -123,18 +123,42 @@ class Pipeline(Generic[Row]):
             self.buffer.pass_over(record.position)
             self.dead_letters.add(record, stage, _reason(error))
             return
-        if keep:
-            self.buffer.keep(record, rows)
-        else:
+        if not keep:
             self.buffer.pass_over(record.position)
+        elif not (self._may_be_written and self._adopt(record, checkpoint)):
+            self.buffer.keep(record, rows)
+
+    def _adopt(self, first: Record, checkpoint: Checkpoint) -> bool:
+        """Take over what was written in the place of the batch that ``first`` would begin.
+
+        After a crash, an earlier life may have written several batches whose checkpoints it did
+        not live to make; so a find is followed by a look at what comes after it.
+        """
+        through = self.emitter.adopt(self.shard, first)
+        self._may_be_written = through is not None
+        if through is None:
+            return False
+        if through < first.position:
+            raise Fatal(f"{self._emitter_name} returned {through}, before {first.position}")
+        self.dead_letters.write()
+        self.buffer.release(through)
+        self._skip_through(through)
+        return self._already_durable(first.position, checkpoint)
+
+    def _skip_through(self, end: Position) -> None:
+        log.info("skipping records through %s: they are durable already", end)
+        self._durable_through = end
+        self._may_be_written = True
+
+    @property
+    def _emitter_name(self) -> str:
+        return type(self.emitter).__name__
 
     def _emit(self, last: Position) -> Position:
         batch = Batch(self.shard, tuple(self.buffer.kept), last)
         through = self.emitter.emit(batch) or last
         if through < batch.first.position:
-            raise Fatal(
-                f"{type(self.emitter).__name__} returned {through}, before its batch begins"
-            )
+            raise Fatal(f"{self._emitter_name} returned {through}, before its batch begins")
         for rejection in batch.rejections:
             self.dead_letters.add(*rejection)
         self.dead_letters.write()

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from ..buffer import Batch
 from ..plugins import load_class
-from ..record import Position
+from ..record import Position, Record
 from ..settings import DESTINATION, Setting, Settings
 from ..transformers import Transformer
 
@@ -46,6 +46,15 @@ class Emitter(ABC, Generic[Row]):
         Return None; or, if another process had already made the shard durable from the batch's
         first record on, the position through which it did.
         """
+
+    def adopt(self, shard: str, first: Record) -> Position | None:  # noqa: ARG002 - for overriding
+        """Find what an earlier life wrote in the place of a batch that begins with ``first``.
+
+        Asked before the first kept record of a life is buffered, and again after each find.
+        Return the position through which it covers the shard: the records up to there are
+        skipped. None, as here, is always safe: the batch is then made and emitted.
+        """
+        return None
 
 
 BUILT_IN = {

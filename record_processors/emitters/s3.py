@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterable
 from datetime import datetime, timezone
 from functools import cache
 
-from ..aws import AlreadyExists, Bucket, Missing
+from ..aws import AlreadyExists, Bucket, Denied, Missing
 from ..buffer import Batch
 from ..errors import Fatal
 from ..manifest import EXTENSIONS, File
-from ..record import Position
+from ..record import Position, Record
 from ..settings import (
     APPLICATION_NAME,
     COMPRESSION,
@@ -34,6 +34,8 @@ class S3Emitter(Emitter[bytes]):
     The key derives from the first record kept, never from the clock or from where the batch ends.
     It is written only if it is not there. If it is, an earlier life of this process or another
     process wrote it: it stands, and its metadata say through which position it covers the shard.
+    The next object begins with the first record kept after that, whoever writes it: so all
+    processes that ever own the shard, and zombies that believe they do, write one chain.
     """
 
     def __init__(
@@ -68,10 +70,15 @@ class S3Emitter(Emitter[bytes]):
         """Write the file; return how far the object covers the shard, whoever wrote it."""
         return self.write(batch).covered[1]
 
+    def adopt(self, shard: str, first: Record) -> Position | None:
+        """Return how far the object that begins with ``first`` covers the shard, if it exists."""
+        file = self.find(shard, first)
+        return None if file is None else file.covered[1]
+
     def write(self, batch: Batch[bytes]) -> File:
         """Write the batch, or find what another life wrote in its place."""
         rows = list(batch.rows)
-        key = self.key(batch)
+        key = self.key(batch.shard, batch.first)
         body = compressor(self.compression)(_lines(rows))
         file = File(
             application=self.application,
@@ -89,35 +96,58 @@ class S3Emitter(Emitter[bytes]):
         try:
             self.bucket.create(key, body, _metadata(file))
         except AlreadyExists:
-            return self._adopt(file)
+            return self._winner(batch, file)
         log.info("wrote %s: %d rows, %d bytes", file.url, len(rows), len(body))
         return file
 
-    def key(self, batch: Batch[bytes]) -> str:
-        """Name the object: shard and first position, in a folder of the hour of its arrival."""
-        hour = datetime.fromtimestamp(batch.first.arrival / 1000, timezone.utc)
-        extension = FORMAT_EXTENSIONS.get(self.format, ".txt") + EXTENSIONS[self.compression]
-        return f"{self.prefix}{hour:%Y/%m/%d/%H}/{batch.shard}-{batch.first.position}{extension}"
+    def find(self, shard: str, first: Record) -> File | None:
+        """Return the file that an earlier life began with ``first``; None if none is seen."""
+        key = self.key(shard, first)
+        try:
+            found = self._read(key, shard, first)
+        except Missing:
+            return None
+        except Denied as error:
+            # Without s3:ListBucket, S3 does not say of an object that it is not there. If it is,
+            # the write finds out.
+            log.info("not known whether an earlier life wrote it: %s", error)
+            return None
+        _report(found)
+        return found
 
-    def _adopt(self, ours: File) -> File:
+    def key(self, shard: str, first: Record) -> str:
+        """Name the object: shard and first position, in a folder of the hour of its arrival."""
+        hour = datetime.fromtimestamp(first.arrival / 1000, timezone.utc)
+        extension = FORMAT_EXTENSIONS.get(self.format, ".txt") + EXTENSIONS[self.compression]
+        return f"{self.prefix}{hour:%Y/%m/%d/%H}/{shard}-{first.position}{extension}"
+
+    def _winner(self, batch: Batch[bytes], ours: File) -> File:
         """Return the object that stands where ours would: it decides what the shard's rows are."""
         try:
-            head = self.bucket.head(ours.key)
+            theirs = self._read(ours.key, batch.shard, batch.first)
         except Missing as error:
             raise Fatal(f"{ours.url} was there a moment ago: somebody deletes files") from error
-        place = File(bucket=ours.bucket, key=ours.key, stream=ours.stream, shard=ours.shard)
+        if theirs == ours:  # our own, written by a try whose answer was lost, or by our twin
+            log.info("%s is written already, with the same rows", ours.url)
+        else:
+            _report(theirs)
+        return theirs
+
+    def _read(self, key: str, shard: str, first: Record) -> File:
+        """Read a file's metadata. Raises Missing, Denied, and Fatal for what is none of ours."""
+        place = File(bucket=self.bucket.name, key=key, stream=self.stream, shard=shard)
         try:
-            theirs = place.completed(head)
-            is_of_our_chain = theirs.covered[0] == ours.covered[0]
+            file = place.completed(self.bucket.head(key))
+            is_of_our_chain = file.covered[0] == first.position
         except ValueError:
             is_of_our_chain = False
-        if not is_of_our_chain or theirs.application != ours.application:
-            raise Fatal(f"{ours.url} exists and is not a file of {self.application}: move it away")
-        if theirs != ours:
-            log.warning(
-                "%s was written before, through %s: taken as it is", theirs.url, theirs.last
-            )
-        return theirs
+        if not is_of_our_chain or file.application != self.application:
+            raise Fatal(f"{place.url} exists and is not a file of {self.application}: move it away")
+        return file
+
+
+def _report(file: File) -> None:
+    log.warning("%s was written before, through %s: taken as it is", file.url, file.last)
 
 
 def _metadata(file: File) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..aws import Client, call, client
 from ..buffer import Batch
 from ..manifest import File
-from ..record import Position
+from ..record import Position, Record
 from ..retry import Retry
 from ..settings import OUTPUT_STREAM, Settings
 from . import Emitter
@@ -38,6 +38,14 @@ class S3ManifestEmitter(Emitter[bytes]):
     def emit(self, batch: Batch[bytes]) -> Position:
         """Write the file, announce it; return how far it covers the shard."""
         file = self.files.write(batch)
+        self.announce(file)
+        return file.covered[1]
+
+    def adopt(self, shard: str, first: Record) -> Position | None:
+        """Announce what an earlier life wrote: it may have died before it did."""
+        file = self.files.find(shard, first)
+        if file is None:
+            return None
         self.announce(file)
         return file.covered[1]
 
