@@ -56,9 +56,15 @@ class JournalBucket:
 class JournalEmitter(Emitter[bytes]):
     """Writes to the journal what it is given; answers as told, None when told nothing."""
 
-    def __init__(self, journal: list[object], answers: dict[int, Position]) -> None:
+    def __init__(
+        self,
+        journal: list[object],
+        answers: dict[int, Position],
+        written: dict[int, Position],
+    ) -> None:
         self.journal = journal
         self.answers = answers
+        self.written = written
         self.refuses: set[bytes] = set()
         self.batches: list[Batch[bytes]] = []
 
@@ -73,11 +79,19 @@ class JournalEmitter(Emitter[bytes]):
                 batch.reject(record, "the destination refuses it")
         return self.answers.get(sequences[0])
 
+    def adopt(self, shard: str, first: Record) -> Position | None:
+        """Note what is asked about, and say what was written there by an earlier life."""
+        found = self.written.get(first.position.sequence)
+        if found is not None:
+            self.journal.append(("adopt", str(first.position), str(found)))
+        return found
+
 
 class Flow:
     """A pipeline between fakes, and the journal of what it did.
 
-    ``answers`` are what the emitter returns for batches that begin with these sequence numbers.
+    ``answers`` are what the emitter returns for batches that begin with these sequence numbers,
+    ``written`` what it finds there at the start of a life.
     """
 
     def __init__(
@@ -86,10 +100,11 @@ class Flow:
         size: int = 1_000_000,
         milliseconds: int = 60_000,
         answers: dict[int, Position] | None = None,
+        written: dict[int, Position] | None = None,
     ) -> None:
         self.journal: list[object] = []
         self.clock = Clock()
-        self.emitter = JournalEmitter(self.journal, answers or {})
+        self.emitter = JournalEmitter(self.journal, answers or {}, written or {})
         self.bucket = JournalBucket(self.journal)
         self.pipeline: Pipeline[bytes] = Pipeline(
             Words(),

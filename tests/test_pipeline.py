@@ -278,6 +278,66 @@ def test_dead_letters_of_the_batch_are_written_even_if_the_object_reaches_furthe
     assert flow.take("a", "bad", "c") == [letters(2), emitted([1, 3], 3)]
 
 
+# ---- an earlier life has written the first records already
+
+
+def adopted(sequence, through):
+    return ("adopt", str(Position(sequence)), str(Position(through)))
+
+
+def test_what_an_earlier_life_wrote_is_skipped():
+    """It is found by the first kept record, never buffered, and checkpointed at its end."""
+    flow = Flow(records=2, milliseconds=1000, written={2: Position(5)})
+    assert flow.take("none", "a", "b") == [adopted(2, 5)]
+    flow.clock.pass_milliseconds(5000)
+    assert flow.take() == []
+    assert flow.flush() == []
+    assert flow.take("c", "d", "e", "f", start=4) == [
+        checkpoint(5),
+        emitted([6, 7], 7),
+        checkpoint(7),
+    ]
+
+
+def test_after_a_find_the_next_is_looked_for():
+    """Each find is followed by a look at the next kept record; after none there is no look."""
+    flow = Flow(records=3, written={1: Position(2), 4: Position(4), 6: Position(9)})
+    assert flow.take("a", "b", "none", "c", "d", "e", "f") == [
+        adopted(1, 2),
+        checkpoint(2),
+        adopted(4, 4),
+        checkpoint(4),
+        emitted([5, 6, 7], 7),
+        checkpoint(7),
+    ]
+
+
+def test_after_skipping_another_processes_object_the_next_is_looked_for():
+    """Who is behind another process finds its next object before buffering, too."""
+    flow = Flow(records=2, answers={1: Position(3)}, written={4: Position(5)})
+    assert flow.take("a", "b", "c", "d", "e", "f", "g") == [
+        emitted([1, 2], 2),
+        checkpoint(3),
+        adopted(4, 5),
+        checkpoint(5),
+        emitted([6, 7], 7),
+        checkpoint(7),
+    ]
+
+
+def test_dead_letters_before_a_find_are_written_before_its_end_is_passed():
+    """What was rejected before the found object is durable before the checkpoint passes it."""
+    flow = Flow(written={2: Position(3)})
+    assert flow.take("bad", "a", "b") == [adopted(2, 3), letters(1), checkpoint(3)]
+
+
+def test_an_emitter_that_finds_what_lies_before_is_a_bug():
+    """A position before the record that was asked about is refused, and nothing is skipped."""
+    flow = Flow(written={2: Position(1)})
+    with pytest.raises(Fatal, match="JournalEmitter returned 1-0"):
+        flow.take("none", "a")
+
+
 def test_the_shard_ends_inside_an_object():
     """A shard that ends before the object's end cannot have written it: nothing is checkpointed."""
     flow = Flow(records=1, answers={1: Position(9)})

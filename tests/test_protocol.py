@@ -404,7 +404,7 @@ def test_s3_stays_down(make):
     daemon = world.ready()
     assert daemon.process_records(records(1, 10)) == []
     assert_failed(daemon, f"writing s3://{world.bucket}/{key(1)}: given up after 3 tries")
-    assert len(world.proxy.requests) == 3
+    assert len([one for one in world.proxy.requests if one.startswith("PUT")]) == 3
     world.proxy.faults.clear()
     assert world.ready().process_records(records(1, 10)) == [checkpoint(10), PROCESSED]
     world.assert_exactly_once()
@@ -549,7 +549,7 @@ def test_a_stop_without_records(make):
     assert daemon.end() == 0
 
 
-# An object is there already.
+# An object is there already: at the start, or when ours is to be written.
 
 
 def leave_an_object(world, last):
@@ -564,17 +564,86 @@ def leave_an_object(world, last):
     world.effects.clear()
 
 
-def test_a_smaller_object_is_there(make):
-    """An object that covers the first of a batch is announced and passed; the rest is written."""
+def overtaken(world, last):
+    """Return a life that holds two records, and whose shard another has written through ``last``."""
+    daemon = world.ready()
+    assert daemon.process_records(records(1, 2)) == [PROCESSED]
+    leave_an_object(world, last)
+    return daemon
+
+
+def looks(world):
+    """Return which files were looked for."""
+    request = f"HEAD /{world.bucket}/"
+    return [one.removeprefix(request) for one in world.proxy.requests if one.startswith(request)]
+
+
+def test_a_life_looks_once(make):
+    """A life asks S3 for the object of its first kept record, and for nothing else."""
+    world = make()
+    daemon = world.ready()
+    daemon.process_records([record(1, fate=FILTERED), *records(2, 25)])
+    daemon.call("shutdownRequested")
+    assert looks(world) == [key(2)]
+    assert not [request for request in world.proxy.requests if request.startswith("GET")]
+
+
+def test_what_an_earlier_life_wrote_is_announced_at_once(make):
+    """The first kept record is enough to find the object; the message does not wait for a batch."""
     world = make()
     leave_an_object(world, last=4)
-    world.ready().process_records(records(1, 10))
+    assert world.ready().process_records(records(1, 1)) == [PROCESSED]
+    assert world.effects == [status("initialize"), announce(1), PROCESSED]
+
+
+def test_an_earlier_life_wrote_an_object(make):
+    """It is announced and passed, and the next begins after it; whether there is one is asked."""
+    world = make()
+    leave_an_object(world, last=4)
+    world.proxy.requests.clear()
+    world.ready().process_records(records(1, 14))
     assert world.effects == [
         status("initialize"),
         announce(1),
         checkpoint(4),
-        *written(5, 10),
+        *written(5, 14),
         PROCESSED,
+    ]
+    assert looks(world) == [key(1), key(5)]
+    world.assert_exactly_once()
+
+
+def test_earlier_lives_wrote_two_objects(make):
+    """From a checkpoint that is older than both, each is announced and passed in its turn."""
+    world = make(bufferRecordCountLimit=4)
+    world.ready().process_records(records(1, 8))
+    world.effects.clear()
+    world.ready().process_records(records(1, 12))
+    assert world.effects == [
+        status("initialize"),
+        *(announce(1), checkpoint(4)),
+        *(announce(5), checkpoint(8)),
+        *written(9, 12),
+        PROCESSED,
+    ]
+    world.assert_exactly_once()
+
+
+def test_an_object_of_one_record_is_passed_at_once(make):
+    """An object that begins and ends with the first kept record is checkpointed with it."""
+    world = make()
+    leave_an_object(world, last=1)
+    assert world.ready().process_records(records(1, 3)) == [checkpoint(1), PROCESSED]
+
+
+def test_bad_records_before_an_object_are_dead_letters_first(make):
+    """What was rejected before the found object is durable when the object's end is passed."""
+    world = make()
+    leave_an_object(world, last=4)
+    bad = record(0, fate=REJECTED)
+    world.ready().process_records([bad, *records(1, 4)])
+    assert [what for what, *_ in world.effects] == [
+        *("status", "announce", "put", "checkpoint", "status")
     ]
     world.assert_exactly_once()
 
@@ -584,16 +653,51 @@ def test_a_larger_object_is_there(make):
     world = make(bufferRecordCountLimit=4)
     leave_an_object(world, last=10)
     daemon = world.ready()
-    assert daemon.process_records(records(1, 6)) == [PROCESSED]
+    assert_skipped_through_the_tenth(world, daemon, first=1)
+
+
+def test_a_larger_object_appears(make):
+    """One that another process writes while this one buffers is skipped through in the same way."""
+    world = make(bufferRecordCountLimit=4)
+    daemon = overtaken(world, last=10)
+    assert_skipped_through_the_tenth(world, daemon, first=3)
+
+
+def assert_skipped_through_the_tenth(world, daemon, first):
+    world.effects.clear()
+    assert daemon.process_records(records(first, 6)) == [PROCESSED]
     assert daemon.process_records() == [PROCESSED]
     assert daemon.process_records(records(7, 9)) == [PROCESSED]
     assert daemon.process_records(records(10, 13)) == [checkpoint(10), PROCESSED]
     assert daemon.process_records(records(14, 14)) == [checkpoint(14), PROCESSED]
     assert [effect for effect in world.effects if effect != PROCESSED] == [
-        status("initialize"),
         announce(1),
         checkpoint(10),
         *written(11, 14),
+    ]
+    world.assert_exactly_once()
+
+
+def test_a_smaller_object_appears(make):
+    """Another's object that ends inside our batch is announced and passed; the rest is written."""
+    world = make()
+    daemon = overtaken(world, last=4)
+    daemon.process_records(records(3, 10))
+    assert world.effects == [announce(1), checkpoint(4), *written(5, 10), PROCESSED]
+    world.assert_exactly_once()
+
+
+def test_another_goes_on_writing(make):
+    """A process that is behind another passes object after object, and writes none of its own."""
+    world = make(bufferRecordCountLimit=4)
+    daemon = overtaken(world, last=10)
+    world.ready().process_records(records(1, 14))
+    world.effects.clear()
+    daemon.process_records(records(3, 14))
+    assert world.effects == [
+        *(announce(1), checkpoint(10)),
+        *(announce(11), checkpoint(14)),
+        PROCESSED,
     ]
     world.assert_exactly_once()
 
@@ -615,9 +719,8 @@ def test_a_stop_inside_an_object(make):
 def test_a_stop_finds_a_larger_object(make):
     """A flush on request that meets a larger object makes no checkpoint either."""
     world = make(bufferRecordCountLimit=100)
-    leave_an_object(world, last=10)
-    daemon = world.ready()
-    assert daemon.process_records(records(1, 6)) == [PROCESSED]
+    daemon = overtaken(world, last=10)
+    assert daemon.process_records(records(3, 6)) == [PROCESSED]
     assert daemon.call("shutdownRequested") == [SHUTDOWN]
     assert world.effects[-2:] == [announce(1), SHUTDOWN]
 

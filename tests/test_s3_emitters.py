@@ -188,6 +188,39 @@ def test_an_adopted_object_is_announced_as_what_it_is(emitter, cloud):
     assert set(message) == CONTRACT_FIELDS
 
 
+def test_what_an_earlier_life_wrote_is_found_and_announced(emitter, cloud):
+    """By the first record alone: its end is returned, its message put; nothing is written."""
+    cloud.s3.put_object(Bucket="bucket", Key=f"{KEY}.json.gz", Body=b"theirs", Metadata=metadata())
+    first = batch(b"ours").first
+    assert emitter().adopt(SHARD, first) == Position(15, 2)
+    ((key, message),) = announced(cloud)
+    assert (key, message["key"], message["last"]) == (SHARD, f"{KEY}.json.gz", "15-2")
+    assert (message["rows"], message["bytes"]) == (3, 6)
+    assert emitter(connectorDestination="s3").adopt(SHARD, first) == Position(15, 2)
+    assert keys(cloud) == [f"{KEY}.json.gz"]
+    assert len(announced(cloud)) == 1
+
+
+def test_nothing_is_found_where_nothing_was_written(emitter, cloud):
+    """A position at which no object begins is none that an earlier life wrote from."""
+    cloud.s3.put_object(Bucket="bucket", Key=f"{KEY}.json.gz", Body=b"theirs", Metadata=metadata())
+    assert emitter().adopt(SHARD, batch(b"ours", first=11).first) is None
+    assert announced(cloud) == []
+
+
+def test_who_may_not_list_the_bucket_finds_out_by_writing(emitter, cloud):
+    """Without s3:ListBucket S3 answers 403 about what is not there: that stops nothing."""
+    one = emitter(connectorDestination="s3")
+
+    def head_object(**arguments):
+        answer = {"Error": {"Code": "403"}, "ResponseMetadata": {"HTTPStatusCode": 403}}
+        raise botocore.exceptions.ClientError(answer, "HeadObject")
+
+    one.bucket.s3 = SimpleNamespace(head_object=head_object, put_object=cloud.s3.put_object)
+    assert one.adopt(SHARD, batch(b"a").first) is None
+    assert one.emit(batch(b"a")) == Position(10)
+
+
 CONTRACT_FIELDS = set(
     "version application bucket key bytes rows stream shard first last format compression".split()
 )
@@ -218,6 +251,8 @@ def test_a_foreign_object_stops_the_pipeline(foreign, emitter, cloud):
     cloud.s3.put_object(Bucket="bucket", Key=f"{KEY}.json.gz", Body=b"theirs", Metadata=foreign)
     with pytest.raises(Fatal, match=f"s3://bucket/{KEY}.json.gz"):
         emitter().emit(batch(b"ours"))
+    with pytest.raises(Fatal, match=f"s3://bucket/{KEY}.json.gz"):
+        emitter().adopt(SHARD, batch(b"ours").first)
     assert get(cloud, f"{KEY}.json.gz")[0] == b"theirs"
     assert announced(cloud) == []
 
