@@ -565,7 +565,7 @@ def leave_an_object(world, last):
 
 
 def overtaken(world, last):
-    """Return a life that holds two records, and whose shard another has written through ``last``."""
+    """Return a life that holds two records of a shard that another has written through ``last``."""
     daemon = world.ready()
     assert daemon.process_records(records(1, 2)) == [PROCESSED]
     leave_an_object(world, last)

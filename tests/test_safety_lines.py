@@ -141,8 +141,8 @@ LINES = [
     Broken(
         "bad records before a found object dropped",
         "pipeline.py",
-        "        self.dead_letters.write()\n        self.buffer.release(through)\n        self._skip",
-        "        self.buffer.release(through)\n        self._skip",
+        "        self.dead_letters.write()\n        self.buffer.release(through)\n",
+        "        self.buffer.release(through)\n",
         protocol.test_bad_records_before_an_object_are_dead_letters_first,
         "is no dead letter",
     ),
