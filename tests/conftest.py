@@ -9,6 +9,7 @@ import pytest
 from record_processors.local.stack import Stack
 
 hypothesis.settings.register_profile("tests", deadline=None)
+hypothesis.settings.register_profile("thorough", deadline=None, max_examples=10_000)
 hypothesis.settings.load_profile("tests")
 
 NO_CLOUD = {

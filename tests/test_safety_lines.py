@@ -4,32 +4,10 @@ Each line is broken in a copy of the package. A copy that merely does not run pr
 is told from one that does harm.
 """
 
-import shutil
-from pathlib import Path
-from typing import NamedTuple
-
 import pytest
 import test_protocol as protocol
+from broken import NOT_RUNNING, Broken, broken_copy
 from daemon import Worlds
-
-import record_processors
-
-PACKAGE = Path(record_processors.__file__).parent
-
-
-class Broken(NamedTuple):
-    """``old`` stands once in ``file``; with ``new`` in its place the scenario fails.
-
-    ``match`` is what it must notice first, where that is not plain from the scenario.
-    """
-
-    name: str
-    file: str
-    old: str
-    new: str
-    scenario: object
-    match: str | None = None
-
 
 LINES = [
     Broken(
@@ -424,9 +402,6 @@ LINES = [
     ),
 ]
 
-# What the log of a copy says that does not run at all.
-NOT_RUNNING = ("SyntaxError", "NameError", "ImportError", "UnboundLocalError")
-
 
 @pytest.mark.parametrize("broken", LINES, ids=lambda broken: broken.name)
 def test_a_broken_line_is_noticed(tmp_path, broken):
@@ -452,14 +427,3 @@ def test_a_copy_is_what_runs(tmp_path):
     worlds = Worlds(tmp_path, broken_copy(tmp_path / "copy", dead))
     with pytest.raises(AssertionError, match="NameError"), worlds:
         protocol.test_the_count_cuts(worlds)
-
-
-def broken_copy(directory, broken):
-    """Copy the package, and break it; return what PYTHONPATH must name."""
-    copy = directory / PACKAGE.name
-    shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("local"))
-    file = copy / broken.file
-    text = file.read_text()
-    assert text.count(broken.old) == 1, f"{broken.name}: not once in {broken.file}: {broken.old}"
-    file.write_text(text.replace(broken.old, broken.new))
-    return directory

@@ -1,0 +1,304 @@
+"""S3, Kinesis and Redshift as their clients see them: boto3's methods, psycopg2's connection.
+
+Redshift's transactions are as under snapshot isolation: what one sees is fixed by its first
+statement that reads or writes, and LOCK is none. Its SQL is run by SQLite on what is seen.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+import sqlite3
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+import botocore.exceptions
+import greenlet
+import psycopg2
+from simulation import Effect, Process, demand, perform
+
+
+def cut() -> Exception:
+    """Make the error of a connection that was closed before an answer came."""
+    return botocore.exceptions.ConnectionClosedError(endpoint_url="https://aws")
+
+
+def refused(code: str, status: int) -> Exception:
+    """Make the error that AWS answers with."""
+    answer = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    return botocore.exceptions.ClientError(answer, "Call")
+
+
+@dataclass(frozen=True)
+class Stored:
+    """An object; ``lines`` are its rows, without their ends."""
+
+    body: bytes
+    metadata: dict[str, str]
+    lines: tuple[bytes, ...]
+
+
+class S3:
+    """One bucket."""
+
+    def __init__(self) -> None:
+        self.objects: dict[str, Stored] = {}
+
+    def put_object(
+        self, *, Bucket: str, Key: str, Body: Any, IfNoneMatch: str = "", Metadata: Any = None
+    ) -> object:
+        body = bytes(Body.read())
+        plain = gzip.decompress(body) if Key.endswith(".gz") else body
+        stored = Stored(body, dict(Metadata or {}), tuple(plain.splitlines()))
+
+        def put() -> None:
+            if IfNoneMatch and Key in self.objects:
+                raise refused("PreconditionFailed", 412)
+            self.objects[Key] = stored
+
+        code = ("ConditionalRequestConflict", 409) if IfNoneMatch else ("SlowDown", 503)
+        return perform(Effect(f"put {Key}", put, lambda: refused(*code), cut))
+
+    def head_object(self, *, Bucket: str, Key: str) -> object:
+        def head() -> dict[str, object]:
+            if Key not in self.objects:
+                raise refused("404", 404)
+            found = self.objects[Key]
+            return {"ContentLength": len(found.body), "Metadata": found.metadata}
+
+        return perform(Effect(f"head {Key}", head, lambda: refused("503", 503), cut))
+
+
+class Kinesis:
+    """The manifest stream, of one shard; ``deliver`` takes what is put."""
+
+    def __init__(self, deliver: Callable[[bytes], None]) -> None:
+        self.deliver = deliver
+
+    def put_record(self, *, StreamName: str, PartitionKey: str, Data: bytes) -> object:
+        throttled = "ProvisionedThroughputExceededException", 400
+        put = Effect("announce", lambda: self.deliver(Data), lambda: refused(*throttled), cut)
+        return perform(put)
+
+
+class Broken(psycopg2.OperationalError):
+    """libpq's error of a connection that is gone."""
+
+
+class Serialization(psycopg2.InternalError):
+    pgcode = "XX000"
+
+
+class Refused(psycopg2.InternalError):
+    pgcode = "XX000"
+
+
+Entry = tuple[object, ...]  # a row of the ledger
+
+
+@dataclass
+class Content:
+    """What is committed, or seen: the ledger's rows, and those of the data table."""
+
+    ledger: list[Entry] = field(default_factory=list)
+    rows: list[bytes] = field(default_factory=list)
+
+
+class Redshift:
+    """The warehouse; ``committed`` is what everybody will see."""
+
+    def __init__(self, s3: S3, is_poison: Callable[[bytes], bool]) -> None:
+        self.s3 = s3
+        self.is_poison = is_poison
+        self.committed = Content()
+        self.locked_by: Connection | None = None
+        self.sqlite = sqlite3.connect(":memory:", isolation_level=None)
+        self.sqlite.create_function("lpad", 3, lambda text, n, c: text and text.rjust(n, c))
+        self.sqlite.create_function("split_part", 3, lambda t, s, n: t and t.split(s)[n - 1])
+        self.sqlite.create_function("getdate", 0, lambda: "now")
+        self.width = 0
+
+    def connect(self, **_: object) -> Connection:
+        return Connection(self)
+
+    def create_ledger(self, create: str) -> None:
+        """Make the ledger by the product's own statement."""
+        self.sqlite.execute(create)
+        self.width = len(self.sqlite.execute("PRAGMA table_info(files)").fetchall())
+
+    def commit(self, connection: Connection) -> None:
+        """Make one transaction's rows everybody's; none may be there twice."""
+        self.committed.ledger += connection.added.ledger
+        self.committed.rows += connection.added.rows
+        self.end(connection)
+        twice = [row for row, times in Counter(self.committed.rows).items() if times > 1]
+        demand(not twice, f"rows in the table twice: {twice}")
+
+    def end(self, connection: Connection) -> None:
+        """End a transaction, whatever it was."""
+        if self.locked_by is connection:
+            self.locked_by = None
+        connection.seen, connection.added, connection.is_failed = None, Content(), False
+
+
+class Connection:
+    """A connection of psycopg2's, and its cursor in one."""
+
+    def __init__(self, server: Redshift) -> None:
+        self.server = server
+        self.closed = 0
+        self.seen: Content | None = None  # the snapshot
+        self.added = Content()
+        self.is_failed = False
+        self.complaint: tuple[object, ...] | None = None  # of the last COPY
+        self.answer: list[Any] = []
+        self.info = SimpleNamespace(transaction_status=0)
+        self.process = greenlet.getcurrent()
+        assert isinstance(self.process, Process)
+        self.process.on_death.append(self.leave)
+
+    # psycopg2's connection
+
+    def cursor(self) -> Connection:
+        return self
+
+    def __enter__(self) -> Connection:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def commit(self) -> None:
+        if self.added.ledger or self.added.rows:
+            self._perform("COMMIT", lambda: self.server.commit(self))
+        else:
+            self.server.end(self)
+
+    def rollback(self) -> None:
+        if self.closed:
+            raise psycopg2.InterfaceError("connection already closed")
+        self.server.end(self)
+
+    def close(self) -> None:
+        if not self.closed and not self.process.killed:
+            self.closed = 1
+            self.server.end(self)
+
+    # its cursor
+
+    @property
+    def connection(self) -> Connection:
+        return self
+
+    def fetchone(self) -> object:
+        return self.answer[0] if self.answer else None
+
+    def fetchall(self) -> list[Any]:
+        return self.answer
+
+    def execute(self, sql: str, values: Sequence[Any] = ()) -> None:
+        if self.closed:
+            raise psycopg2.InterfaceError("connection already closed")
+        word = sql.split()[0]
+        if word == "SET":
+            return
+        if word == "LOCK":
+            self._perform(word, self._lock, lambda: self.server.locked_by in {None, self})
+            return
+        if word == "COPY":
+            self._perform(word, lambda: self._copy(sql))
+        elif word == "INSERT":
+            self._perform(word, lambda: self._insert(sql, values))
+        elif "sys_load_error_detail" in sql:
+            self.answer = [self.complaint] if self.complaint else []
+        elif "pg_last_copy_count" in sql:
+            self.answer = [(len(self.added.rows),)]
+        elif "FROM" in sql:
+            self._perform(word, lambda: self._select(sql, values))
+        else:
+            self._snapshot()
+            self.answer = [("now",)]
+
+    # how the server takes it
+
+    def _perform(
+        self, name: str, apply: Callable[[], None], possible: Callable[[], bool] = lambda: True
+    ) -> None:
+        assert not self.is_failed, "a statement after an error, before ROLLBACK"
+
+        def apply_if_there() -> None:
+            if name == "COMMIT" or not self.closed:  # a COMMIT alone can arrive after its client
+                apply()
+
+        def refusal() -> Exception:
+            self.is_failed = True
+            return Serialization("ERROR:  1023  Serializable isolation violation on table")
+
+        def silence() -> Exception:
+            self.leave()
+            return Broken("server closed the connection unexpectedly")
+
+        perform(Effect(name, apply_if_there, refusal, silence, possible))
+
+    def leave(self) -> None:
+        """Go without a word: the server notices some time later, and rolls back."""
+        if not self.closed:
+            self.closed = 2
+            self.process.world.late.append(lambda: self.server.end(self))
+
+    def _snapshot(self) -> Content:
+        if self.seen is None:
+            committed = self.server.committed
+            self.seen = Content(list(committed.ledger), list(committed.rows))
+        return self.seen
+
+    def _lock(self) -> None:
+        self.server.locked_by = self
+
+    def _select(self, sql: str, values: Sequence[Any]) -> None:
+        sqlite = self.server.sqlite
+        sqlite.execute("DELETE FROM files")
+        marks = ", ".join("?" * self.server.width)
+        entries = [*self._snapshot().ledger, *self.added.ledger]
+        sqlite.executemany(f"INSERT INTO files VALUES ({marks})", entries)
+        self.answer = sqlite.execute(_written_out(sql, values)).fetchall()
+
+    def _insert(self, sql: str, values: Sequence[Any]) -> None:
+        self._snapshot()
+        sqlite = self.server.sqlite
+        sqlite.execute("DELETE FROM files")
+        sqlite.execute(_written_out(sql, values))
+        self.added.ledger += sqlite.execute("SELECT * FROM files").fetchall()
+
+    def _copy(self, sql: str) -> None:
+        self._snapshot()
+        objects = self.server.s3.objects
+        key = re.search(r"FROM 's3://[^/]+/([^']+)'", sql)
+        assert key
+        for entry in json.loads(objects[key[1]].body)["entries"]:
+            url = entry["url"]
+            file = objects[url.split("/", 3)[3]]
+            for number, row in enumerate(file.lines, 1):
+                if self.server.is_poison(row):
+                    self.is_failed = True
+                    self.complaint = (url, number, "id", "Invalid digit")
+                    raise Refused("Load into table 'rows' failed.  Check 'sys_load_error_detail'")
+            self.added.rows += file.lines
+
+
+def _written_out(sql: str, values: Sequence[Any]) -> str:
+    """Put values into a statement, as psycopg2 does before it is sent."""
+    given = iter(values)
+    return re.sub("%s", lambda _: _literal(next(given)), sql)
+
+
+def _literal(value: object) -> str:
+    if isinstance(value, tuple):
+        return "(" + ", ".join(map(_literal, value)) + ")"
+    if isinstance(value, str):
+        return "'" + value.replace("'", "''") + "'"
+    return "NULL" if value is None else str(value)

@@ -1,0 +1,202 @@
+"""Processes that do one effect at a time, in an order that a test decides.
+
+A process is a greenlet that runs the program itself: the loop of ``amazon_kclpy``, the processor,
+the pipeline, emitters, ledger. Whatever leaves it (a call of S3, Kinesis, Redshift, a line on its
+pipes) is an *effect*: it stops there until the test says what becomes of it. So a crash at every
+step, two owners in any interleaving and every lost answer are a choice of the test.
+"""
+
+from __future__ import annotations
+
+import enum
+import json
+import logging
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import greenlet
+
+
+class Violation(BaseException):
+    """What must never happen. No ``except`` of the program catches it."""
+
+
+def demand(holds: bool, what: str) -> None:  # noqa: FBT001 - as assert has it
+    """Raise Violation unless it holds."""
+    if not holds:
+        raise Violation(what)
+
+
+class Outcome(enum.Enum):
+    """What becomes of an effect."""
+
+    DONE = "done"
+    REFUSED = "refused for a reason that passes"
+    LOST = "the request is lost"
+    UNANSWERED = "the request takes effect, its answer is lost"
+    LATE = "no answer comes, and the request takes effect at some later time"
+
+
+@dataclass
+class Effect:
+    """Something outside the process.
+
+    ``apply`` does it and returns the answer, or raises the error that is the answer; ``refusal``
+    makes the error of REFUSED, ``silence`` that of no answer at all.
+    """
+
+    name: str
+    apply: Callable[[], object]
+    refusal: Callable[[], Exception]
+    silence: Callable[[], Exception]
+    is_possible: Callable[[], bool] = lambda: True  # False: the answer has to wait for others
+
+
+class Process(greenlet.greenlet):
+    """One life of a child. ``effect`` is what it is about to do; None: it has ended."""
+
+    def __init__(self, main: Callable[[Process], None], world: Any) -> None:
+        super().__init__(self._run)
+        self.main = main
+        self.world = world  # whose ``late`` is what is on its way, also after its sender is gone
+        self.code: object = 0
+        self.log: list[str] = []
+        self.killed = False
+        self.on_death: list[Callable[[], object]] = []
+        self.effect: Effect | None = None
+        self._go()
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether nothing can happen to it just now."""
+        return self.effect is None or not self.effect.is_possible()
+
+    def step(self, outcome: Outcome = Outcome.DONE) -> None:
+        """Let the effect come out like that, and run on to the next one."""
+        assert not self.is_stuck
+        self._go(outcome)
+
+    def kill(self) -> None:
+        """End it as SIGKILL does: nothing of it has an effect any more."""
+        self.killed = True
+        self.effect = None
+        self.throw(greenlet.GreenletExit)
+        for action in self.on_death:
+            action()
+
+    def _go(self, *outcome: Outcome) -> None:
+        self.parent = greenlet.getcurrent()
+        try:
+            found = self.switch(*outcome)
+        except Violation as violation:
+            raise AssertionError(str(violation)) from violation
+        self.effect = found if isinstance(found, Effect) else None
+        if self.effect is None:
+            for action in self.on_death:
+                action()
+
+    def _run(self, *_: object) -> None:
+        try:
+            self.main(self)
+        except SystemExit as error:
+            self.code = error.code
+
+
+def perform(effect: Effect) -> object:
+    """Stop the running process until the test has decided; return or raise the answer."""
+    process = greenlet.getcurrent()
+    assert isinstance(process, Process)
+    if process.killed:
+        raise greenlet.GreenletExit
+    outcome = process.parent.switch(effect)
+    if outcome is Outcome.REFUSED:
+        raise effect.refusal()
+    if outcome is Outcome.LATE:
+        process.world.late.append(effect.apply)
+    if outcome in {Outcome.DONE, Outcome.UNANSWERED}:
+        answer = effect.apply()
+    if outcome is not Outcome.DONE:
+        raise effect.silence()
+    return answer
+
+
+class Throttled(Exception):
+    """The daemon could not reach its table."""
+
+
+class Pipes:
+    """The daemon's end of a child's stdin and stdout, as two text files in one."""
+
+    def __init__(self, checkpoint: Callable[[int | None, int | None], str | None]) -> None:
+        self.checkpoint = checkpoint  # returns the name of KCL's error, None if it is taken down
+        self.lines: deque[str] = deque()
+        self.action = ""  # the call that the child is at work on
+        self.answered = ""  # the one before
+        self._asked: tuple[int | None, int | None] | None = None
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether the child has answered all that it was sent."""
+        return not self.lines and not self.action
+
+    def send(self, action: str, **fields: object) -> None:
+        """Call the child."""
+        self.action = action
+        self.lines.append(json.dumps({"action": action, **fields}))
+
+    def hang_up(self) -> None:
+        """End the child's input."""
+        self.lines.append("")
+
+    # What amazon_kclpy uses of a file.
+
+    def readline(self) -> str:
+        """Give the daemon's next message; at a checkpoint, its answer."""
+        if self._asked is None:
+            effect = Effect(
+                "message", self.lines.popleft, OSError, OSError, lambda: bool(self.lines)
+            )
+        else:
+            effect = Effect("checkpoint", self._take_down, Throttled, OSError)
+        try:
+            return str(perform(effect))
+        except Throttled:
+            return self._answer("ThrottlingException")
+        except OSError:  # the daemon is gone, perhaps after it took the checkpoint down
+            return ""
+
+    def write(self, text: str) -> None:
+        """Hear what the child says."""
+        for line in filter(None, text.splitlines()):
+            said = json.loads(line)
+            if said["action"] == "checkpoint":
+                sequence, sub = said["sequenceNumber"], said["subSequenceNumber"]
+                self._asked = (None if sequence is None else int(sequence), sub)
+            else:
+                assert said["responseFor"] == self.action
+                self.answered, self.action = self.action, ""
+
+    def flush(self) -> None:
+        """Do nothing: all is heard at once."""
+
+    def _take_down(self) -> str:
+        assert self._asked is not None
+        return self._answer(self.checkpoint(*self._asked))
+
+    def _answer(self, error: str | None) -> str:
+        assert self._asked is not None
+        (sequence, sub), self._asked = self._asked, None
+        answer = {"sequenceNumber": sequence, "subSequenceNumber": sub, "error": error}
+        return json.dumps({"action": "checkpoint", **answer})
+
+
+class LogOfProcess(logging.Handler):
+    """Keeps what each process logs, to tell why it ended."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Add a line to the running process' log."""
+        process = greenlet.getcurrent()
+        if isinstance(process, Process):
+            process.log.append(self.format(record))
