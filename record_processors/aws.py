@@ -13,7 +13,7 @@ from botocore.config import Config
 
 from .errors import Fatal, Transient
 from .limits import CONNECT_SECONDS, READ_SECONDS
-from .retry import Retry
+from .retry import Once, Retry
 from .settings import (
     ENCRYPTION,
     KINESIS_ENDPOINT,
@@ -148,6 +148,14 @@ class Bucket:
             Retry.from_settings(settings),
             {name: value for name, value in encryption.items() if value},
         )
+
+    def once(self) -> Bucket:
+        """Return the same bucket for a caller that holds a lock and tries again as a whole.
+
+        A call of it is one try, of ``CONNECT_SECONDS`` and ``READ_SECONDS`` at most; a passing
+        failure is raised as Transient.
+        """
+        return Bucket(self.s3, self.name, Once(), self.encryption)
 
     def put(self, key: str, body: bytes) -> None:
         """Write an object, or write it again. Durable on return; raises Fatal."""

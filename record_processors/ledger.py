@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+import psycopg2.extensions
+
+from .errors import Transient
 from .manifest import Chain, File
 from .record import Position
 from .settings import DATA_TABLE, FILE_KEY_COLUMN, FILE_TABLE, Settings
-from .warehouse import Cursor, quoted
+from .warehouse import COPY_MILLISECONDS, Cursor, quoted
 
 # The longest s3://bucket/key: 5 + 63 + 1 + 1,024 bytes, and some room.
 URL_BYTES = 1280
@@ -89,8 +92,19 @@ class Ledger:
 
         A SELECT before it, even ``SELECT 1``, would fix the snapshot, and a file that another
         loader commits meanwhile would be loaded twice.
+
+        Waits no longer than the connection's limit for a statement (Redshift has no lock_timeout);
+        what follows in the transaction may last as long as a COPY. Both in one message: a limit
+        counts from the message on, so that the new one is not yet LOCK's.
         """
-        cursor.execute(f"LOCK {self.table}")
+        try:
+            cursor.execute(f"LOCK {self.table}; SET LOCAL statement_timeout TO {COPY_MILLISECONDS}")
+        except psycopg2.extensions.QueryCanceledError as error:
+            raise Transient(
+                f"the ledger {self.table} is locked by another session, for longer than we wait "
+                "(a long COPY of another loader, or a session that hangs): as a superuser, look "
+                "at lock_owner_pid in stv_locks; SELECT pg_terminate_backend(pid) ends a session"
+            ) from error
 
     def judge(self, cursor: Cursor, files: Sequence[File]) -> Verdict:
         """Say which of ``files``, in their order, are fresh, loaded already, or must not be."""

@@ -23,7 +23,9 @@ Cursor = psycopg2.extensions.cursor
 
 # Bounds on every wait: a host that vanished must not hold the ledger's lock for ever.
 CONNECT_SECONDS = 15
-STATEMENT_MILLISECONDS = 30 * 60 * 1000  # the longest COPY, its wait for the lock included
+LOCK_MILLISECONDS = 5 * 60 * 1000  # any statement, above all LOCK, until a transaction allows more
+COPY_MILLISECONDS = 30 * 60 * 1000  # the longest COPY
+DEAD_PEER_MILLISECONDS = 60 * 1000  # sent data that nobody acknowledges; as long as the keepalives
 
 # SQLSTATE classes and states, PostgreSQL's appendix A, that pass by themselves: connections,
 # resources, shutdown, serialization, deadlock, lock not available, cancelled.
@@ -150,12 +152,15 @@ class Warehouse:
                     keepalives_idle=30,  # seconds
                     keepalives_interval=10,
                     keepalives_count=3,
+                    # Keepalives are silent while data is on its way; this is for a server that
+                    # vanishes then. libpq knows it since 12.
+                    tcp_user_timeout=DEAD_PEER_MILLISECONDS,
                 )
                 # Alone in their transaction: LOCK must be the first statement of the next one.
                 with connection.cursor() as cursor:
-                    cursor.execute(f"SET statement_timeout TO {STATEMENT_MILLISECONDS}")
                     cursor.execute("SELECT getdate()")
                     (self._connected_at,) = cursor.fetchone() or (None,)
+                    cursor.execute(f"SET statement_timeout TO {LOCK_MILLISECONDS}")
                 connection.commit()
             except psycopg2.Error as error:
                 raise _classify_connect(error, self.url) from error

@@ -10,6 +10,7 @@ import os
 import socket
 import threading
 from collections import Counter
+from types import SimpleNamespace
 from typing import ClassVar
 
 import boto3
@@ -17,9 +18,10 @@ import psycopg2
 import psycopg2.extensions
 import pytest
 import zstandard
+from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ClientError
 
-from record_processors import Fatal, Pipeline, Position, Record, Transient
+from record_processors import Fatal, Pipeline, Position, Record, Transient, warehouse
 from record_processors.aws import Bucket, classify
 from record_processors.create import create
 from record_processors.emitters.redshift_manifest import RedshiftManifestEmitter
@@ -29,6 +31,7 @@ from record_processors.settings import APPLICATION_NAME, REDSHIFT_URL, Settings
 from record_processors.transformers.csv import Csv
 from record_processors.transformers.delimited import Delimited
 from record_processors.transformers.json import Json
+from record_processors.warehouse import Warehouse
 
 BUCKET = "files"
 SHARD = "shardId-000000000000"
@@ -360,11 +363,134 @@ def test_the_ledgers_lock_is_the_first_statement(house, journal):
     here.load(message, life=life)
 
     words = [statement.partition(" ")[0] for statement in journal]
-    connect = ["SET", "SELECT"]
+    connect = ["SELECT", "SET"]
     whole = ["LOCK", "SELECT", "COPY", "SELECT", "INSERT"]
     assert words == [*connect, *whole, *connect, *whole, *connect, "LOCK", "SELECT"]
     assert begins == [psycopg2.extensions.TRANSACTION_STATUS_IDLE] * 3
-    assert journal[2] == f'LOCK "{here.ledger}"'
+    assert journal[2].startswith(f'LOCK "{here.ledger}";')
+
+
+def test_the_wait_for_the_lock_is_bounded(house, monkeypatch, caplog):
+    """A loader that does not get the lock gives its try up and says where to look, then loads."""
+    here = house()
+    holder = psycopg2.connect(here.db.dsn, password=os.environ["REDSHIFT_PASSWORD"])
+    holder.cursor().execute(f"LOCK {here.ledger}")
+    monkeypatch.setattr(warehouse, "LOCK_MILLISECONDS", 50)
+
+    def release(_):
+        holder.close()
+        monkeypatch.undo()
+
+    monkeypatch.setattr("tenacity.nap.time", SimpleNamespace(sleep=release))
+    here.load(here.file("a", 1), here.file("b", 2))
+
+    assert f'the ledger "{here.ledger}" is locked by another session' in caplog.text
+    assert "pg_terminate_backend" in caplog.text
+    assert here.ids() == [1, 2]
+    assert here.entered() == ["a", "b"]
+
+
+def test_the_bound_of_the_lock_is_not_the_copys(house, monkeypatch):
+    """What comes after LOCK may last longer than the wait for it; the next LOCK may not."""
+    here = house()
+    life, limits = here.life(), []
+    lock, judge = Ledger.lock, Ledger.judge
+
+    def noted(method):
+        def call(self, cursor, *arguments):
+            cursor.execute("SHOW statement_timeout")
+            limits.append(cursor.fetchone()[0])
+            return method(self, cursor, *arguments)
+
+        return call
+
+    monkeypatch.setattr(Ledger, "lock", noted(lock))
+    monkeypatch.setattr(Ledger, "judge", noted(judge))
+    monkeypatch.setattr(Warehouse, "close", lambda self: None)  # a connection for both
+    here.load(here.file("a", 1), life=life)
+    here.load(here.file("b", 2), life=life)
+    monkeypatch.undo()
+    life.emitter.warehouse.close()
+
+    assert limits == ["5min", "30min"] * 2
+
+
+def test_a_server_that_vanishes_is_noticed(house):
+    """The system ends a connection on which nobody answers: while it waits, and while it sends."""
+    with (
+        Warehouse.from_settings(house().settings).transaction() as cursor,
+        socket.socket(fileno=os.dup(cursor.connection.fileno())) as connection,
+    ):
+        assert connection.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        idle, interval, count, unacknowledged = (
+            connection.getsockopt(socket.IPPROTO_TCP, option)
+            for option in (
+                socket.TCP_KEEPIDLE,
+                socket.TCP_KEEPINTVL,
+                socket.TCP_KEEPCNT,
+                socket.TCP_USER_TIMEOUT,
+            )
+        )
+        assert idle + interval * count == unacknowledged / 1000 == 60
+
+
+def on_s3(settings, action):
+    """Call ``action(request)`` before S3 is asked by any loader of these settings.
+
+    What it returns, if anything, is S3's answer instead.
+    """
+    s3 = Bucket.from_settings(settings).s3
+    s3.meta.events.register("before-send.s3", lambda request, **_: action(request))
+
+
+class Busy(AWSResponse):
+    """S3's answer when it has too much to do."""
+
+    def __init__(self, url):
+        super().__init__(url, 503, {}, None)
+        self._content = b"<Error><Code>SlowDown</Code></Error>"
+
+
+def test_the_lock_is_not_held_while_s3_is_busy(house, monkeypatch):
+    """When the manifest cannot be written, another loader has its turn before the next try."""
+    here = house()
+    messages = [here.file("a", 1, first="1-0"), here.file("b", 2, first="2-0")]
+    puts, waits = [], []
+
+    def answer(request):
+        if request.url.endswith(".manifest"):
+            puts.append(request.method)
+        return Busy(request.url) if puts == ["PUT"] else None
+
+    def wait(_):
+        waits.append(len(puts))
+        if len(waits) == 1:
+            here.load(messages[0])
+
+    on_s3(here.settings, answer)
+    monkeypatch.setattr(warehouse, "LOCK_MILLISECONDS", 5000)  # if it is held, do not hang
+    monkeypatch.setattr("tenacity.nap.time", SimpleNamespace(sleep=wait))
+    here.load(*messages)
+
+    assert puts == ["PUT"] * 3  # busy, by the other, for the file that the other did not load
+    assert waits == [1]
+    assert here.ids() == [1, 2]
+    assert here.entered() == ["a", "b"]
+
+
+@pytest.mark.parametrize("mandatory", ["true", "false"])
+def test_under_the_lock_s3_is_called_once(house, journal, mandatory):
+    """Only the manifest is written between LOCK and COMMIT; files are looked at before."""
+    here = house(redshiftCopyMandatory=mandatory)
+    messages = [here.file("a", 1), here.file("b", 2)]
+    life = here.life()
+    on_s3(here.settings, lambda request: journal.append(request.method))
+    here.load(*messages, life=life)
+
+    words = [statement.partition(" ")[0] for statement in journal]
+    looks = [] if mandatory == "true" else ["HEAD", "HEAD"]
+    whole = ["LOCK", "SELECT", "PUT", "COPY", "SELECT", "INSERT"]
+    assert words == [*looks, "SELECT", "SET", *whole]
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
@@ -818,6 +944,23 @@ def test_a_missing_file_is_reported_though_copy_would_pass_it_over(house, bytes_
     assert "is not there" in here.letters()[missing]
     (manifest,) = here.manifests().values()
     assert [entry["mandatory"] for entry in manifest["entries"]] == [False]
+
+
+def test_a_file_that_vanishes_before_copy_reads_it_is_not_in_the_ledger(house):
+    """With redshiftCopyMandatory = false, COPY passes it over: the number of rows tells."""
+    here = house(redshiftCopyMandatory="false")
+    vanishing = here.file("a", 1)
+
+    def vanish(request):
+        if request.url.endswith(".manifest"):
+            here.s3.delete_object(Bucket=BUCKET, Key=f"{here.name}/a")
+
+    on_s3(here.settings, vanish)
+    here.load(vanishing, here.file("b", 2, 3))
+
+    assert here.ids() == [2, 3]
+    assert here.entered() == ["b"]
+    assert "is not there" in here.letters()[vanishing]
 
 
 def test_a_set_aside_file_can_be_announced_again_when_it_is_mended(house):

@@ -65,6 +65,7 @@ class RedshiftManifestEmitter(Emitter[File]):
         self.warehouse = warehouse
         self.ledger = ledger
         self.retry = retry
+        self.bucket_under_lock = bucket.once()
         self.manifests = f"{settings[S3_PREFIX]}{settings[APPLICATION_NAME]}/manifests/"
 
     @classmethod
@@ -120,6 +121,7 @@ class RedshiftManifestEmitter(Emitter[File]):
                     cursor.execute(copy_statement(self.settings, manifest, compression))
                     cursor.execute("SELECT pg_last_copy_count()")
                     (rows,) = cursor.fetchone() or (0,)
+                    self._insist_on_all(verdict.fresh, rows)
                     self.ledger.enter(cursor, verdict.fresh, manifest)
         except LoadFailed as error:
             raise self._blame(files, str(error)) from error
@@ -136,11 +138,17 @@ class RedshiftManifestEmitter(Emitter[File]):
     def _write_manifest(self, files: Sequence[File]) -> str:
         body = msgspec.json.encode(manifest_of(files, self.settings))
         key = f"{self.manifests}{hashlib.sha256(body).hexdigest()}.manifest"
-        if not self.settings[COPY_MANDATORY]:
-            for file in files:  # COPY would pass a missing one over, and the ledger claim it
-                self._look_at(file)
-        self.bucket.put(key, body)
+        self.bucket_under_lock.put(key, body)
         return f"s3://{self.bucket.name}/{key}"
+
+    def _insist_on_all(self, files: Sequence[File], rows: int) -> None:
+        """Let no file into the ledger that COPY passed over: it went after we had looked at it.
+
+        The number of rows tells without a call of S3, if all files say theirs.
+        """
+        if not self.settings[COPY_MANDATORY] and _announced_rows(files) != rows:
+            for file in files:
+                self._look_at(file, self.bucket_under_lock)
 
     def _blame(self, files: Sequence[File], message: str) -> Exception:
         """Find the file at fault: by the load error's row, as it is missing, or by COPY's words.
@@ -166,14 +174,15 @@ class RedshiftManifestEmitter(Emitter[File]):
             return Fatal(f"Redshift may not read the files (redshiftIamRole): {message}")
         return Transient(f"Redshift: {message}")
 
-    def _look_at(self, file: File) -> File:
+    def _look_at(self, file: File, bucket: Bucket | None = None) -> File:
         """Return the file with what S3 says of it. Raises BadFile if it is not as announced."""
+        bucket = bucket or self.bucket
         try:
-            head = self.bucket.head(file.key, file.bucket)
+            head = bucket.head(file.key, file.bucket)
         except Missing as error:
             raise BadFile(file, f"{file.url} is not there") from error
         except Denied as error:
-            if not self.bucket.is_open(f"{self.manifests}access-check"):
+            if not bucket.is_open(f"{self.manifests}access-check"):
                 raise
             raise BadFile(file, f"{file.url} is not there, or not for us: {error}") from error
         if file.bytes is not None and head["ContentLength"] != file.bytes:
@@ -185,8 +194,12 @@ class RedshiftManifestEmitter(Emitter[File]):
             raise BadFile(file, f"{file.url} has metadata that make no sense: {error}") from error
 
     def _completed(self, file: File) -> File:
-        """Look up what a bare path does not say; refuse what COPY would take for something else."""
-        whole = file if file.is_whole else self._look_at(file)
+        """Look up what a bare path does not say; refuse what COPY would take for something else.
+
+        If COPY is to pass a missing file over, look now: S3 is slow for the time under the lock.
+        """
+        is_enough = file.is_whole and self.settings[COPY_MANDATORY]
+        whole = file if is_enough else self._look_at(file)
         expected = self.settings[DATA_FORMAT]
         if whole.format not in {None, "text", expected}:
             reason = f"{file.url} holds {whole.format}, redshiftDataFormat is {expected}"
@@ -223,10 +236,20 @@ def _is_read(file: File, message: str) -> bool:
 
 
 def _report_count(files: Sequence[File], rows: int) -> None:
-    counts = [file.rows for file in files]
-    if None not in counts and sum(count or 0 for count in counts) != rows:
+    announced = _announced_rows(files)
+    if announced not in {None, rows}:
         log.warning(
             "COPY reports %d rows, the files were announced with %d: look at redshiftCopyOptions",
             rows,
-            sum(count or 0 for count in counts),
+            announced,
         )
+
+
+def _announced_rows(files: Iterable[File]) -> int | None:
+    """Add up the rows of files; None if one does not say how many it has."""
+    total = 0
+    for file in files:
+        if file.rows is None:
+            return None
+        total += file.rows
+    return total
