@@ -107,7 +107,10 @@ class Ledger:
             ) from error
 
     def judge(self, cursor: Cursor, files: Sequence[File]) -> Verdict:
-        """Say which of ``files``, in their order, are fresh, loaded already, or must not be."""
+        """Say which of ``files``, in their order, are fresh, loaded already, or must not be.
+
+        Those that are fresh count as loaded for what comes after them.
+        """
         entries = self._entries_near(cursor, files)
         by_url = {entry.url: entry.as_file() for entry in entries}
         taken = list(by_url.values())
@@ -125,6 +128,7 @@ class Ledger:
                 verdict.overlapping.append(Overlap(file, reason))
             else:
                 verdict.fresh.append(file)
+                by_url[file.url] = file
                 taken.append(file)
         return verdict
 

@@ -761,6 +761,31 @@ def test_a_loaded_key_with_another_range_is_set_aside(house):
     assert here.letters()[message].count(here.url("a")) == 1
 
 
+@pytest.mark.parametrize("compression", ["gzip", "none"])
+def test_one_key_with_two_ranges_in_a_batch(house, compression):
+    """The first is loaded, the other quarantined, and not taken for the same announced twice."""
+    here = house()
+    first = here.file("a", 1, first="1-0", last="5-0")
+    about = {"last": "6-0", "compression": compression}
+    other = json.dumps({**json.loads(first), **about})
+    here.load(first, other, first)
+
+    assert here.ids() == [1]
+    assert here.query(f"SELECT last_position FROM {here.ledger}") == [("5-0",)]
+    assert here.letters() == {other: f"{here.url('a')} is loaded with another range, 1-0 to 5-0"}
+
+
+def test_of_two_ranges_of_a_key_the_one_that_can_be_loaded_is(house):
+    """A message that is refused for an overlap leaves the key to the one that overlaps nothing."""
+    here = house()
+    here.load(here.file("loaded", 1, first="1-0", last="5-0"))
+    bad = here.file("a", 2, first="4-0", last="9-0")
+    here.load(bad, here.file("a", 2, first="6-0", last="9-0"))
+
+    assert here.ids() == [1, 2]
+    assert set(here.letters()) == {bad}
+
+
 def test_files_without_positions_overlap_nothing(house):
     """A file that does not say what it covers is loaded by its name alone."""
     here = house()
@@ -930,6 +955,89 @@ def test_a_long_name_is_found_though_redshift_cuts_it(house):
 
     assert here.ids() == [1]
     assert set(here.letters()) == {bad}
+
+
+def test_two_long_names_that_begin_alike_are_told_apart(house):
+    """Where the error table's 256 characters fit several files, the one at fault is searched."""
+    here = house()
+    names = ["a/" * 200 + name for name in ("bad 1", "good 1", "bad 2", "good 2")]
+    bad = [here.file(names[0], body=BAD_ROW), here.file(names[2], body=BAD_ROW)]
+    here.load(bad[0], here.file(names[1], 1), bad[1], here.file(names[3], 2))
+
+    assert here.ids() == [1, 2]
+    letters = here.letters()
+    assert set(letters) == set(bad)
+    assert all("line 2, column id" in reason for reason in letters.values())
+
+
+def test_a_bad_file_that_is_named_costs_one_more_copy(house, journal):
+    """The load error says which file it was: the others are loaded by the next COPY."""
+    here = house()
+    files = [here.file(f"f{n}", n) for n in range(8)]
+    here.load(*files, here.file("bad", body=BAD_ROW))
+
+    assert here.ids() == list(range(8))
+    assert sum(statement.startswith("COPY") for statement in journal) == 2
+
+
+@pytest.fixture
+def nameless(monkeypatch):
+    """Let the error table say nothing of a load that failed."""
+    monkeypatch.setattr(Warehouse, "load_errors", lambda self: self.close() or [])
+
+
+def test_a_bad_file_that_nothing_names_is_found(house, nameless):
+    """What loads is loaded; a file that fails alone is set aside, with the words of COPY."""
+    here = house()
+    messages = [here.file(f"f{n}", n, first=f"{n}-0") for n in range(9)]
+    for n in (2, 7):
+        messages[n] = here.file(f"f{n}", first=f"{n}-0", body=BAD_ROW)
+    here.load(*messages)
+
+    assert here.ids() == [0, 1, 3, 4, 5, 6, 8]
+    assert here.entered() == [f"f{n}" for n in here.ids()]
+    letters = here.letters()
+    assert set(letters) == {messages[2], messages[7]}
+    assert here.url("f2") in letters[messages[2]]
+    assert "sys_load_error_detail" in letters[messages[2]]
+
+
+@pytest.mark.parametrize(("count", "tries"), [(1, 2), (3, 8), (40, 16)])
+def test_what_fails_for_all_files_sets_none_aside(house, nameless, journal, waits, count, tries):
+    """If nothing can be loaded, it is not the files' fault: the process ends, and loses nothing."""
+    here = house()
+    with pytest.raises(Fatal, match=r"given up after 3 tries \(retryLimit\): Redshift: Load into"):
+        here.load(*[here.file(f"f{n}", body=BAD_ROW) for n in range(count)])
+
+    assert sum(statement.startswith("COPY") for statement in journal) == 3 * tries
+    assert not here.letters()
+    assert here.ids() == here.entered() == here.checkpoints == []
+
+
+def test_a_file_that_is_loaded_already_is_not_blamed(house, nameless):
+    """In the search for the file at fault only those are looked at that COPY was told to read."""
+    here = house()
+    loaded, bad = here.file("a", 1), here.file("bad", body=BAD_ROW)
+    here.load(loaded)
+    here.s3.delete_object(Bucket=BUCKET, Key=f"{here.name}/a")
+    here.load(loaded, bad, here.file("b", 2))
+
+    assert here.ids() == [1, 2]
+    assert set(here.letters()) == {bad}
+
+
+def test_a_loaded_file_may_be_gone_when_it_is_announced_again(house):
+    """A path that leads nowhere any more is no fault of a file whose rows are in the table."""
+    here = house()
+    bare = f"{here.name}/a"
+    here.load(here.file("a", 1, compression="none"))
+    here.s3.delete_object(Bucket=BUCKET, Key=bare)
+    here.load(bare, here.file("bad", body=BAD_ROW), never := f"{here.name}/never")
+
+    assert here.ids() == [1]
+    letters = here.letters()
+    assert set(letters) == {never, here.file("bad", body=BAD_ROW)}
+    assert "is not there" in letters[never]
 
 
 @pytest.mark.parametrize("bytes_said", [None, 10])

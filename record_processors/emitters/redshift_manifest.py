@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 
 import msgspec
@@ -14,7 +14,7 @@ from ..buffer import Batch
 from ..copy_statement import copy_statement, manifest_of
 from ..dead_letters import LOAD_STAGE
 from ..errors import Fatal, Transient
-from ..ledger import Ledger
+from ..ledger import Ledger, Verdict
 from ..manifest import File, ManifestMessage
 from ..record import Record
 from ..retry import Retry
@@ -28,17 +28,9 @@ from ..settings import (
 )
 from ..warehouse import NO_AUTHORITY, LoadFailed, Warehouse
 from . import Emitter
+from .load_search import BadFile, LoadSearch, Unnamed
 
 log = logging.getLogger(__name__)
-
-
-class BadFile(Exception):
-    """One file of a load cannot be loaded, and it is known which."""
-
-    def __init__(self, file: File, reason: str) -> None:
-        super().__init__(reason)
-        self.file = file
-        self.reason = reason
 
 
 class RedshiftManifestEmitter(Emitter[File]):
@@ -81,59 +73,56 @@ class RedshiftManifestEmitter(Emitter[File]):
 
     def emit(self, batch: Batch[File]) -> None:
         """Load what the batch announces; reject the messages of files that cannot be loaded."""
-        announced = _by_url(batch)
-        files = []
-        for file, record in announced.values():
+        records: dict[File, Record] = {}
+        faults: dict[File, str] = {}
+        for announced, record in _announced(batch).items():
             try:
-                files.append(self._completed(file))
+                file = self._completed(announced)
             except BadFile as bad:
-                batch.reject(record, bad.reason, LOAD_STAGE)
-        for group in _same_compression(files):
-            for file, reason in self._load(group):
-                batch.reject(announced[file.url][1], reason, LOAD_STAGE)
+                file = announced
+                faults[file] = bad.reason
+            records.setdefault(file, record)
+        for group in _same_compression(records):
+            search = LoadSearch(group, lambda files: self._transaction(files, faults))
+            what = f"loading {len(group)} files into {self.settings[DATA_TABLE]}"
+            for file, reason in self.retry(what, search.run):
+                batch.reject(records[file], reason, LOAD_STAGE)
 
-    def _load(self, files: Sequence[File]) -> list[tuple[File, str]]:
-        """Load files of one compression; return those that could not be loaded, and why."""
-        refused: list[tuple[File, str]] = []
-        waiting = list(files)
-        while waiting:
-            try:
-                refused += self.retry(
-                    f"loading {len(waiting)} files into {self.settings[DATA_TABLE]}",
-                    lambda: self._transaction(waiting),
-                )
-                break
-            except BadFile as bad:
-                refused.append((bad.file, bad.reason))
-                waiting.remove(bad.file)
-        return refused
+    def _transaction(self, files: Sequence[File], faults: Mapping[File, str]) -> Verdict:
+        """Run the one transaction; return what the ledger said.
 
-    def _transaction(self, files: Sequence[File]) -> list[tuple[File, str]]:
-        """Run the one transaction; return the files that overlap what is loaded."""
+        Raises BadFile, Unnamed, Transient, Fatal; nothing is loaded then. A file with one of
+        ``faults`` is bad unless it was loaded before: the object may be gone since.
+        """
+        fresh: list[File] = []
+        rows = 0
         try:
             with self.warehouse.transaction() as cursor:
                 self.ledger.lock(cursor)
                 verdict = self.ledger.judge(cursor, files)
-                rows = 0
-                if verdict.fresh:
-                    manifest = self._write_manifest(verdict.fresh)
-                    compression = verdict.fresh[0].compression or "none"
+                fresh = verdict.fresh
+                for file in fresh:
+                    if file in faults:
+                        raise BadFile(file, faults[file])
+                if fresh:
+                    manifest = self._write_manifest(fresh)
+                    compression = fresh[0].compression or "none"
                     cursor.execute(copy_statement(self.settings, manifest, compression))
                     cursor.execute("SELECT pg_last_copy_count()")
                     (rows,) = cursor.fetchone() or (0,)
-                    self._insist_on_all(verdict.fresh, rows)
-                    self.ledger.enter(cursor, verdict.fresh, manifest)
+                    self._insist_on_all(fresh, rows)
+                    self.ledger.enter(cursor, fresh, manifest)
         except LoadFailed as error:
-            raise self._blame(files, str(error)) from error
+            raise self._blame(fresh, str(error)) from error
         log.info(
             "loaded %d rows of %d files into %s; %d files were loaded before",
             rows,
-            len(verdict.fresh),
+            len(fresh),
             self.settings[DATA_TABLE],
             len(verdict.loaded),
         )
-        _report_count(verdict.fresh, rows)
-        return list(verdict.overlapping)
+        _report_count(fresh, rows)
+        return verdict
 
     def _write_manifest(self, files: Sequence[File]) -> str:
         body = msgspec.json.encode(manifest_of(files, self.settings))
@@ -153,7 +142,7 @@ class RedshiftManifestEmitter(Emitter[File]):
     def _blame(self, files: Sequence[File], message: str) -> Exception:
         """Find the file at fault: by the load error's row, as it is missing, or by COPY's words.
 
-        Never by guess: if nothing names a file, the load is tried again as it is.
+        Never by guess: if nothing names a file, Unnamed.
         """
         by_url = {file.url: file for file in files}
         for error in self.warehouse.load_errors():
@@ -171,8 +160,10 @@ class RedshiftManifestEmitter(Emitter[File]):
             ):
                 return BadFile(file, f"{file.url}: {message}")
         if NO_AUTHORITY.search(message):
-            return Fatal(f"Redshift may not read the files (redshiftIamRole): {message}")
-        return Transient(f"Redshift: {message}")
+            return Unnamed(
+                message, Fatal(f"Redshift may not read the files (redshiftIamRole): {message}")
+            )
+        return Unnamed(message, Transient(f"Redshift: {message}"))
 
     def _look_at(self, file: File, bucket: Bucket | None = None) -> File:
         """Return the file with what S3 says of it. Raises BadFile if it is not as announced."""
@@ -207,15 +198,18 @@ class RedshiftManifestEmitter(Emitter[File]):
         return whole
 
 
-def _by_url(batch: Batch[File]) -> dict[str, tuple[File, Record]]:
-    """Return each file once, in order; the structured message before the bare one."""
-    announced: dict[str, tuple[File, Record]] = {}
+def _announced(batch: Batch[File]) -> dict[File, Record]:
+    """Return each announcement once, in order; a bare path only if no message names its file."""
+    announced: dict[File, Record] = {}
     for kept in batch.kept:
         for file in kept.rows:
-            known = announced.get(file.url)
-            if known is None or (file.is_whole and not known[0].is_whole):
-                announced[file.url] = (file, kept.record)
-    return announced
+            announced.setdefault(file, kept.record)
+    told = {file.url for file in announced if not file.is_bare}
+    return {
+        file: record
+        for file, record in announced.items()
+        if not (file.is_bare and file.url in told)
+    }
 
 
 def _same_compression(files: Iterable[File]) -> Iterable[list[File]]:
