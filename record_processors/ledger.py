@@ -11,7 +11,7 @@ from .errors import Transient
 from .manifest import Chain, File
 from .record import Position
 from .settings import DATA_TABLE, FILE_KEY_COLUMN, FILE_TABLE, Settings
-from .warehouse import COPY_MILLISECONDS, Cursor, quoted
+from .warehouse import COPY_MILLISECONDS, Cursor, folded, quoted
 
 # The longest s3://bucket/key: 5 + 63 + 1 + 1,024 bytes, and some room.
 URL_BYTES = 1280
@@ -75,7 +75,7 @@ class Ledger:
     def __init__(self, table: str, key_column: str, data_table: str) -> None:
         self.table = quoted(table)
         self.key = quoted(key_column)
-        self.data_table = data_table
+        self.data_table = folded(data_table)  # else another spelling were another table
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Ledger:

@@ -47,6 +47,9 @@ NO_LOGIN = re.compile(
 )
 
 
+PLAIN_NAME = re.compile(r"[a-z_][a-z0-9_$]*")  # means the same with and without quotes
+
+
 class LoadFailed(Exception):
     """A COPY refused the data: a bad row or a missing file. The transaction is rolled back."""
 
@@ -203,8 +206,18 @@ def _classify_connect(error: psycopg2.Error, url: str) -> Exception:
 
 def quoted(name: str) -> str:
     """Quote ``[schema.]table`` or a column for SQL; a name without quotes folds to lower case."""
+    return ".".join(f'"{part}"' for part in _parts(name))
+
+
+def folded(name: str) -> str:
+    """Write a name the one way that all its spellings have in common: quotes only if needed."""
+    parts = _parts(name)
+    return ".".join(part if PLAIN_NAME.fullmatch(part) else f'"{part}"' for part in parts)
+
+
+def _parts(name: str) -> list[str]:
     parts = re.findall(r'"[^"]+"|[^."]+', name)
-    return ".".join(part if part.startswith('"') else f'"{part.lower()}"' for part in parts)
+    return [part.strip('"') if part.startswith('"') else part.lower() for part in parts]
 
 
 def quoted_list(columns: Sequence[str]) -> str:
