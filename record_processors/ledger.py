@@ -30,8 +30,8 @@ COLUMNS = (
 )
 
 
-class Overlap(NamedTuple):
-    """A file that must not be loaded, and why."""
+class Refused(NamedTuple):
+    """A file that must not be loaded, or cannot be, and why."""
 
     file: File
     reason: str
@@ -42,7 +42,7 @@ class Verdict(NamedTuple):
 
     fresh: list[File]
     loaded: list[File]
-    overlapping: list[Overlap]
+    refused: list[Refused]
 
 
 class Entry(NamedTuple):
@@ -120,12 +120,12 @@ class Ledger:
             if same is not None:
                 if _ranges_differ(file, same):
                     reason = f"{file.url} is loaded with another range, {same.first} to {same.last}"
-                    verdict.overlapping.append(Overlap(file, reason))
+                    verdict.refused.append(Refused(file, reason))
                 else:
                     verdict.loaded.append(file)
             elif (other := _overlapping(file, taken)) is not None:
                 reason = f"overlaps {other.url}, which covers {other.first} to {other.last}"
-                verdict.overlapping.append(Overlap(file, reason))
+                verdict.refused.append(Refused(file, reason))
             else:
                 verdict.fresh.append(file)
                 by_url[file.url] = file

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from record_processors import Transient
 from record_processors.emitters.load_search import BadFile, LoadSearch, Unnamed
-from record_processors.ledger import Overlap, Verdict
+from record_processors.ledger import Refused, Verdict
 from record_processors.manifest import File
 
 FAILED = Transient("for all")
@@ -33,7 +33,7 @@ class Warehouse:
             if file in self.loaded or kind == "loaded":
                 verdict.loaded.append(file)
             elif kind == "overlaps":
-                verdict.overlapping.append(Overlap(file, kind))
+                verdict.refused.append(Refused(file, kind))
             else:
                 verdict.fresh.append(file)
         for file in verdict.fresh:

@@ -104,11 +104,14 @@ class House:
             cursor.execute(sql)
             return cursor.fetchall() if cursor.description else []
 
-    def file(self, key, *ids, first=None, last=None, compression="gzip", body=None, **said):
+    def file(
+        self, key, *ids, first=None, last=None, compression="gzip", body=None, tier=None, **said
+    ):
         """Put a file of rows with these ids and return its message, with ``said`` changed."""
         lines = b"".join(b'{"id": %d, "text": "row %d"}\n' % (one, one) for one in ids)
         data = PACK[compression](lines if body is None else body)
-        self.s3.put_object(Bucket=BUCKET, Key=f"{self.name}/{key}", Body=data)
+        put = {"StorageClass": tier} if tier else {}
+        self.s3.put_object(Bucket=BUCKET, Key=f"{self.name}/{key}", Body=data, **put)
         about = {"bytes": len(data), "rows": len(ids), "compression": compression, **said}
         return self.message(key, first, last, **about)
 
@@ -1014,6 +1017,27 @@ def test_a_bad_file_that_nothing_names_is_found(house, nameless):
     assert "sys_load_error_detail" in letters[messages[2]]
 
 
+def test_a_file_that_only_copy_may_not_read_is_set_aside(house):
+    """S3 refuses an archived object to COPY, though it can be looked at; the others are read."""
+    here = house()
+    archived = here.file("b", 2, tier="GLACIER")
+    here.load(here.file("a", 1), archived, here.file("c", 3))
+
+    assert here.ids() == [1, 3]
+    assert "Status 403" in here.letters()[archived]
+
+
+def test_if_copy_may_read_none_of_the_files_no_file_is_blamed(house, waits):
+    """Then it is the role that lacks a right: the process ends at once, and says so."""
+    here = house()
+    with pytest.raises(Fatal, match="redshiftIamRole"):
+        here.load(*[here.file(f"f{n}", n, tier="GLACIER") for n in range(3)])
+
+    assert not waits
+    assert not here.letters()
+    assert here.ids() == here.entered() == here.checkpoints == []
+
+
 @pytest.mark.parametrize(("count", "tries"), [(1, 2), (3, 8), (40, 16)])
 def test_what_fails_for_all_files_sets_none_aside(house, nameless, journal, waits, count, tries):
     """If nothing can be loaded, it is not the files' fault: the process ends, and loses nothing."""
@@ -1050,6 +1074,17 @@ def test_a_loaded_file_may_be_gone_when_it_is_announced_again(house):
     letters = here.letters()
     assert set(letters) == {never, here.file("bad", body=BAD_ROW)}
     assert "is not there" in letters[never]
+
+
+def test_files_that_are_not_there_cost_no_transaction_each(house, journal):
+    """However many paths lead nowhere, the ledger is locked for them once."""
+    here = house()
+    missing = [f"{here.name}/{n}" for n in range(9)]
+    here.load(*missing, here.file("a", 1))
+
+    assert here.ids() == [1]
+    assert set(here.letters()) == set(missing)
+    assert sum(statement.startswith("LOCK") for statement in journal) == 2  # by compression
 
 
 @pytest.mark.parametrize("bytes_said", [None, 10])

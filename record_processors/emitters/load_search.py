@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
-from ..ledger import Verdict
+from ..ledger import Refused, Verdict
 from ..manifest import File
 
 # So many failures with nothing loaded are no file's fault. Among parts that are halved level by
@@ -33,13 +32,6 @@ class Unnamed(Exception):
         super().__init__(reason)
         self.reason = reason
         self.error = error
-
-
-class Refused(NamedTuple):
-    """A file that is not loaded, and why."""
-
-    file: File
-    reason: str
 
 
 class LoadSearch:
@@ -100,7 +92,7 @@ class LoadSearch:
     def _settle(self, part: Sequence[File], verdict: Verdict) -> None:
         self.has_loaded = self.has_loaded or bool(verdict.fresh)
         self.waiting = [file for file in self.waiting if file not in part]
-        self.refused += [Refused(*overlap) for overlap in verdict.overlapping]
+        self.refused += verdict.refused
 
     def _refuse(self, file: File, reason: str) -> None:
         self.waiting.remove(file)

@@ -14,7 +14,7 @@ from ..buffer import Batch
 from ..copy_statement import copy_statement, manifest_of
 from ..dead_letters import LOAD_STAGE
 from ..errors import Fatal, Transient
-from ..ledger import Ledger, Verdict
+from ..ledger import Ledger, Refused, Verdict
 from ..manifest import File, ManifestMessage
 from ..record import Record
 from ..retry import Retry
@@ -26,7 +26,7 @@ from ..settings import (
     S3_PREFIX,
     Settings,
 )
-from ..warehouse import NO_AUTHORITY, LoadFailed, Warehouse
+from ..warehouse import NO_AUTHORITY, Cursor, LoadFailed, Warehouse
 from . import Emitter
 from .load_search import BadFile, LoadSearch, Unnamed
 
@@ -89,22 +89,17 @@ class RedshiftManifestEmitter(Emitter[File]):
                 batch.reject(records[file], reason, LOAD_STAGE)
 
     def _transaction(self, files: Sequence[File], faults: Mapping[File, str]) -> Verdict:
-        """Run the one transaction; return what the ledger said.
+        """Run the one transaction; return what became of each file.
 
-        Raises BadFile, Unnamed, Transient, Fatal; nothing is loaded then. A file with one of
-        ``faults`` is bad unless it was loaded before: the object may be gone since.
+        Raises BadFile, Unnamed, Transient, Fatal; nothing is loaded then.
         """
         fresh: list[File] = []
         rows = 0
         try:
             with self.warehouse.transaction() as cursor:
                 self.ledger.lock(cursor)
-                verdict = self.ledger.judge(cursor, files)
-                fresh = verdict.fresh
-                for file in fresh:
-                    if file in faults:
-                        raise BadFile(file, faults[file])
-                if fresh:
+                verdict = self._judge(cursor, files, faults)
+                if fresh := verdict.fresh:
                     manifest = self._write_manifest(fresh)
                     compression = fresh[0].compression or "none"
                     cursor.execute(copy_statement(self.settings, manifest, compression))
@@ -123,6 +118,16 @@ class RedshiftManifestEmitter(Emitter[File]):
         )
         _report_count(fresh, rows)
         return verdict
+
+    def _judge(self, cursor: Cursor, files: Sequence[File], faults: Mapping[File, str]) -> Verdict:
+        """Ask the ledger; refuse those with a fault, unless they were loaded when they had none.
+
+        They come last, so that they stand in the way of no other.
+        """
+        verdict = self.ledger.judge(cursor, sorted(files, key=lambda file: file in faults))
+        sound = [file for file in verdict.fresh if file not in faults]
+        bad = [Refused(file, faults[file]) for file in verdict.fresh if file in faults]
+        return verdict._replace(fresh=sound, refused=verdict.refused + bad)
 
     def _write_manifest(self, files: Sequence[File]) -> str:
         body = msgspec.json.encode(manifest_of(files, self.settings))
