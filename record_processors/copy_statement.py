@@ -17,8 +17,8 @@ from .settings import (
     JSON_PATHS,
     Settings,
 )
+from .sql import literal, quoted, quoted_list
 from .transformers.delimited import NULL
-from .warehouse import literal, quoted, quoted_list
 
 COMPRESSION_WORDS = {"gzip": " GZIP", "zstd": " ZSTD", "none": ""}
 

@@ -11,7 +11,8 @@ from .errors import Transient
 from .manifest import Chain, File
 from .record import Position
 from .settings import DATA_TABLE, FILE_KEY_COLUMN, FILE_TABLE, Settings
-from .warehouse import COPY_MILLISECONDS, Cursor, folded, quoted
+from .sql import folded, quoted
+from .warehouse import COPY_MILLISECONDS, Cursor
 
 # The longest s3://bucket/key: 5 + 63 + 1 + 1,024 bytes, and some room.
 URL_BYTES = 1280

@@ -1,10 +1,10 @@
-"""Redshift: connections, transactions, names in SQL, and what its errors mean."""
+"""Redshift: connections, transactions, and what its errors mean."""
 
 from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -61,8 +61,6 @@ NO_LOGIN = re.compile(
     r"|does not exist|denied"
 )
 QUOTED = re.compile(r'"[^"]*"')  # names of hosts, users, databases, which may be any words
-
-PLAIN_NAME = re.compile(r"[a-z_][a-z0-9_$]*")  # means the same with and without quotes
 
 
 class LoadFailed(Exception):
@@ -218,30 +216,3 @@ def _classify_connect(error: psycopg2.Error, url: str) -> Exception:
     if NO_LOGIN.search(QUOTED.sub("", message)):
         return Fatal(f"Redshift at {url} (redshiftURL): {message}")
     return Transient(f"Redshift at {url} (redshiftURL): {message}")
-
-
-def quoted(name: str) -> str:
-    """Quote ``[schema.]table`` or a column for SQL; a name without quotes folds to lower case."""
-    return ".".join(f'"{part}"' for part in _parts(name))
-
-
-def folded(name: str) -> str:
-    """Write a name the one way that all its spellings have in common: quotes only if needed."""
-    parts = _parts(name)
-    return ".".join(part if PLAIN_NAME.fullmatch(part) else f'"{part}"' for part in parts)
-
-
-def _parts(name: str) -> list[str]:
-    parts = re.findall(r'"[^"]+"|[^."]+', name)
-    return [part.strip('"') if part.startswith('"') else part.lower() for part in parts]
-
-
-def quoted_list(columns: Sequence[str]) -> str:
-    """Quote a column list with its parentheses; nothing for no columns."""
-    return f" ({', '.join(quoted(column) for column in columns)})" if columns else ""
-
-
-def literal(text: str) -> str:
-    """Write a string constant for COPY, which takes no bound parameters."""
-    escaped = text.replace("'", "''")
-    return f"'{escaped}'"

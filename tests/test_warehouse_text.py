@@ -14,7 +14,7 @@ from record_processors.copy_statement import copy_statement, manifest_of
 from record_processors.credentials import login_of
 from record_processors.manifest import File
 from record_processors.properties import load
-from record_processors.warehouse import folded, literal, quoted, quoted_list
+from record_processors.sql import folded, literal, quoted, quoted_list
 
 URL = "s3://bucket/flights/manifests/abc.manifest"
 ROLE = "arn:aws:iam::123456789012:role/reads-s3"

@@ -9,7 +9,7 @@ from itertools import groupby
 
 import msgspec
 
-from ..aws import Bucket, Denied, Missing
+from ..aws import Bucket
 from ..buffer import Batch
 from ..copy_statement import copy_statement, manifest_of
 from ..dead_letters import LOAD_STAGE
@@ -21,13 +21,13 @@ from ..retry import Retry
 from ..settings import (
     APPLICATION_NAME,
     COPY_MANDATORY,
-    DATA_FORMAT,
     DATA_TABLE,
     S3_PREFIX,
     Settings,
 )
 from ..warehouse import NO_AUTHORITY, Cursor, LoadFailed, Warehouse
 from . import Emitter
+from .file_check import FileCheck
 from .load_search import BadFile, LoadSearch, Unnamed
 
 log = logging.getLogger(__name__)
@@ -57,8 +57,10 @@ class RedshiftManifestEmitter(Emitter[File]):
         self.warehouse = warehouse
         self.ledger = ledger
         self.retry = retry
-        self.bucket_under_lock = bucket.once()
         self.manifests = f"{settings[S3_PREFIX]}{settings[APPLICATION_NAME]}/manifests/"
+        self.check = FileCheck(settings, bucket, f"{self.manifests}access-check")
+        self.bucket_under_lock = bucket.once()
+        self.check_under_lock = FileCheck(settings, self.bucket_under_lock, self.check.probe)
 
     @classmethod
     def from_settings(cls, settings: Settings) -> RedshiftManifestEmitter:
@@ -77,7 +79,7 @@ class RedshiftManifestEmitter(Emitter[File]):
         faults: dict[File, str] = {}
         for announced, record in _announced(batch).items():
             try:
-                file = self._completed(announced)
+                file = self.check.completed(announced)
             except BadFile as bad:
                 file = announced
                 faults[file] = bad.reason
@@ -142,7 +144,7 @@ class RedshiftManifestEmitter(Emitter[File]):
         """
         if not self.settings[COPY_MANDATORY] and _announced_rows(files) != rows:
             for file in files:
-                self._look_at(file, self.bucket_under_lock)
+                self.check_under_lock.look_at(file)
 
     def _blame(self, files: Sequence[File], message: str) -> Exception:
         """Find the file at fault: by the load error's row, as it is missing, or by COPY's words.
@@ -156,7 +158,7 @@ class RedshiftManifestEmitter(Emitter[File]):
                 return BadFile(file, f"{file.url}, {error}")
         for file in files:
             try:
-                self._look_at(file)
+                self.check.look_at(file)
             except BadFile as bad:
                 return bad
             is_elsewhere = file.bucket != self.bucket.name  # there the role may have no rights
@@ -169,38 +171,6 @@ class RedshiftManifestEmitter(Emitter[File]):
                 message, Fatal(f"Redshift may not read the files (redshiftIamRole): {message}")
             )
         return Unnamed(message, Transient(f"Redshift: {message}"))
-
-    def _look_at(self, file: File, bucket: Bucket | None = None) -> File:
-        """Return the file with what S3 says of it. Raises BadFile if it is not as announced."""
-        bucket = bucket or self.bucket
-        try:
-            head = bucket.head(file.key, file.bucket)
-        except Missing as error:
-            raise BadFile(file, f"{file.url} is not there") from error
-        except Denied as error:
-            if not bucket.is_open(f"{self.manifests}access-check"):
-                raise
-            raise BadFile(file, f"{file.url} is not there, or not for us: {error}") from error
-        if file.bytes is not None and head["ContentLength"] != file.bytes:
-            reason = f"{file.url} has {head['ContentLength']} bytes, announced were {file.bytes}"
-            raise BadFile(file, reason)
-        try:
-            return file.completed(head)
-        except ValueError as error:
-            raise BadFile(file, f"{file.url} has metadata that make no sense: {error}") from error
-
-    def _completed(self, file: File) -> File:
-        """Look up what a bare path does not say; refuse what COPY would take for something else.
-
-        If COPY is to pass a missing file over, look now: S3 is slow for the time under the lock.
-        """
-        is_enough = file.is_whole and self.settings[COPY_MANDATORY]
-        whole = file if is_enough else self._look_at(file)
-        expected = self.settings[DATA_FORMAT]
-        if whole.format not in {None, "text", expected}:
-            reason = f"{file.url} holds {whole.format}, redshiftDataFormat is {expected}"
-            raise BadFile(file, reason)
-        return whole
 
 
 def _announced(batch: Batch[File]) -> dict[File, Record]:
