@@ -114,7 +114,7 @@ class Ledger:
         """
         entries = self._entries_near(cursor, files)
         by_url = {entry.url: entry.as_file() for entry in entries}
-        taken = list(by_url.values())
+        taken = _Ranges(by_url.values())
         verdict = Verdict([], [], [])
         for file in files:
             same = by_url.get(file.url)
@@ -124,13 +124,13 @@ class Ledger:
                     verdict.refused.append(Refused(file, reason))
                 else:
                     verdict.loaded.append(file)
-            elif (other := _overlapping(file, taken)) is not None:
+            elif (other := taken.overlapping(file)) is not None:
                 reason = f"overlaps {other.url}, which covers {other.first} to {other.last}"
                 verdict.refused.append(Refused(file, reason))
             else:
                 verdict.fresh.append(file)
                 by_url[file.url] = file
-                taken.append(file)
+                taken.add(file)
         return verdict
 
     def enter(self, cursor: Cursor, files: Sequence[File], manifest: str) -> None:
@@ -172,16 +172,28 @@ def _ranges_differ(file: File, loaded: File) -> bool:
     return file.covered != loaded.covered
 
 
-def _overlapping(file: File, others: Iterable[File]) -> File | None:
-    if file.chain is None:
-        return None
-    first, last = file.covered
-    for other in others:
-        if other.chain == file.chain:
-            other_first, other_last = other.covered
+class _Ranges:
+    """What is loaded, or about to be, by chain."""
+
+    def __init__(self, files: Iterable[File]) -> None:
+        self._by_chain: dict[Chain, list[tuple[Position, Position, File]]] = {}
+        for file in files:
+            self.add(file)
+
+    def add(self, file: File) -> None:
+        """Take in a file; one that says no range takes none."""
+        if (chain := file.chain) is not None:
+            self._by_chain.setdefault(chain, []).append((*file.covered, file))
+
+    def overlapping(self, file: File) -> File | None:
+        """Return a file whose range has a position in common with this one's."""
+        if (chain := file.chain) is None:
+            return None
+        first, last = file.covered
+        for other_first, other_last, other in self._by_chain.get(chain, ()):
             if first <= other_last and other_first <= last:
                 return other
-    return None
+        return None
 
 
 # Positions are decimals of up to 39 digits and more, too long for Redshift's numbers (38): they are
