@@ -972,6 +972,19 @@ def test_a_long_name_is_found_though_redshift_cuts_it(house):
     assert set(here.letters()) == {bad}
 
 
+def test_a_name_as_long_as_the_error_table_keeps_is_not_blamed_for_a_longer_one(house):
+    """The table's 256 characters are all of one file's name and the beginning of the other's."""
+    here = house()
+    name = "a" * (256 - len(here.url("")))
+    bad = here.file(f"{name}bad", body=BAD_ROW)
+    here.load(here.file(name, 1), bad)
+
+    assert here.ids() == [1]
+    ((message, reason),) = here.letters().items()
+    assert message == bad
+    assert "line 2, column id" in reason
+
+
 def test_two_long_names_that_begin_alike_are_told_apart(house):
     """Where the error table's 256 characters fit several files, the one at fault is searched."""
     here = house()

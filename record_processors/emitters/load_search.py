@@ -91,7 +91,8 @@ class LoadSearch:
 
     def _settle(self, part: Sequence[File], verdict: Verdict) -> None:
         self.has_loaded = self.has_loaded or bool(verdict.fresh)
-        self.waiting = [file for file in self.waiting if file not in part]
+        done = set(part)
+        self.waiting = [file for file in self.waiting if file not in done]
         self.refused += verdict.refused
 
     def _refuse(self, file: File, reason: str) -> None:

@@ -32,6 +32,10 @@ from .load_search import BadFile, LoadSearch, Unnamed
 
 log = logging.getLogger(__name__)
 
+# How much of a file's name is in the error tables, padded with blanks:
+# docs.aws.amazon.com/redshift/latest/dg/SYS_LOAD_ERROR_DETAIL.html
+ERROR_FILE_NAME = 256
+
 
 class RedshiftManifestEmitter(Emitter[File]):
     """Loads files in one transaction with their rows of the ledger.
@@ -151,10 +155,8 @@ class RedshiftManifestEmitter(Emitter[File]):
 
         Never by guess: if nothing names a file, Unnamed.
         """
-        by_url = {file.url: file for file in files}
         for error in self.warehouse.load_errors():
-            file = by_url.get(error.file) or _by_prefix(files, error.file)
-            if file is not None:
+            if (file := _named(files, error.file)) is not None:
                 return BadFile(file, f"{file.url}, {error}")
         for file in files:
             try:
@@ -193,9 +195,12 @@ def _same_compression(files: Iterable[File]) -> Iterable[list[File]]:
     return [list(group) for _, group in groupby(ordered, lambda file: file.compression)]
 
 
-def _by_prefix(files: Sequence[File], cut: str) -> File | None:
-    """Find the file of which an error table kept only the beginning, if there is but one."""
-    found = [file for file in files if cut and file.url.startswith(cut)]
+def _named(files: Sequence[File], name: str) -> File | None:
+    """Find the file that an error table means, which keeps the beginning of long names only.
+
+    None if several begin alike.
+    """
+    found = [file for file in files if file.url[:ERROR_FILE_NAME].rstrip() == name]
     return found[0] if len(found) == 1 else None
 
 
