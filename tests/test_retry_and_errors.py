@@ -58,6 +58,8 @@ def test_what_botocore_would_try_again_is_transient(code):
         ("KMSThrottlingException", 400, Transient),
         ("ConditionalRequestConflict", 409, Transient),
         ("OperationAborted", 409, Transient),
+        ("BadDigest", 400, Transient),
+        ("IDPCommunicationError", 400, Transient),
         ("PreconditionFailed", 412, AlreadyExists),
         ("412", 412, AlreadyExists),
         ("NoSuchKey", 404, Missing),

@@ -58,7 +58,7 @@ class LoadSearch:
 
         Raises what ``load`` raises; of Unnamed its ``error``, if nothing can be loaded.
         """
-        parts = deque([self.waiting])
+        parts = deque([list(self.waiting)])
         suspects: dict[File, Unnamed] = {}
         failures = 0
         while parts:
