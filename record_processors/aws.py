@@ -31,13 +31,12 @@ Client: TypeAlias = Any  # boto3 makes the classes of its clients at run time
 ENDPOINTS: dict[str, Setting[str | None]] = {"kinesis": KINESIS_ENDPOINT, "s3": S3_ENDPOINT}
 
 # docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html and …/kinesis/latest/APIReference/
-# CommonErrors.html: what passes by itself. Any 5xx counts too. BadDigest, a body damaged on its way,
-# and IDPCommunicationError as in botocore's _retry.json.
+# CommonErrors.html: what passes by itself. Any 5xx counts too. BadDigest (a body damaged on its
+# way) and IDPCommunicationError are from botocore's _retry.json.
 TRANSIENT_CODES = frozenset(
     "BadDigest BandwidthLimitExceeded ConditionalRequestConflict EC2ThrottledException "
     "ExpiredToken ExpiredTokenException IDPCommunicationError InternalError InternalFailure "
-    "InternalServerError "
-    "KMS.ThrottlingException KMSThrottlingException LimitExceededException "
+    "InternalServerError KMS.ThrottlingException KMSThrottlingException LimitExceededException "
     "OperationAborted PriorRequestNotComplete ProvisionedThroughputExceededException "
     "RequestLimitExceeded RequestThrottled RequestThrottledException RequestTimeout "
     "RequestTimeoutException ServiceUnavailable SlowDown Throttling ThrottledException "

@@ -553,6 +553,27 @@ def test_a_connection_lost_between_copy_and_commit_is_tried_again(house, monkeyp
     assert here.entered() == ["a"]
 
 
+def test_a_connection_that_timed_out_is_no_fault_of_a_file(house, monkeypatch, journal, waits):
+    """psycopg2 tells of it without a state; the whole transaction runs again, on a new session."""
+    here = house()
+    enter, lost = Ledger.enter, []
+
+    def time_out(self, cursor, files, manifest):
+        enter(self, cursor, files, manifest)
+        if not lost:
+            lost.append(cursor)
+            raise psycopg2.DatabaseError("SSL SYSCALL error: Connection timed out")
+
+    monkeypatch.setattr(Ledger, "enter", time_out)
+    here.load(here.file("a", 1), here.file("b", 2))
+
+    assert len(waits) == 1
+    assert here.ids() == [1, 2]
+    assert here.entered() == ["a", "b"]
+    begins = ["SELECT", "SET", "LOCK", "SELECT", "COPY", "SELECT", "INSERT"]
+    assert [statement.partition(" ")[0] for statement in journal] == begins * 2
+
+
 class Cutter:
     """A TCP proxy that cuts the client off at the COMMIT of the first load that passes.
 
