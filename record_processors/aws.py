@@ -13,7 +13,7 @@ from botocore.config import Config
 
 from .errors import Fatal, Transient
 from .limits import CONNECT_SECONDS, READ_SECONDS
-from .retry import Retry
+from .retry import Once, Retry
 from .settings import (
     ENCRYPTION,
     KINESIS_ENDPOINT,
@@ -31,11 +31,12 @@ Client: TypeAlias = Any  # boto3 makes the classes of its clients at run time
 ENDPOINTS: dict[str, Setting[str | None]] = {"kinesis": KINESIS_ENDPOINT, "s3": S3_ENDPOINT}
 
 # docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html and …/kinesis/latest/APIReference/
-# CommonErrors.html: what passes by itself. Any 5xx counts too.
+# CommonErrors.html: what passes by itself. Any 5xx counts too. BadDigest (a body damaged on its
+# way) and IDPCommunicationError are from botocore's _retry.json.
 TRANSIENT_CODES = frozenset(
-    "BandwidthLimitExceeded ConditionalRequestConflict EC2ThrottledException InternalError "
-    "ExpiredToken ExpiredTokenException InternalFailure InternalServerError "
-    "KMS.ThrottlingException KMSThrottlingException LimitExceededException "
+    "BadDigest BandwidthLimitExceeded ConditionalRequestConflict EC2ThrottledException "
+    "ExpiredToken ExpiredTokenException IDPCommunicationError InternalError InternalFailure "
+    "InternalServerError KMS.ThrottlingException KMSThrottlingException LimitExceededException "
     "OperationAborted PriorRequestNotComplete ProvisionedThroughputExceededException "
     "RequestLimitExceeded RequestThrottled RequestThrottledException RequestTimeout "
     "RequestTimeoutException ServiceUnavailable SlowDown Throttling ThrottledException "
@@ -148,6 +149,14 @@ class Bucket:
             Retry.from_settings(settings),
             {name: value for name, value in encryption.items() if value},
         )
+
+    def once(self) -> Bucket:
+        """Return the same bucket for a caller that holds a lock and tries again as a whole.
+
+        A call of it is one try, of ``CONNECT_SECONDS`` and ``READ_SECONDS`` at most; a passing
+        failure is raised as Transient.
+        """
+        return Bucket(self.s3, self.name, Once(), self.encryption)
 
     def put(self, key: str, body: bytes) -> None:
         """Write an object, or write it again. Durable on return; raises Fatal."""

@@ -17,8 +17,7 @@ from .settings import (
     JSON_PATHS,
     Settings,
 )
-from .transformers.delimited import NULL
-from .warehouse import literal, quoted, quoted_list
+from .sql import literal, quoted, quoted_list
 
 COMPRESSION_WORDS = {"gzip": " GZIP", "zstd": " ZSTD", "none": ""}
 
@@ -62,6 +61,8 @@ def _format(settings: Settings) -> str:
     if kind == "parquet":
         return " FORMAT PARQUET"
     if kind == "delimited":
-        delimiter = literal(settings[DATA_DELIMITER])
-        return f" DELIMITER {delimiter} ESCAPE NULL AS {literal(NULL)}"
+        # Null is \N, COPY's default (…/dg/copy-parameters-data-conversion.html). Never written out:
+        # Redshift reads a backslash in a string constant as an escape (github.com/jOOQ/jOOQ
+        # issue 10628), which would make NULL AS 'N' of it, and a null of each N in the data.
+        return f" DELIMITER {literal(settings[DATA_DELIMITER])} ESCAPE"
     raise Fatal(f"redshiftDataFormat = {kind}: no COPY is known for it")

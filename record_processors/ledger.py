@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+import psycopg2.extensions
+
+from .errors import Transient
 from .manifest import Chain, File
 from .record import Position
 from .settings import DATA_TABLE, FILE_KEY_COLUMN, FILE_TABLE, Settings
-from .warehouse import Cursor, quoted
+from .sql import folded, quoted
+from .warehouse import COPY_MILLISECONDS, Cursor
 
 # The longest s3://bucket/key: 5 + 63 + 1 + 1,024 bytes, and some room.
 URL_BYTES = 1280
@@ -27,8 +31,8 @@ COLUMNS = (
 )
 
 
-class Overlap(NamedTuple):
-    """A file that must not be loaded, and why."""
+class Refused(NamedTuple):
+    """A file that must not be loaded, or cannot be, and why."""
 
     file: File
     reason: str
@@ -39,7 +43,7 @@ class Verdict(NamedTuple):
 
     fresh: list[File]
     loaded: list[File]
-    overlapping: list[Overlap]
+    refused: list[Refused]
 
 
 class Entry(NamedTuple):
@@ -72,7 +76,7 @@ class Ledger:
     def __init__(self, table: str, key_column: str, data_table: str) -> None:
         self.table = quoted(table)
         self.key = quoted(key_column)
-        self.data_table = data_table
+        self.data_table = folded(data_table)  # else another spelling were another table
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Ledger:
@@ -89,29 +93,44 @@ class Ledger:
 
         A SELECT before it, even ``SELECT 1``, would fix the snapshot, and a file that another
         loader commits meanwhile would be loaded twice.
+
+        Waits no longer than the connection's limit for a statement (Redshift has no lock_timeout);
+        what follows in the transaction may last as long as a COPY. Both in one message: a limit
+        counts from the message on, so that the new one is not yet LOCK's.
         """
-        cursor.execute(f"LOCK {self.table}")
+        try:
+            cursor.execute(f"LOCK {self.table}; SET LOCAL statement_timeout TO {COPY_MILLISECONDS}")
+        except psycopg2.extensions.QueryCanceledError as error:
+            raise Transient(
+                f"the ledger {self.table} is locked by another session, for longer than we wait "
+                "(a long COPY of another loader, or a session that hangs): as a superuser, look "
+                "at lock_owner_pid in stv_locks; SELECT pg_terminate_backend(pid) ends a session"
+            ) from error
 
     def judge(self, cursor: Cursor, files: Sequence[File]) -> Verdict:
-        """Say which of ``files``, in their order, are fresh, loaded already, or must not be."""
+        """Say which of ``files``, in their order, are fresh, loaded already, or must not be.
+
+        Those that are fresh count as loaded for what comes after them.
+        """
         entries = self._entries_near(cursor, files)
         by_url = {entry.url: entry.as_file() for entry in entries}
-        taken = list(by_url.values())
+        taken = _Ranges(by_url.values())
         verdict = Verdict([], [], [])
         for file in files:
             same = by_url.get(file.url)
             if same is not None:
                 if _ranges_differ(file, same):
                     reason = f"{file.url} is loaded with another range, {same.first} to {same.last}"
-                    verdict.overlapping.append(Overlap(file, reason))
+                    verdict.refused.append(Refused(file, reason))
                 else:
                     verdict.loaded.append(file)
-            elif (other := _overlapping(file, taken)) is not None:
+            elif (other := taken.overlapping(file)) is not None:
                 reason = f"overlaps {other.url}, which covers {other.first} to {other.last}"
-                verdict.overlapping.append(Overlap(file, reason))
+                verdict.refused.append(Refused(file, reason))
             else:
                 verdict.fresh.append(file)
-                taken.append(file)
+                by_url[file.url] = file
+                taken.add(file)
         return verdict
 
     def enter(self, cursor: Cursor, files: Sequence[File], manifest: str) -> None:
@@ -153,16 +172,28 @@ def _ranges_differ(file: File, loaded: File) -> bool:
     return file.covered != loaded.covered
 
 
-def _overlapping(file: File, others: Iterable[File]) -> File | None:
-    if file.chain is None:
-        return None
-    first, last = file.covered
-    for other in others:
-        if other.chain == file.chain:
-            other_first, other_last = other.covered
+class _Ranges:
+    """What is loaded, or about to be, by chain."""
+
+    def __init__(self, files: Iterable[File]) -> None:
+        self._by_chain: dict[Chain, list[tuple[Position, Position, File]]] = {}
+        for file in files:
+            self.add(file)
+
+    def add(self, file: File) -> None:
+        """Take in a file; one that says no range takes none."""
+        if (chain := file.chain) is not None:
+            self._by_chain.setdefault(chain, []).append((*file.covered, file))
+
+    def overlapping(self, file: File) -> File | None:
+        """Return a file whose range has a position in common with this one's."""
+        if (chain := file.chain) is None:
+            return None
+        first, last = file.covered
+        for other_first, other_last, other in self._by_chain.get(chain, ()):
             if first <= other_last and other_first <= last:
                 return other
-    return None
+        return None
 
 
 # Positions are decimals of up to 39 digits and more, too long for Redshift's numbers (38): they are

@@ -79,6 +79,11 @@ class File(msgspec.Struct, frozen=True, kw_only=True):
         return first, last
 
     @property
+    def is_bare(self) -> bool:
+        """Whether it says where the file is, and no more: a bare path, or as good as one."""
+        return self == File(bucket=self.bucket, key=self.key)
+
+    @property
     def is_whole(self) -> bool:
         """Whether nothing that a load needs must be looked up."""
         return None not in (self.bytes, self.compression)

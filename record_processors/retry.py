@@ -69,3 +69,17 @@ class Retry:
     def _report(self, what: str, state: tenacity.RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
         log.warning("%s: try %d of %d: %s", what, state.attempt_number, self.limit, error)
+
+
+class Once(Retry):
+    """A single try: for a part of an action that is itself tried again as a whole.
+
+    What it raises goes through, Transient too.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(1, 0)
+
+    def __call__(self, what: str, action: Callable[[], Result]) -> Result:  # noqa: ARG002 - as Retry
+        """Return what ``action`` returns."""
+        return action()

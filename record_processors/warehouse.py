@@ -1,10 +1,10 @@
-"""Redshift: connections, transactions, names in SQL, and what its errors mean."""
+"""Redshift: connections, transactions, and what its errors mean."""
 
 from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -23,26 +23,44 @@ Cursor = psycopg2.extensions.cursor
 
 # Bounds on every wait: a host that vanished must not hold the ledger's lock for ever.
 CONNECT_SECONDS = 15
-STATEMENT_MILLISECONDS = 30 * 60 * 1000  # the longest COPY, its wait for the lock included
+LOCK_MILLISECONDS = 5 * 60 * 1000  # any statement, above all LOCK, until a transaction allows more
+COPY_MILLISECONDS = 30 * 60 * 1000  # the longest COPY
+DEAD_PEER_MILLISECONDS = 60 * 1000  # sent data that nobody acknowledges; as long as the keepalives
 
-# SQLSTATE classes and states, PostgreSQL's appendix A, that pass by themselves: connections,
-# resources, shutdown, serialization, deadlock, lock not available, cancelled.
-TRANSIENT_STATES = re.compile(r"08|53|57|40001|40P01|55P03|25P0[13]")
+# SQLSTATE classes, PostgreSQL's appendix A, that pass by themselves, or are nothing that a file
+# could be blamed for: connections, transactions (25P02: an earlier statement failed; 25006: read
+# only, as during a classic resize), rollbacks, resources, locks, shutdowns and cancels, disks.
+TRANSIENT_STATES = re.compile(r"08|25|40|53|55|57|58")
+# What Redshift says of others at work on the same tables; most of it has the state XX000. From
 # docs.aws.amazon.com/redshift/latest/dg/c_serial_isolation-serializable-isolation-troubleshooting
-SERIALIZATION = re.compile(r"^(ERROR: )?1023\b|serializable isolation violation", re.IGNORECASE)
+# and github.com/dbt-labs/dbt-adapters/pull/1873.
+CONFLICT = re.compile(
+    r"^(ERROR: ?)?1023\b|serializable isolation violation|concurrent transaction|with OID \d+",
+    re.IGNORECASE,
+)
 # Access, syntax, no such thing, wrong login: a person has to act.
 FATAL_STATES = re.compile(r"28|3D|3F|42|0A|0L|0P")
+DATA_STATES = re.compile(r"22|23")  # a value does not fit its type, or the table's constraints
 INTERNAL_STATE = "XX000"  # also what Redshift says of a load that failed, so look at the text
-S3_IS_BUSY = re.compile(r"Status 5\d\d|SlowDown", re.IGNORECASE)
+# As COPY words S3's answers; Spectrum's (of columnar files) in …/dg/c-spectrum-troubleshooting.
+S3_IS_BUSY = re.compile(
+    r"Status 5\d\d|SlowDown|S3CurlException|ExpiredToken|RequestTimeout|Access throttled"
+    r"|Retries exceeded",
+    re.IGNORECASE,
+)
 LOAD_FAILED = re.compile(
-    r"stl_load_errors|sys_load_error_detail|S3ServiceException|specified S3|manifest|to inflate",
+    r"stl_load_errors|sys_load_error_detail|S3ServiceException|specified S3|manifest|to inflate"
+    r"|Spectrum Scan Error",
     re.IGNORECASE,
 )
 NO_AUTHORITY = re.compile(r"not authorized|Access Denied|Status 403", re.IGNORECASE)
-# libpq's words have no state; "SSL SYSCALL error" and "SSL connection has been closed" are cuts.
+# libpq's words have no state. A cut is "SSL SYSCALL error", "SSL connection has been closed" or
+# "SSL error: unexpected eof".
 NO_LOGIN = re.compile(
-    r"authentication|certificate|SSL(?! SYSCALL| connection)|does not exist|denied"
+    r"authentication|certificate|SSL(?! SYSCALL| connection| error: unexpected eof)"
+    r"|does not exist|denied"
 )
+QUOTED = re.compile(r'"[^"]*"')  # names of hosts, users, databases, which may be any words
 
 
 class LoadFailed(Exception):
@@ -150,12 +168,15 @@ class Warehouse:
                     keepalives_idle=30,  # seconds
                     keepalives_interval=10,
                     keepalives_count=3,
+                    # Keepalives are silent while data is on its way; this is for a server that
+                    # vanishes then. libpq knows it since 12.
+                    tcp_user_timeout=DEAD_PEER_MILLISECONDS,
                 )
                 # Alone in their transaction: LOCK must be the first statement of the next one.
                 with connection.cursor() as cursor:
-                    cursor.execute(f"SET statement_timeout TO {STATEMENT_MILLISECONDS}")
                     cursor.execute("SELECT getdate()")
                     (self._connected_at,) = cursor.fetchone() or (None,)
+                    cursor.execute(f"SET statement_timeout TO {LOCK_MILLISECONDS}")
                 connection.commit()
             except psycopg2.Error as error:
                 raise _classify_connect(error, self.url) from error
@@ -176,38 +197,22 @@ def classify(error: psycopg2.Error) -> Exception:
     """Turn an error of psycopg2 into Transient, LoadFailed or Fatal."""
     state, message = error.pgcode or "", " ".join(str(error).split())
     told = message.partition(" DETAIL: ")[0]  # the rest has keys of files, ids of processes
-    passes = SERIALIZATION.search(told) or S3_IS_BUSY.search(told)
-    if passes or TRANSIENT_STATES.match(state):
-        return Transient(f"Redshift: {message}")
-    if not state and isinstance(error, psycopg2.OperationalError | psycopg2.InterfaceError):
-        return Transient(f"Redshift: the connection is lost: {message}")
-    if FATAL_STATES.match(state) or "not authorized" in told:
+    ours = Transient(f"Redshift: {message}")
+    if CONFLICT.search(told) or S3_IS_BUSY.search(told) or TRANSIENT_STATES.match(state):
+        return ours
+    # S3's "not authorized" may be about one file only, as its key is another's.
+    no_role = "not authorized" in told and "S3ServiceException" not in told
+    if FATAL_STATES.match(state) or no_role:
         return Fatal(f"Redshift: {message}")
-    if state != INTERNAL_STATE or LOAD_FAILED.search(message):
+    if DATA_STATES.match(state) or (state == INTERNAL_STATE and LOAD_FAILED.search(message)):
         return LoadFailed(message)
-    return Transient(f"Redshift: {message}")
+    # Also what has no state, as psycopg2 has none for a lost connection.
+    return ours
 
 
 def _classify_connect(error: psycopg2.Error, url: str) -> Exception:
     """Sort a failed login: a server that is away comes back, a wrong password does not."""
     message = " ".join(str(error).split())
-    if NO_LOGIN.search(message):
+    if NO_LOGIN.search(QUOTED.sub("", message)):
         return Fatal(f"Redshift at {url} (redshiftURL): {message}")
     return Transient(f"Redshift at {url} (redshiftURL): {message}")
-
-
-def quoted(name: str) -> str:
-    """Quote ``[schema.]table`` or a column for SQL; a name without quotes folds to lower case."""
-    parts = re.findall(r'"[^"]+"|[^."]+', name)
-    return ".".join(part if part.startswith('"') else f'"{part.lower()}"' for part in parts)
-
-
-def quoted_list(columns: Sequence[str]) -> str:
-    """Quote a column list with its parentheses; nothing for no columns."""
-    return f" ({', '.join(quoted(column) for column in columns)})" if columns else ""
-
-
-def literal(text: str) -> str:
-    """Write a string constant for COPY, which takes no bound parameters."""
-    escaped = text.replace("'", "''")
-    return f"'{escaped}'"

@@ -12,7 +12,7 @@ from fakes import properties
 from record_processors import Fatal, Retry, Transient
 from record_processors.aws import AlreadyExists, Denied, Missing, call, classify
 from record_processors.properties import load
-from record_processors.warehouse import LoadFailed
+from record_processors.warehouse import LoadFailed, Warehouse
 from record_processors.warehouse import classify as classify_redshift
 
 
@@ -58,6 +58,8 @@ def test_what_botocore_would_try_again_is_transient(code):
         ("KMSThrottlingException", 400, Transient),
         ("ConditionalRequestConflict", 409, Transient),
         ("OperationAborted", 409, Transient),
+        ("BadDigest", 400, Transient),
+        ("IDPCommunicationError", 400, Transient),
         ("PreconditionFailed", 412, AlreadyExists),
         ("412", 412, AlreadyExists),
         ("NoSuchKey", 404, Missing),
@@ -140,6 +142,23 @@ STL = "Load into table 'flights' failed.  Check 'stl_load_errors' system table f
         (redshift("XX000", "ERROR:  1023"), Transient),
         (redshift("XX000", "1023\nDETAIL:  Serializable isolation violation, manifest"), Transient),
         (redshift("XX000", f"{STL} Line 1023."), LoadFailed),
+        (redshift("XX000", "could not open relation with OID 6134794"), Transient),
+        (redshift("42P01", "Relation with OID 15170212 does not exist"), Transient),
+        (redshift("XX000", "table 100140 dropped by concurrent transaction"), Transient),
+        (redshift("42P01", "table 100140 dropped by concurrent transaction"), Transient),
+        (
+            redshift("XX000", "could not complete because of conflict with concurrent transaction"),
+            Transient,
+        ),
+        (redshift("25P02", "current transaction is aborted"), Transient),
+        (redshift("25006", "cannot execute COPY in a read-only transaction"), Transient),
+        (redshift("40003", "statement completion unknown"), Transient),
+        (redshift("55006", "object in use"), Transient),
+        (redshift("57014", "Query (150) canceled on user's request"), Transient),
+        (redshift("57014", "Query (150) cancelled by WLM abort action"), Transient),
+        (redshift("58030", "could not read block"), Transient),
+        (redshift("54000", "program limit exceeded"), Transient),
+        (redshift("XX000", "Disk Full\nDETAIL: code: 1016"), Transient),
         (redshift("40001"), Transient),
         (redshift("40P01", "deadlock detected"), Transient),
         (redshift("55P03", "lock not available"), Transient),
@@ -150,7 +169,23 @@ STL = "Load into table 'flights' failed.  Check 'stl_load_errors' system table f
         (redshift("08006", "connection failure"), Transient),
         (redshift(None, "server closed the connection", psycopg2.OperationalError), Transient),
         (redshift(None, "connection already closed", psycopg2.InterfaceError), Transient),
+        # As psycopg2 tells of a connection that timed out: its issues 356 and 1496.
+        (redshift(None, "SSL SYSCALL error: Connection timed out"), Transient),
+        (redshift(None, "error with status PGRES_TUPLES_OK and no message"), Transient),
         (redshift("XX000", "Assert code: 1000"), Transient),
+        (
+            redshift(
+                "XX000", "Spectrum Scan Error\nDETAIL: code: 15007 context: File 'https://s3…"
+            ),
+            LoadFailed,
+        ),
+        (redshift("XX000", "Spectrum Scan Error: Retries exceeded"), Transient),
+        (redshift("XX000", "Spectrum Scan Error: Access throttled"), Transient),
+        (redshift("XX000", "S3Query Exception Connection failed, retries exceeded."), Transient),
+        (
+            redshift("XX000", "Problem reading manifest file - S3CurlException: timed out"),
+            Transient,
+        ),
         (redshift("XX000", STL), LoadFailed),
         (redshift("XX000", "The specified S3 prefix 'a' does not exist"), LoadFailed),
         (
@@ -161,6 +196,15 @@ STL = "Load into table 'flights' failed.  Check 'stl_load_errors' system table f
         (redshift("22P04", "missing data for column"), LoadFailed),
         (redshift("XX000", "S3ServiceException:Slow,Status 503,Error SlowDown"), Transient),
         (redshift("XX000", "S3ServiceException:Access Denied,Status 403"), LoadFailed),
+        (
+            redshift("XX000", "S3ServiceException:The token has expired,Error ExpiredToken"),
+            Transient,
+        ),
+        (
+            redshift("XX000", "S3ServiceException:x is not authorized to perform: kms:Decrypt"),
+            LoadFailed,
+        ),
+        (redshift("23502", "null value in column"), LoadFailed),
         (redshift("XX000", "User arn:aws:x is not authorized to assume IAM Role"), Fatal),
         (redshift("42P01", "relation does not exist"), Fatal),
         (redshift("42703", "column does not exist"), Fatal),
@@ -176,6 +220,46 @@ STL = "Load into table 'flights' failed.  Check 'stl_load_errors' system table f
 def test_redshift_errors(error, kind):
     """Conflicts and lost connections pass; bad data is a file's fault; the rest needs a person."""
     assert type(classify_redshift(error)) is kind
+
+
+SERVER = 'connection to server at "{}" (10.0.0.1), port 5439 failed: '
+
+
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [
+        ("Connection refused", Transient),
+        ("timeout expired", Transient),
+        ("SSL SYSCALL error: EOF detected", Transient),
+        ("SSL connection has been closed unexpectedly", Transient),
+        ("SSL error: unexpected eof while reading", Transient),
+        ("server closed the connection unexpectedly", Transient),
+        ("FATAL:  the database system is starting up", Transient),
+        ('FATAL:  connection limit "500" exceeded for non-bootstrap users', Transient),
+        (
+            'could not translate host name "no-such" to address: Name or service not known',
+            Transient,
+        ),
+        ('FATAL:  password authentication failed for user "x"', Fatal),
+        ('FATAL:  database "x" does not exist', Fatal),
+        ('FATAL:  no pg_hba.conf entry for host "::ffff:10.0.0.2", user "x", SSL off', Fatal),
+        ("SSL error: certificate verify failed", Fatal),
+        ("server does not support SSL, but SSL was required", Fatal),
+    ],
+)
+@pytest.mark.parametrize("host", ["x.redshift.amazonaws.com", "authentication-SSL.denied"])
+def test_logins(monkeypatch, host, said, kind):
+    """A server that is away comes back, a wrong login does not; a host may have any name."""
+
+    def connect(**how):
+        raise psycopg2.OperationalError(SERVER.format(host) + said)
+
+    monkeypatch.setattr(psycopg2, "connect", connect)
+    warehouse = Warehouse(f"{host}:5439/dev", lambda: ("x", "secret"), "verify-full", "roots.pem")
+    with pytest.raises((Transient, Fatal)) as raised, warehouse.transaction():
+        pass
+    assert type(raised.value) is kind
+    assert host in str(raised.value)
 
 
 # ---- Retry

@@ -14,7 +14,7 @@ from record_processors.copy_statement import copy_statement, manifest_of
 from record_processors.credentials import login_of
 from record_processors.manifest import File
 from record_processors.properties import load
-from record_processors.warehouse import literal, quoted, quoted_list
+from record_processors.sql import folded, literal, quoted, quoted_list
 
 URL = "s3://bucket/flights/manifests/abc.manifest"
 ROLE = "arn:aws:iam::123456789012:role/reads-s3"
@@ -43,10 +43,10 @@ def test_copy(tmp_path):
         ({"redshiftJsonPaths": "auto ignorecase"}, " FORMAT JSON 'auto ignorecase'"),
         ({"redshiftDataFormat": "csv"}, " MANIFEST FORMAT CSV"),
         ({"redshiftDataFormat": "parquet"}, " MANIFEST FORMAT PARQUET"),
-        ({"redshiftDataFormat": "delimited"}, r" MANIFEST DELIMITER '|' ESCAPE NULL AS '\N'"),
+        ({"redshiftDataFormat": "delimited"}, " MANIFEST DELIMITER '|' ESCAPE"),
         (
             {"redshiftDataFormat": "delimited", "redshiftDataDelimiter": "'"},
-            r" DELIMITER '''' ESCAPE NULL AS '\N'",
+            " DELIMITER '''' ESCAPE",
         ),
         ({"redshiftCopyOptions": "TIMEFORMAT 'auto'  TRUNCATECOLUMNS"}, " TIMEFORMAT 'auto'  TRUN"),
     ],
@@ -54,6 +54,12 @@ def test_copy(tmp_path):
 def test_copy_parts(changes, part, tmp_path):
     """Each setting of the COPY has its place in it."""
     assert part in copy(tmp_path, **changes)
+
+
+@pytest.mark.parametrize("kind", ["json", "delimited", "csv", "parquet"])
+def test_copy_holds_no_backslash(kind, tmp_path):
+    """Redshift takes a backslash in a constant for an escape: what we add does without."""
+    assert "\\" not in copy(tmp_path, redshiftDataFormat=kind)
 
 
 @pytest.mark.parametrize(
@@ -93,6 +99,23 @@ def test_manifest_file(mandatory, tmp_path):
 def test_quoted(name, sql):
     """A name is quoted part by part; without quotes it folds to lower case, as in SQL."""
     assert quoted(name) == sql
+
+
+@pytest.mark.parametrize(
+    ("spellings", "name"),
+    [
+        (["flights", "Flights", "FLIGHTS", '"flights"'], "flights"),
+        (["a.b", "A.b", '"a".B', '"a"."b"'], "a.b"),
+        (['"Flights"'], '"Flights"'),
+        (['PUBLIC."a.b"', 'public."a.b"'], 'public."a.b"'),
+        (['"2 nd".t', '"2 nd"."t"'], '"2 nd".t'),
+        (["Vols_é", '"vols_é"'], '"vols_é"'),
+    ],
+)
+def test_folded(spellings, name):
+    """All spellings of a name are one in the ledger, and a plain one stays as it is."""
+    assert {folded(spelling) for spelling in spellings} == {name}
+    assert {quoted(spelling) for spelling in [*spellings, name]} == {quoted(name)}
 
 
 def test_quoted_list():

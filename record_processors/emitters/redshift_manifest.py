@@ -4,41 +4,37 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 
 import msgspec
 
-from ..aws import Bucket, Denied, Missing
+from ..aws import Bucket
 from ..buffer import Batch
 from ..copy_statement import copy_statement, manifest_of
 from ..dead_letters import LOAD_STAGE
 from ..errors import Fatal, Transient
-from ..ledger import Ledger
+from ..ledger import Ledger, Refused, Verdict
 from ..manifest import File, ManifestMessage
 from ..record import Record
 from ..retry import Retry
 from ..settings import (
     APPLICATION_NAME,
     COPY_MANDATORY,
-    DATA_FORMAT,
     DATA_TABLE,
     S3_PREFIX,
     Settings,
 )
-from ..warehouse import NO_AUTHORITY, LoadFailed, Warehouse
+from ..warehouse import NO_AUTHORITY, Cursor, LoadFailed, Warehouse
 from . import Emitter
+from .file_check import FileCheck
+from .load_search import BadFile, LoadSearch, Unnamed
 
 log = logging.getLogger(__name__)
 
-
-class BadFile(Exception):
-    """One file of a load cannot be loaded, and it is known which."""
-
-    def __init__(self, file: File, reason: str) -> None:
-        super().__init__(reason)
-        self.file = file
-        self.reason = reason
+# How much of a file's name is in the error tables, padded with blanks:
+# docs.aws.amazon.com/redshift/latest/dg/SYS_LOAD_ERROR_DETAIL.html
+ERROR_FILE_NAME = 256
 
 
 class RedshiftManifestEmitter(Emitter[File]):
@@ -66,6 +62,9 @@ class RedshiftManifestEmitter(Emitter[File]):
         self.ledger = ledger
         self.retry = retry
         self.manifests = f"{settings[S3_PREFIX]}{settings[APPLICATION_NAME]}/manifests/"
+        self.check = FileCheck(settings, bucket, f"{self.manifests}access-check")
+        self.bucket_under_lock = bucket.once()
+        self.check_under_lock = FileCheck(settings, self.bucket_under_lock, self.check.probe)
 
     @classmethod
     def from_settings(cls, settings: Settings) -> RedshiftManifestEmitter:
@@ -80,81 +79,88 @@ class RedshiftManifestEmitter(Emitter[File]):
 
     def emit(self, batch: Batch[File]) -> None:
         """Load what the batch announces; reject the messages of files that cannot be loaded."""
-        announced = _by_url(batch)
-        files = []
-        for file, record in announced.values():
+        records: dict[File, Record] = {}
+        faults: dict[File, str] = {}
+        for announced, record in _announced(batch).items():
             try:
-                files.append(self._completed(file))
+                file = self.check.completed(announced)
             except BadFile as bad:
-                batch.reject(record, bad.reason, LOAD_STAGE)
-        for group in _same_compression(files):
-            for file, reason in self._load(group):
-                batch.reject(announced[file.url][1], reason, LOAD_STAGE)
+                file = announced
+                faults[file] = bad.reason
+            records.setdefault(file, record)
+        for group in _same_compression(records):
+            search = LoadSearch(group, lambda files: self._transaction(files, faults))
+            what = f"loading {len(group)} files into {self.settings[DATA_TABLE]}"
+            for file, reason in self.retry(what, search.run):
+                batch.reject(records[file], reason, LOAD_STAGE)
 
-    def _load(self, files: Sequence[File]) -> list[tuple[File, str]]:
-        """Load files of one compression; return those that could not be loaded, and why."""
-        refused: list[tuple[File, str]] = []
-        waiting = list(files)
-        while waiting:
-            try:
-                refused += self.retry(
-                    f"loading {len(waiting)} files into {self.settings[DATA_TABLE]}",
-                    lambda: self._transaction(waiting),
-                )
-                break
-            except BadFile as bad:
-                refused.append((bad.file, bad.reason))
-                waiting.remove(bad.file)
-        return refused
+    def _transaction(self, files: Sequence[File], faults: Mapping[File, str]) -> Verdict:
+        """Run the one transaction; return what became of each file.
 
-    def _transaction(self, files: Sequence[File]) -> list[tuple[File, str]]:
-        """Run the one transaction; return the files that overlap what is loaded."""
+        Raises BadFile, Unnamed, Transient, Fatal; nothing is loaded then.
+        """
+        fresh: list[File] = []
+        rows = 0
         try:
             with self.warehouse.transaction() as cursor:
                 self.ledger.lock(cursor)
-                verdict = self.ledger.judge(cursor, files)
-                rows = 0
-                if verdict.fresh:
-                    manifest = self._write_manifest(verdict.fresh)
-                    compression = verdict.fresh[0].compression or "none"
+                verdict = self._judge(cursor, files, faults)
+                if fresh := verdict.fresh:
+                    manifest = self._write_manifest(fresh)
+                    compression = fresh[0].compression or "none"
                     cursor.execute(copy_statement(self.settings, manifest, compression))
                     cursor.execute("SELECT pg_last_copy_count()")
                     (rows,) = cursor.fetchone() or (0,)
-                    self.ledger.enter(cursor, verdict.fresh, manifest)
+                    self._insist_on_all(fresh, rows)
+                    self.ledger.enter(cursor, fresh, manifest)
         except LoadFailed as error:
-            raise self._blame(files, str(error)) from error
+            raise self._blame(fresh, str(error)) from error
         log.info(
             "loaded %d rows of %d files into %s; %d files were loaded before",
             rows,
-            len(verdict.fresh),
+            len(fresh),
             self.settings[DATA_TABLE],
             len(verdict.loaded),
         )
-        _report_count(verdict.fresh, rows)
-        return list(verdict.overlapping)
+        _report_count(fresh, rows)
+        return verdict
+
+    def _judge(self, cursor: Cursor, files: Sequence[File], faults: Mapping[File, str]) -> Verdict:
+        """Ask the ledger; refuse those with a fault, unless they were loaded when they had none.
+
+        They come last, so that they stand in the way of no other.
+        """
+        verdict = self.ledger.judge(cursor, sorted(files, key=lambda file: file in faults))
+        sound = [file for file in verdict.fresh if file not in faults]
+        bad = [Refused(file, faults[file]) for file in verdict.fresh if file in faults]
+        return verdict._replace(fresh=sound, refused=verdict.refused + bad)
 
     def _write_manifest(self, files: Sequence[File]) -> str:
         body = msgspec.json.encode(manifest_of(files, self.settings))
         key = f"{self.manifests}{hashlib.sha256(body).hexdigest()}.manifest"
-        if not self.settings[COPY_MANDATORY]:
-            for file in files:  # COPY would pass a missing one over, and the ledger claim it
-                self._look_at(file)
-        self.bucket.put(key, body)
+        self.bucket_under_lock.put(key, body)
         return f"s3://{self.bucket.name}/{key}"
+
+    def _insist_on_all(self, files: Sequence[File], rows: int) -> None:
+        """Let no file into the ledger that COPY passed over: it went after we had looked at it.
+
+        The number of rows tells without a call of S3, if all files say theirs.
+        """
+        if not self.settings[COPY_MANDATORY] and _announced_rows(files) != rows:
+            for file in files:
+                self.check_under_lock.look_at(file)
 
     def _blame(self, files: Sequence[File], message: str) -> Exception:
         """Find the file at fault: by the load error's row, as it is missing, or by COPY's words.
 
-        Never by guess: if nothing names a file, the load is tried again as it is.
+        Never by guess: if nothing names a file, Unnamed.
         """
-        by_url = {file.url: file for file in files}
         for error in self.warehouse.load_errors():
-            file = by_url.get(error.file) or _by_prefix(files, error.file)
-            if file is not None:
+            if (file := _named(files, error.file)) is not None:
                 return BadFile(file, f"{file.url}, {error}")
         for file in files:
             try:
-                self._look_at(file)
+                self.check.look_at(file)
             except BadFile as bad:
                 return bad
             is_elsewhere = file.bucket != self.bucket.name  # there the role may have no rights
@@ -163,46 +169,24 @@ class RedshiftManifestEmitter(Emitter[File]):
             ):
                 return BadFile(file, f"{file.url}: {message}")
         if NO_AUTHORITY.search(message):
-            return Fatal(f"Redshift may not read the files (redshiftIamRole): {message}")
-        return Transient(f"Redshift: {message}")
-
-    def _look_at(self, file: File) -> File:
-        """Return the file with what S3 says of it. Raises BadFile if it is not as announced."""
-        try:
-            head = self.bucket.head(file.key, file.bucket)
-        except Missing as error:
-            raise BadFile(file, f"{file.url} is not there") from error
-        except Denied as error:
-            if not self.bucket.is_open(f"{self.manifests}access-check"):
-                raise
-            raise BadFile(file, f"{file.url} is not there, or not for us: {error}") from error
-        if file.bytes is not None and head["ContentLength"] != file.bytes:
-            reason = f"{file.url} has {head['ContentLength']} bytes, announced were {file.bytes}"
-            raise BadFile(file, reason)
-        try:
-            return file.completed(head)
-        except ValueError as error:
-            raise BadFile(file, f"{file.url} has metadata that make no sense: {error}") from error
-
-    def _completed(self, file: File) -> File:
-        """Look up what a bare path does not say; refuse what COPY would take for something else."""
-        whole = file if file.is_whole else self._look_at(file)
-        expected = self.settings[DATA_FORMAT]
-        if whole.format not in {None, "text", expected}:
-            reason = f"{file.url} holds {whole.format}, redshiftDataFormat is {expected}"
-            raise BadFile(file, reason)
-        return whole
+            return Unnamed(
+                message, Fatal(f"Redshift may not read the files (redshiftIamRole): {message}")
+            )
+        return Unnamed(message, Transient(f"Redshift: {message}"))
 
 
-def _by_url(batch: Batch[File]) -> dict[str, tuple[File, Record]]:
-    """Return each file once, in order; the structured message before the bare one."""
-    announced: dict[str, tuple[File, Record]] = {}
+def _announced(batch: Batch[File]) -> dict[File, Record]:
+    """Return each announcement once, in order; a bare path only if no message names its file."""
+    announced: dict[File, Record] = {}
     for kept in batch.kept:
         for file in kept.rows:
-            known = announced.get(file.url)
-            if known is None or (file.is_whole and not known[0].is_whole):
-                announced[file.url] = (file, kept.record)
-    return announced
+            announced.setdefault(file, kept.record)
+    told = {file.url for file in announced if not file.is_bare}
+    return {
+        file: record
+        for file, record in announced.items()
+        if not (file.is_bare and file.url in told)
+    }
 
 
 def _same_compression(files: Iterable[File]) -> Iterable[list[File]]:
@@ -211,9 +195,12 @@ def _same_compression(files: Iterable[File]) -> Iterable[list[File]]:
     return [list(group) for _, group in groupby(ordered, lambda file: file.compression)]
 
 
-def _by_prefix(files: Sequence[File], cut: str) -> File | None:
-    """Find the file of which an error table kept only the beginning, if there is but one."""
-    found = [file for file in files if cut and file.url.startswith(cut)]
+def _named(files: Sequence[File], name: str) -> File | None:
+    """Find the file that an error table means, which keeps the beginning of long names only.
+
+    None if several begin alike.
+    """
+    found = [file for file in files if file.url[:ERROR_FILE_NAME].rstrip() == name]
     return found[0] if len(found) == 1 else None
 
 
@@ -223,10 +210,20 @@ def _is_read(file: File, message: str) -> bool:
 
 
 def _report_count(files: Sequence[File], rows: int) -> None:
-    counts = [file.rows for file in files]
-    if None not in counts and sum(count or 0 for count in counts) != rows:
+    announced = _announced_rows(files)
+    if announced not in {None, rows}:
         log.warning(
             "COPY reports %d rows, the files were announced with %d: look at redshiftCopyOptions",
             rows,
-            sum(count or 0 for count in counts),
+            announced,
         )
+
+
+def _announced_rows(files: Iterable[File]) -> int | None:
+    """Add up the rows of files; None if one does not say how many it has."""
+    total = 0
+    for file in files:
+        if file.rows is None:
+            return None
+        total += file.rows
+    return total

@@ -1,0 +1,49 @@
+"""What S3 says of an announced file."""
+
+from __future__ import annotations
+
+from ..aws import Bucket, Denied, Missing
+from ..manifest import File
+from ..settings import COPY_MANDATORY, DATA_FORMAT, Settings
+from .load_search import BadFile
+
+
+class FileCheck:
+    """Looks at files in S3: for what a message does not say, and for what is wrong with them."""
+
+    def __init__(self, settings: Settings, bucket: Bucket, probe: str) -> None:
+        self.settings = settings
+        self.bucket = bucket
+        self.probe = probe  # the key of an object of our own, to tell a closed bucket by
+
+    def completed(self, file: File) -> File:
+        """Look up what a bare path does not say; refuse what COPY would take for something else.
+
+        If COPY is to pass a missing file over, look now: S3 is slow for the time under the lock.
+        Raises BadFile.
+        """
+        is_enough = file.is_whole and self.settings[COPY_MANDATORY]
+        whole = file if is_enough else self.look_at(file)
+        expected = self.settings[DATA_FORMAT]
+        if whole.format not in {None, "text", expected}:
+            reason = f"{file.url} holds {whole.format}, redshiftDataFormat is {expected}"
+            raise BadFile(file, reason)
+        return whole
+
+    def look_at(self, file: File) -> File:
+        """Return the file with what S3 says of it. Raises BadFile if it is not as announced."""
+        try:
+            head = self.bucket.head(file.key, file.bucket)
+        except Missing as error:
+            raise BadFile(file, f"{file.url} is not there") from error
+        except Denied as error:
+            if not self.bucket.is_open(self.probe):
+                raise
+            raise BadFile(file, f"{file.url} is not there, or not for us: {error}") from error
+        if file.bytes is not None and head["ContentLength"] != file.bytes:
+            reason = f"{file.url} has {head['ContentLength']} bytes, announced were {file.bytes}"
+            raise BadFile(file, reason)
+        try:
+            return file.completed(head)
+        except ValueError as error:
+            raise BadFile(file, f"{file.url} has metadata that make no sense: {error}") from error
