@@ -18,6 +18,7 @@ from .settings import (
     Settings,
 )
 from .sql import literal, quoted, quoted_list
+from .transformers.delimited import NULL
 
 COMPRESSION_WORDS = {"gzip": " GZIP", "zstd": " ZSTD", "none": ""}
 
@@ -61,8 +62,6 @@ def _format(settings: Settings) -> str:
     if kind == "parquet":
         return " FORMAT PARQUET"
     if kind == "delimited":
-        # Null is \N, COPY's default (…/dg/copy-parameters-data-conversion.html). Never written out:
-        # Redshift reads a backslash in a string constant as an escape (github.com/jOOQ/jOOQ
-        # issue 10628), which would make NULL AS 'N' of it, and a null of each N in the data.
-        return f" DELIMITER {literal(settings[DATA_DELIMITER])} ESCAPE"
+        delimiter = literal(settings[DATA_DELIMITER])
+        return f" DELIMITER {delimiter} ESCAPE NULL AS {literal(NULL)}"
     raise Fatal(f"redshiftDataFormat = {kind}: no COPY is known for it")
