@@ -11,7 +11,7 @@ import json
 import logging
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 
@@ -58,6 +58,9 @@ STAGE_TWO = {
 COMMON = {"s3Bucket": "bucket", "retryLimit": str(TRIES), "backoffInterval": "1"}
 
 
+NOWHERE = Position(-1)  # where a shard without a checkpoint begins
+
+
 class Rows(Transformer[bytes]):
     """Makes as many rows of a record as it says, each unlike any other; refuses what has none."""
 
@@ -98,7 +101,7 @@ class Shard:
     parents: tuple[Shard, ...] = ()
     records: list[Given] = field(default_factory=list)
     is_closed: bool = False
-    checkpoint: Position = Position(-1)
+    checkpoint: Position = NOWHERE
     is_done: bool = False  # its end is checkpointed
     owner: Life | None = None
 
@@ -130,7 +133,7 @@ class Life:
         at = shard.checkpoint
         told = {"sequenceNumber": str(at.sequence), "subSequenceNumber": at.sub_sequence}
         fresh = {"sequenceNumber": "TRIM_HORIZON", "subSequenceNumber": 0}
-        self.pipes.send("initialize", shardId=shard.name, **(fresh if at.sequence < 0 else told))
+        self.pipes.send("initialize", shardId=shard.name, **(fresh if at == NOWHERE else told))
         self.run()
         shard.owner = self
 
@@ -259,10 +262,8 @@ class World:
     def arrive(self, which: int) -> None:
         """Let something arrive that was on its way."""
         late = self.late.pop(which % len(self.late))
-        try:
+        with suppress(Exception):  # an answer to nobody
             late()
-        except Exception:  # noqa: S110 - an answer to nobody
-            pass
 
     def _announce(self, message: bytes) -> None:
         self.count += 1
@@ -404,7 +405,7 @@ def simulated() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(boto3, "client", client)
         patch.setattr("record_processors.aws._shared_client", client)
-        patch.setattr(psycopg2, "connect", lambda **how: world().redshift.connect(**how))
+        patch.setattr(psycopg2, "connect", lambda **_: world().redshift.connect())
         patch.setattr("tenacity.nap.time", SimpleNamespace(sleep=lambda seconds: None))
         patch.setenv("REDSHIFT_PASSWORD", "secret")
         patch.setattr(logger, "propagate", False)

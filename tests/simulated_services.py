@@ -122,7 +122,7 @@ class Redshift:
         self.sqlite.create_function("getdate", 0, lambda: "now")
         self.width = 0
 
-    def connect(self, **_: object) -> Connection:
+    def connect(self) -> Connection:
         return Connection(self)
 
     def create_ledger(self, create: str) -> None:
@@ -203,7 +203,7 @@ class Connection:
     def execute(self, sql: str, values: Sequence[Any] = ()) -> None:
         if self.closed:
             raise psycopg2.InterfaceError("connection already closed")
-        word = sql.split()[0]
+        word, _, _ = sql.partition(" ")
         if word == "SET":
             return
         if word == "LOCK":

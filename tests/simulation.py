@@ -23,7 +23,7 @@ class Violation(BaseException):
     """What must never happen. No ``except`` of the program catches it."""
 
 
-def demand(holds: bool, what: str) -> None:  # noqa: FBT001 - as assert has it
+def demand(holds: bool, what: str) -> None:
     """Raise Violation unless it holds."""
     if not holds:
         raise Violation(what)

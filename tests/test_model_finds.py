@@ -171,14 +171,14 @@ LINES = [
     Broken(
         "no lock",
         "ledger.py",
-        '        cursor.execute(f"LOCK {self.table}")\n',
+        "LOCK {self.table}; ",
         "",
     ),
     Broken(
         "a read before the lock",
         "ledger.py",
-        '        cursor.execute(f"LOCK {self.table}")\n',
-        '        cursor.execute("SELECT 1")\n        cursor.execute(f"LOCK {self.table}")\n',
+        '            cursor.execute(f"LOCK ',
+        '            cursor.execute("SELECT 1")\n            cursor.execute(f"LOCK ',
     ),
     Broken(
         "what is loaded is loaded again",
@@ -189,15 +189,15 @@ LINES = [
     Broken(
         "a loaded file not entered",
         "emitters/redshift_manifest.py",
-        "                    self.ledger.enter(cursor, verdict.fresh, manifest)\n",
+        "                    self.ledger.enter(cursor, fresh, manifest)\n",
         "",
     ),
     Broken(
         "rows and ledger in two transactions",
         "emitters/redshift_manifest.py",
-        "                    self.ledger.enter(cursor, verdict.fresh, manifest)\n",
+        "                    self.ledger.enter(cursor, fresh, manifest)\n",
         "                    cursor.connection.commit()\n"
-        "                    self.ledger.enter(cursor, verdict.fresh, manifest)\n",
+        "                    self.ledger.enter(cursor, fresh, manifest)\n",
     ),
     Broken(
         "a lost COMMIT taken for made",
@@ -217,8 +217,8 @@ LINES = [
     Broken(
         "a refused file leaves no dead letter",
         "emitters/redshift_manifest.py",
-        "            for file, reason in self._load(group):\n",
-        "            for file, reason in self._load(group)[:0]:\n",
+        "            for file, reason in self.retry(what, search.run):\n",
+        "            for file, reason in self.retry(what, search.run)[:0]:\n",
     ),
 ]
 
