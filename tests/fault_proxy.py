@@ -172,7 +172,8 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in headers:
             if name.lower() not in {"connection", "content-length", "transfer-encoding"}:
                 self.send_header(name, value)
-        length = dict(headers).get("Content-Length") if self.command == "HEAD" else None
+        lengths = (value for name, value in headers if name.lower() == "content-length")
+        length = next(lengths, None) if self.command == "HEAD" else None
         self.send_header("Content-Length", length or str(len(body)))
         self.end_headers()
         if self.command != "HEAD":
