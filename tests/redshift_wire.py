@@ -52,21 +52,27 @@ class _Connection:
     def __init__(self, wire, client, address):
         self.wire, self.client, self.address = wire, client, address
         self.server = socket.create_connection(wire.address)
-        self.loads = False
+        self.loads = self.is_late = False
         self.after = None  # the fault that waits for an answer
-        for way in (self.requests, self.answers):
-            threading.Thread(target=self.run, args=(way,), daemon=True).start()
+        for way, end in ((self.requests, self.hang_up), (self.answers, self.close)):
+            threading.Thread(target=self.run, args=(way, end), daemon=True).start()
 
-    def run(self, way):
+    def run(self, way, end):
         with suppress(OSError):
             way()
+        end()
+
+    def hang_up(self):
+        """End the connection, but for a statement that is still to arrive on it."""
+        cut(self.client)
+        if not self.is_late:
+            cut(self.server)
 
     def close(self):
         cut(self.client)
         cut(self.server)
 
     def requests(self):
-        kept = False
         for frame in frames(self.client, begun=False):
             statement = self.statement(frame)
             fault = self.wire.fault(statement) or Fault(statement, "")
@@ -76,15 +82,12 @@ class _Connection:
                 fault.happen(self.address)
             if fault.kind == "late":
                 self.wire.late.append((self.server, frame))
-                kept = True
+                self.is_late = True
             if fault.kind in {"cut", "late"}:
                 break
             self.server.sendall(frame)
             if statement.startswith("LOCK"):
                 self.wire.deliver_late()
-        cut(self.client)
-        if not kept:
-            cut(self.server)
 
     def answers(self):
         answer = b""
@@ -99,7 +102,6 @@ class _Connection:
                 self.after = None
             self.client.sendall(answer)
             answer = b""
-        self.close()
 
     def statement(self, frame):
         """Return the words of a simple query, "" of anything else."""
