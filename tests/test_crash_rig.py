@@ -8,6 +8,7 @@ from random import Random
 import pytest
 from rig import incidents
 from rig.played import Rig
+from rig.real import RealRig
 from rig.tally import KINDS, SEEDS, TALLY, count
 from rig.wires import STEPS
 
@@ -70,3 +71,28 @@ def test_kills_at_random(build, seed, request):
                     break
 
     assert KINDS["zombies", "played, frozen"] or kills < 50
+
+
+@pytest.fixture
+def real(stack, tmp_path, seed):
+    with closing(RealRig(stack, tmp_path, f"real{next(numbers)}", Random(seed))) as rig:
+        yield rig
+
+
+def test_real_daemons(real):
+    """Daemons and children killed at steps and at random, a reshard, a zombie: all exact."""
+    real.round(
+        lambda rig: rig.kill_sometime("one", "daemon"),
+        lambda rig: rig.strike_at("two", "commit", "cut-after", "child"),
+        RealRig.split,
+    )
+    real.round(
+        lambda rig: rig.strike_at("one", "file", "cut-after", "child"),
+        lambda rig: rig.strike_at("two", "copy", "cut-after", "daemon"),
+        RealRig.merge,
+    )
+    real.round(
+        lambda rig: rig.strike_at("one", "checkpoint", "cut", "daemon"),
+        lambda rig: rig.zombies("one"),
+    )
+    real.last_look()

@@ -3,6 +3,7 @@
 import signal
 import time
 
+from rig.reshard import reshard
 from rig.tally import count
 from rig.wires import STEPS
 
@@ -109,27 +110,7 @@ def resharded(stage):
 
     def act(rig):
         application = rig.stages[stage]
-        kinesis, stream = application.kinesis, application.stream
-        shards = kinesis.list_shards(StreamName=stream)["Shards"]
-        shards = [one for one in shards if "EndingSequenceNumber" not in one["SequenceNumberRange"]]
-        shards.sort(key=lambda one: int(one["HashKeyRange"]["StartingHashKey"]))
-        if len(shards) > rig.random.randint(1, 2):
-            at = rig.random.randrange(len(shards) - 1)
-            kinesis.merge_shards(
-                StreamName=stream,
-                ShardToMerge=shards[at]["ShardId"],
-                AdjacentShardToMerge=shards[at + 1]["ShardId"],
-            )
-        else:
-            one = rig.random.choice(shards)
-            first, last = (
-                int(one["HashKeyRange"][f"{end}HashKey"]) for end in ("Starting", "Ending")
-            )
-            kinesis.split_shard(
-                StreamName=stream,
-                ShardToSplit=one["ShardId"],
-                NewStartingHashKey=str((first + last) // 2),
-            )
+        reshard(application.kinesis, application.stream, rig.random)
         application.look_at_shards()
         count("reshards", "played")
 

@@ -99,5 +99,6 @@ def disarm(place, fault):
 
 def pid_at(address):
     """Return the id of the process whose end of a connection has that address, if it lives."""
-    ends = psutil.net_connections("tcp4")
-    return next((end.pid for end in ends if tuple(end.laddr) == address and end.pid), None)
+    _, port = address  # the host may be written as IPv6: a JVM's is
+    ends = psutil.net_connections("tcp")
+    return next((end.pid for end in ends if end.laddr and end.laddr.port == port and end.pid), None)
