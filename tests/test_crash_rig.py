@@ -2,14 +2,14 @@
 
 import itertools
 import time
-from contextlib import closing
+from contextlib import ExitStack, closing
 from random import Random
 
 import pytest
-from rig import incidents
+from rig import incidents, real
 from rig.played import Rig
 from rig.real import RealRig
-from rig.tally import KINDS, SEEDS, TALLY, count
+from rig.tally import SEEDS, TALLY, count
 from rig.wires import STEPS
 
 ROUNDS = 15  # with one pair of streams, one table and one ledger
@@ -39,6 +39,15 @@ def build(stack, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
+def build_real(stack, tmp_path_factory):
+    def build(random):
+        folder = tmp_path_factory.mktemp("real")
+        return closing(RealRig(stack, folder, f"real{next(numbers)}", random))
+
+    return build
+
+
+@pytest.fixture(scope="module")
 def rig(build, seed):
     with build(Random(seed)) as rig:
         yield rig
@@ -54,45 +63,65 @@ def test_a_kill_at_each_step(rig, stage, step, kind):
     assert TALLY["kills"] == before + 1, "the step did not come"
 
 
-def test_kills_at_random(build, seed, request):
+@pytest.fixture(scope="module")
+def kills(request):
+    """Return how many are killed by chance in the two tiers; the dear one gets a fifth of many."""
+    every = request.config.getoption("--kills")
+    real = max(every - 50, 0) // 5
+    return {"played": every - real, "real": real}
+
+
+def rounds_until(kills):
+    """Count rounds until so many were killed; say now and then how far that is."""
+    began = told = TALLY["kills"]
+    for number in itertools.count():
+        done = TALLY["kills"] - began
+        if done >= kills:
+            return
+        if done >= told - began + 25:
+            told = TALLY["kills"]
+            print(f"{done} of {kills} kills, {TALLY['rows compared']:,} rows compared", flush=True)
+        yield number
+
+
+def test_kills_at_random(build, seed, kills):
     """Kills, zombies, reshards, lost answers in any order and at once lose and double nothing."""
-    kills = request.config.getoption("--kills")
     random = Random(seed)
-    began, last = TALLY["kills"], 0
-    while (done := TALLY["kills"] - began) < kills:
-        with build(random) as rig:
-            for _ in range(ROUNDS):
-                rig.round(*[incidents.at_random(random) for _ in range(random.randint(1, 3))])
-                done = TALLY["kills"] - began
-                if done >= last + 25:
-                    last = done
-                    print(f"{done} of {kills} kills, {TALLY['rows compared']:,} rows compared")
-                if done >= kills:
-                    break
-
-    assert KINDS["zombies", "played, frozen"] or kills < 50
+    rig = None
+    with ExitStack() as stack:
+        for number in rounds_until(kills["played"]):
+            if number % ROUNDS == 0:
+                stack.pop_all().close()
+                rig = stack.enter_context(build(random))
+            rig.round(*[incidents.at_random(random) for _ in range(random.randint(2, 4))])
 
 
-@pytest.fixture
-def real(stack, tmp_path, seed):
-    with closing(RealRig(stack, tmp_path, f"real{next(numbers)}", Random(seed))) as rig:
-        yield rig
-
-
-def test_real_daemons(real):
+def test_real_daemons(build_real, seed):
     """Daemons and children killed at steps and at random, a reshard, a zombie: all exact."""
-    real.round(
-        lambda rig: rig.kill_sometime("one", "daemon"),
-        lambda rig: rig.strike_at("two", "commit", "cut-after", "child"),
-        RealRig.split,
-    )
-    real.round(
-        lambda rig: rig.strike_at("one", "file", "cut-after", "child"),
-        lambda rig: rig.strike_at("two", "copy", "cut-after", "daemon"),
-        RealRig.merge,
-    )
-    real.round(
-        lambda rig: rig.strike_at("one", "checkpoint", "cut", "daemon"),
-        lambda rig: rig.zombies("one"),
-    )
-    real.last_look()
+    with build_real(Random(seed)) as rig:
+        rig.round(
+            ("kill_sometime", "one", "daemon"),
+            ("strike_at", "two", "commit", "cut-after", "child"),
+            ("split", "one"),
+        )
+        rig.round(
+            ("strike_at", "one", "file", "cut-after", "child"),
+            ("strike_at", "two", "copy", "cut-after", "daemon"),
+            ("merge", "one"),
+        )
+        rig.round(("strike_at", "one", "checkpoint", "cut", "daemon"), ("zombies", "one"))
+        rig.last_look()
+
+
+def test_real_daemons_at_random(build_real, seed, kills):
+    """The same in any order, for as long as --kills says (none by default)."""
+    random = Random(seed)
+    rig = None
+    with ExitStack() as stack:
+        for number in rounds_until(kills["real"]):
+            if number % ROUNDS == 0:
+                stack.pop_all().close()
+                rig = stack.enter_context(build_real(random))
+            rig.round(*real.at_random(random))
+        if rig:
+            rig.last_look()

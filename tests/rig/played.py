@@ -19,7 +19,7 @@ from rig.wires import STEPS, Place, Wires, arm, disarm
 TESTS = Path(__file__).parents[1]
 PATIENCE = 60  # seconds until everything put has drained
 STEADY = {"transformer": "rig.several:Several", "filter": "jmespath", "filterExpression": "!skip"}
-LIMITS = {"one": (3, 40), "two": (1, 8)}  # of bufferRecordCountLimit
+LIMITS = {"one": (3, 60), "two": (1, 12)}  # of bufferRecordCountLimit
 QUICK_RETRIES = {"retryLimit": "20", "backoffInterval": "20"}
 
 
@@ -68,7 +68,7 @@ class Rig:
         while any(thread.is_alive() for thread in threads):
             self.tend()
             self.put_some()
-            threads[0].join(0.05)
+            threads[0].join(0.1)
             if not threads[0].is_alive():
                 threads = [*threads[1:], threads[0]]
         if errors:

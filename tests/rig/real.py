@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 from house import PROGRAM, House
 from rig.comparison import Comparison
-from rig.reshard import merge, open_shards, split
+from rig.reshard import merge, open_shards, reshard, split
 from rig.source import Source
 from rig.tally import count
 from rig.wires import STEPS, Wires, arm, pid_at
@@ -44,6 +44,7 @@ class RealRig:
         self.source = Source(self.house, random)
         self.comparison = Comparison(self.house, self.source)
         self.hosts = {}  # the daemons, by stage and host
+        self.guests = []  # those of ``hosts`` that leave when the round is over
         self.logs = []
         self.story = []
         for stage in STEPS:
@@ -78,12 +79,15 @@ class RealRig:
 
     def round(self, *deeds):
         """Do them one after the other under load; drain; compare."""
-        self.story = [deed.__name__ for deed in deeds]
-        for deed in deeds:
-            deed(self)
+        self.story = [" ".join(map(str, deed)) for deed in deeds]
+        for name, *arguments in deeds:
+            getattr(self, name)(*arguments)
             self.insist(self.comparison.never_wrong())
         self.until(self.comparison.is_drained, "everything has drained", puts=False)
         self.insist(self.comparison.in_the_end())
+        for guest in self.guests:
+            self.hosts.pop(guest).stop()
+        self.guests = []
         count("rounds")
 
     def last_look(self):
@@ -98,7 +102,6 @@ class RealRig:
 
     def until(self, condition, what, puts=True):
         """Wait for what must happen, under load; start again what has ended."""
-        print(time.strftime("%X"), "until", what, flush=True)
         end = time.monotonic() + PATIENCE
         while self.tend() or not (found := condition()):
             if puts:
@@ -137,17 +140,13 @@ class RealRig:
     def strike_at(self, stage, step, kind, victim):
         """Kill the child, or its daemon, that is at the step."""
         struck = []
-        daemon = self.hosts[stage, "a"].process
 
         def strike(address):
-            pid = pid_at(address)
-            if pid is None:
-                return  # it had been killed before its request came by
-            child = psutil.Process(pid)
-            # A checkpoint is the JVM's own request, whose parent is nobody's victim.
-            of = psutil.Process(daemon.pid) if victim == "daemon" else child
-            struck.append(of.pid)
-            of.kill()
+            daemon, pid = self.hosts[stage, "a"].process, pid_at(address)
+            if pid in [one.pid for one in family(daemon.pid)]:  # not so: an orphan, or dead already
+                struck.append(daemon)
+                # A checkpoint is the JVM's own request, whichever is to be killed.
+                os.kill(daemon.pid if victim == "daemon" else pid, signal.SIGKILL)
 
         while not struck:
             place = self.wires.place(stage, step)
@@ -155,7 +154,7 @@ class RealRig:
             if (stage, step) == ("two", "dead letter"):
                 self.source.put_junk()
             self.until(fault.arrived.is_set, f"stage {stage} comes to {step}")
-        self.until(lambda: daemon.poll() is not None, f"the daemon of stage {stage} has ended")
+        self.until(lambda: struck[0].poll() is not None, f"the daemon of stage {stage} has ended")
         count("kills", f"real, {'child' if victim == 'child' else 'daemon'} at steps")
 
     def kill_sometime(self, stage, victim):
@@ -195,13 +194,39 @@ class RealRig:
             "the zombie has noticed",
         )
 
-    def split(self):
-        split(self.house.kinesis, self.streams["one"], self.random)
+        self.guests.append((stage, "b"))
+
+    def split(self, stage):
+        split(self.house.kinesis, self.streams[stage], self.random)
         count("reshards", "real")
 
-    def merge(self):
-        merge(self.house.kinesis, self.streams["one"], self.random)
+    def merge(self, stage):
+        merge(self.house.kinesis, self.streams[stage], self.random)
         count("reshards", "real")
+
+    def reshard(self, stage):
+        reshard(self.house.kinesis, self.streams[stage], self.random)
+        count("reshards", "real")
+
+
+def at_random(random):
+    """Choose the deeds of one round: kills, reshards, at times a zombie at the end."""
+    deeds = []
+    for _ in range(random.randint(2, 4)):
+        stage = random.choice(list(STEPS))
+        step = random.choice([one for one in STEPS[stage] if one != "look"])  # only at a start
+        kind, victim = random.choice(["cut", "cut-after"]), random.choice(["child", "daemon"])
+        if step == "checkpoint":
+            victim = "daemon"
+        choices = {
+            ("strike_at", stage, step, kind, victim): 4,
+            ("kill_sometime", stage, victim): 3,
+            ("reshard", "one"): 1,
+        }
+        deeds += random.choices(list(choices), list(choices.values()))
+    if random.random() < 0.3:
+        deeds.append(("zombies", random.choice(list(STEPS))))
+    return deeds
 
 
 def family(pid):
