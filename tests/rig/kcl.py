@@ -170,12 +170,12 @@ class Life(Talk):
         iterator = self._iterator()
         while not self.ending:
             began = time.monotonic()
-            records, iterator = self._fetch(iterator)
+            records, iterator, is_tip = self._fetch(iterator)
             if not self.say("processRecords", records=records, millisBehindLatest=0):
                 return
             if iterator is None:
                 self.ending = self.ending or "shardEnded"
-            elif not records:
+            elif is_tip:
                 if self.acknowledged == self.largest:
                     self.lease.quiet = began if self.lease.owner is self else 0.0
                 time.sleep(IDLE)
@@ -211,7 +211,10 @@ class Life(Talk):
         return answer["ShardIterator"]
 
     def _fetch(self, iterator):
-        """Return records after the checkpoint as messages, perhaps none, and what to read next."""
+        """Return records as messages, what to read next, and whether there was nothing to read.
+
+        What was read may be done already: then there are no messages, and yet more to read.
+        """
         answer = self.application.kinesis.get_records(
             ShardIterator=iterator, Limit=self.application.random.randint(1, 30)
         )
@@ -235,7 +238,7 @@ class Life(Talk):
                             "approximateArrivalTimestamp": arrival,
                         }
                     )
-        return messages, answer.get("NextShardIterator")
+        return messages, answer.get("NextShardIterator"), not answer["Records"]
 
     # Checkpoints.
 
