@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import hypothesis
 import pytest
+from rig import tally
 
 from record_processors.local.stack import Stack
 
@@ -21,6 +22,21 @@ NO_CLOUD = {
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
     "AWS_EC2_METADATA_DISABLED": "true",
 }
+
+
+def pytest_addoption(parser):
+    rig = parser.getgroup("the crash rig")
+    rig.addoption(
+        "--kills", type=int, default=50, help="kill so many processes at random (default 50)"
+    )
+    rig.addoption("--crash-seed", type=int, help="choose as in the run that named this seed")
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Say what the crash rig did, if it ran."""
+    if tally.TALLY:
+        terminalreporter.section("crash rig")
+        terminalreporter.write_line("\n".join(tally.lines()))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -11,18 +11,12 @@ import gzip
 import itertools
 import json
 import logging
-import os
-import queue
-import subprocess
-import sys
-import threading
 from collections import Counter, deque
-from contextlib import suppress
-from pathlib import Path
 from typing import NamedTuple
 
 import boto3
 from botocore.config import Config
+from child_talk import Talk, environment_of_child
 from fault_proxy import Proxy
 from moto.server import ThreadedMotoServer
 
@@ -32,7 +26,6 @@ SHARD = "shardId-000000000007"
 BASE = 10**56 - 6  # the sixth record's sequence number has one digit more than the fifth's
 HOUR = "2024/03/05/06"
 ARRIVAL = 1_709_618_828_000  # in that hour
-SECONDS = 30  # longer than anything takes that does not hang
 SECRETS = {"REDSHIFT_PASSWORD": "rosebud-4711", "AWS_SECRET_ACCESS_KEY": "sesame/0815+open"}
 
 KEPT, FILTERED, REJECTED = "kept", "filtered", "rejected"
@@ -280,37 +273,15 @@ class World:
             assert not lost, f"record {position} is no dead letter"
 
 
-class Daemon:
-    """One life of the child, and what it says."""
+class Daemon(Talk):
+    """One life of the child, watched."""
 
     def __init__(self, world, parent=()):
         self.world = world
         self.answers = deque()  # names of errors, for the checkpoints to come; None: fine
-        self.acknowledged = Position(0)
-        self.largest = Position(0)
-        self._action = ""
-        self._log = world.directory / f"stderr-{len(world.daemons)}"
-        child = [sys.executable, "-m", "record_processors", "process", str(world.properties)]
-        with self._log.open("wb") as log:
-            self.process = subprocess.Popen(
-                [*parent, *child],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                cwd=world.directory,
-                env=_environment(world.package),
-            )
-        self._lines = queue.SimpleQueue()
-        threading.Thread(target=self._read, daemon=True).start()
-
-    def _read(self):
-        with self.process.stdout as stdout:
-            for line in stdout:
-                if line.strip():
-                    self._lines.put(line.decode(errors="replace").strip())
-        self._lines.put(None)
-
-    # What the daemon sends.
+        log = world.directory / f"stderr-{len(world.daemons)}"
+        environment = {**environment_of_child(world.package), **SECRETS}
+        super().__init__(world.properties, log, environment, parent)
 
     def initialize(self, sequence_number="TRIM_HORIZON", sub_sequence_number=0):
         return self.call(
@@ -332,104 +303,23 @@ class Daemon:
             self.largest = max(self.largest, each.position)
         self.send("processRecords", records=[g.message for g in given], millisBehindLatest=0)
 
-    def call(self, action, **fields):
-        self.send(action, **fields)
-        return self.listen()
-
-    def send(self, action, **fields):
-        self._action = action
-        self.send_line(json.dumps({"action": action, **fields}, ensure_ascii=False))
-
-    def send_line(self, line):
-        with suppress(BrokenPipeError):  # what the child says, and its exit code, will tell
-            self.process.stdin.write(line.encode() + b"\n")
-            self.process.stdin.flush()
-
-    # What the child says.
-
-    def listen(self):
-        """Answer checkpoints; return all that is said up to a status, or to the child's end."""
-        said = []
-        while (heard := self.hear()) is not None:
-            said.append(heard)
-            if heard[0] == "checkpoint":
-                self.answer(heard)
-            else:
-                break
-        return said
-
     def hear(self):
-        """Return the next thing that the child says; None: it will say nothing any more."""
-        try:
-            line = self._lines.get(timeout=SECONDS)
-        except queue.Empty:
-            raise AssertionError(f"nothing heard of the child\n{self.told()}") from None
-        if line is None:
-            self._lines.put(None)
-            return None
-        heard = _understood(line)
-        self.world.effects.append(heard)
+        heard = super().hear()
+        if heard is not None:
+            self.world.effects.append(heard)
         return heard
 
-    def answer(self, heard):
-        """Answer a checkpoint as KCL does, or with the next of ``answers``."""
-        _, sequence, sub_sequence = heard
-        error = (self.answers.popleft() if self.answers else None) or self.verdict(heard)
-        if not error:
-            self.acknowledge(heard)
-        self.send_line(
-            json.dumps(
-                {
-                    "action": "checkpoint",
-                    "sequenceNumber": sequence,
-                    "subSequenceNumber": sub_sequence,
-                    "error": error,
-                }
-            )
-        )
-
     def verdict(self, heard):
-        if self._action not in {"processRecords", "shardEnded", "shutdownRequested"}:
-            return "InvalidStateException"
-        if self.acknowledged <= self.position(heard) <= self.largest:
-            return None
-        return "IllegalArgumentException"
+        """Give the next of ``answers``, or KCL's own."""
+        return (self.answers.popleft() if self.answers else None) or super().verdict(heard)
 
     def acknowledge(self, heard):
         """Take down a checkpoint, once it is seen that what it passes is durable."""
         self.world.assert_durable(self.position(heard))
-        self.acknowledged = self.position(heard)
-
-    def position(self, heard):
-        _, sequence, sub_sequence = heard
-        return self.largest if sequence is None else Position(int(sequence), sub_sequence or 0)
-
-    def told(self):
-        """Return what the child wrote to stderr."""
-        return self._log.read_text(errors="replace")
-
-    # Its end.
-
-    def end(self):
-        """Close the child's input; return its exit code."""
-        self.hang_up()
-        assert self.hear() is None, "the child said something after its end"
-        return self.code()
-
-    def hang_up(self):
-        with suppress(BrokenPipeError):
-            self.process.stdin.close()
-
-    def code(self):
-        try:
-            return self.process.wait(SECONDS)
-        except subprocess.TimeoutExpired:
-            raise AssertionError(f"the child does not end\n{self.told()}") from None
+        super().acknowledge(heard)
 
     def kill(self):
-        self.process.kill()
-        self.process.wait(SECONDS)
-        self.hang_up()
+        super().kill()
         secret = next((name for name, value in SECRETS.items() if value in self.told()), None)
         assert secret is None, f"{secret} is on stderr"
 
@@ -455,26 +345,3 @@ class Worlds:
             for daemon in world.daemons if error else ():
                 print(f"--- stderr of a child\n{daemon.told()[-4000:]}")
             world.close()
-
-
-def _understood(line):
-    try:
-        message = json.loads(line)
-        if message["action"] == "checkpoint":
-            return ("checkpoint", message["sequenceNumber"], message["subSequenceNumber"])
-        return (message["action"], message["responseFor"])
-    except (ValueError, LookupError, TypeError):
-        return ("noise", line)
-
-
-def _environment(package):
-    inherited = {k: v for k, v in os.environ.items() if not k.startswith("AWS_")}
-    return {
-        **inherited,
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_CONFIG_FILE": os.devnull,
-        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-        "NO_PROXY": "127.0.0.1",
-        "PYTHONPATH": str(package or Path(__file__).parents[1]),
-        **SECRETS,
-    }

@@ -10,6 +10,7 @@ import os
 import socket
 import threading
 from collections import Counter
+from contextlib import closing
 from types import SimpleNamespace
 from typing import ClassVar
 
@@ -20,6 +21,8 @@ import pytest
 import zstandard
 from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ClientError
+from fault_proxy import Fault
+from redshift_wire import COMMIT, Wire
 
 from record_processors import Fatal, Pipeline, Position, Record, Transient, warehouse
 from record_processors.aws import Bucket, classify
@@ -574,72 +577,7 @@ def test_a_connection_that_timed_out_is_no_fault_of_a_file(house, monkeypatch, j
     assert [statement.partition(" ")[0] for statement in journal] == begins * 2
 
 
-class Cutter:
-    """A TCP proxy that cuts the client off at the COMMIT of the first load that passes.
-
-    ``kind`` says what becomes of that COMMIT: ``lost`` (it never arrives), ``answered`` (the
-    answer is lost), ``late`` (it arrives when the client's next connection asks for the ledger).
-    """
-
-    def __init__(self, address, kind):
-        self.address, self.kind = address, kind
-        self.cut = None  # the connection that was
-        self.late = None
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.url = "{}:{}".format(*self.listener.getsockname())
-        self.sockets = [self.listener]
-        threading.Thread(target=self.accept, daemon=True).start()
-
-    def accept(self):
-        with contextlib.suppress(OSError):
-            while True:
-                client, _ = self.listener.accept()
-                server = socket.create_connection(self.address)
-                self.sockets += [client, server]
-                threading.Thread(target=self.answers, args=(client, server), daemon=True).start()
-                threading.Thread(target=self.requests, args=(client, server), daemon=True).start()
-
-    def requests(self, client, server):
-        loads = False
-        with contextlib.suppress(OSError):
-            while data := client.recv(1 << 16):
-                loads = loads or b"INSERT" in data
-                if loads and not self.cut and b"COMMIT" in data:
-                    self.cut_off(client, server, data)
-                    return
-                server.sendall(data)
-                if self.late and b"_files" in data:  # the ledger
-                    waiting, commit = self.late
-                    waiting.sendall(commit)
-                    self.late = None
-        with contextlib.suppress(OSError):
-            server.shutdown(socket.SHUT_RDWR)
-
-    def cut_off(self, client, server, commit):
-        self.cut = server
-        if self.kind == "late":
-            self.late = (server, commit)
-        if self.kind == "answered":  # the thread of the answers sees to the cut
-            server.sendall(commit)
-            return
-        client.shutdown(socket.SHUT_RDWR)
-        if self.kind == "lost":
-            server.shutdown(socket.SHUT_RDWR)
-
-    def answers(self, client, server):
-        with contextlib.suppress(OSError):
-            while data := server.recv(1 << 16):
-                if self.cut is server and self.kind == "answered":
-                    client.shutdown(socket.SHUT_RDWR)
-                    return
-                client.sendall(data)
-
-    def close(self):
-        for one in self.sockets:
-            one.close()
-
-
-@pytest.mark.parametrize("kind", ["lost", "answered", "late"])
+@pytest.mark.parametrize("kind", ["cut", "cut-after", "late"])
 def test_an_unanswered_commit_is_run_again_as_a_whole(house, stack, waits, kind):
     """Whether the COMMIT is lost, only its answer, or it is still on its way: rows are there once.
 
@@ -647,15 +585,13 @@ def test_an_unanswered_commit_is_run_again_as_a_whole(house, stack, waits, kind)
     """
     host, _, rest = stack.properties["redshiftURL"].partition(":")
     port, _, database = rest.partition("/")
-    cutter = Cutter((host, int(port)), kind)
-    try:
-        here = house(redshiftURL=f"{cutter.url}/{database}")
+    with closing(Wire((host, int(port)))) as wire:
+        wire.faults.append(Fault(COMMIT, kind))
+        here = house(redshiftURL=f"{wire.url}/{database}")
         here.load(here.file("a", 1, 2, first="1-0", last="2-0"), here.file("b", 3))
-    finally:
-        cutter.close()
 
-    assert cutter.cut
-    assert cutter.late is None
+    assert not wire.faults
+    assert not wire.late
     assert len(waits) == 1
     assert here.ids() == [1, 2, 3]
     assert here.entered() == ["a", "b"]

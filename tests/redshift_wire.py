@@ -1,0 +1,129 @@
+"""A TCP proxy before Redshift that knows statements, and does to some what networks do.
+
+Each fault is for the next statement that begins like it, as on the HTTP proxy. ``cut``: it does not
+get through. ``cut-after``: its answer is lost. ``late``: the client is cut off, and the statement
+arrives when another connection asks for the ledger's lock::
+
+    wire.faults.append(Fault(COMMIT, "cut-after"))
+"""
+
+import socket
+import struct
+import threading
+from contextlib import suppress
+
+from fault_proxy import Fault, Faults, cut
+
+COMMIT = "COMMIT of a load"  # there are others, of nothing
+
+
+class Wire(Faults):
+    """Passes connections on to ``address``."""
+
+    def __init__(self, address):
+        super().__init__()
+        self.address = address
+        self.late = []  # what arrives at the next LOCK
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = "{}:{}".format(*self._listener.getsockname())
+        self._connections = []
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self):
+        self.release()
+        self._listener.close()
+        for connection in self._connections:
+            connection.close()
+
+    def deliver_late(self):
+        while self.late:
+            server, frame = self.late.pop()
+            with suppress(OSError):
+                server.sendall(frame)
+
+    def _accept(self):
+        with suppress(OSError):
+            while True:
+                client, address = self._listener.accept()
+                self._connections.append(_Connection(self, client, address))
+
+
+class _Connection:
+    def __init__(self, wire, client, address):
+        self.wire, self.client, self.address = wire, client, address
+        self.server = socket.create_connection(wire.address)
+        self.loads = self.is_late = False
+        self.after = None  # the fault that waits for an answer
+        for way, end in ((self.requests, self.hang_up), (self.answers, self.close)):
+            threading.Thread(target=self.run, args=(way, end), daemon=True).start()
+
+    def run(self, way, end):
+        with suppress(OSError):
+            way()
+        end()
+
+    def hang_up(self):
+        """End the connection, but for a statement that is still to arrive on it."""
+        cut(self.client)
+        if not self.is_late:
+            cut(self.server)
+
+    def close(self):
+        cut(self.client)
+        cut(self.server)
+
+    def requests(self):
+        for frame in frames(self.client, begun=False):
+            statement = self.statement(frame)
+            fault = self.wire.fault(statement) or Fault(statement, "")
+            if fault.is_after:
+                self.after = fault
+            else:
+                fault.happen(self.address)
+            if fault.kind == "late":
+                self.wire.late.append((self.server, frame))
+                self.is_late = True
+            if fault.kind in {"cut", "late"}:
+                break
+            self.server.sendall(frame)
+            if statement.startswith("LOCK"):
+                self.wire.deliver_late()
+
+    def answers(self):
+        answer = b""
+        for frame in frames(self.server):
+            answer += frame
+            if self.after:
+                if frame[:1] != b"Z":  # ready for the next query: this one is done
+                    continue
+                self.after.happen(self.address)
+                if self.after.kind == "cut-after":
+                    break
+                self.after = None
+            self.client.sendall(answer)
+            answer = b""
+
+    def statement(self, frame):
+        """Return the words of a simple query, "" of anything else."""
+        if frame[:1] != b"Q":
+            return ""
+        words = frame[5:-1].decode().strip()
+        if words == "COMMIT":
+            return COMMIT if self.loads else words
+        self.loads = words.startswith("INSERT") or (self.loads and not words.startswith("BEGIN"))
+        return words
+
+
+def frames(source, begun=True):
+    """Read PostgreSQL's messages whole; a client's first has no letter."""
+    buffer = b""
+    while data := source.recv(1 << 16):
+        buffer += data
+        while (size := _size(buffer, begun)) and len(buffer) >= size:
+            yield buffer[:size]
+            buffer, begun = buffer[size:], True
+
+
+def _size(buffer, begun):
+    head = int(begun)
+    return head + struct.unpack_from("!I", buffer, head)[0] if len(buffer) >= head + 4 else 0

@@ -1,0 +1,215 @@
+"""The rig with the KCL played: both stages' children, on wires that kill, cut and delay."""
+
+import os
+import re
+import signal
+import threading
+import time
+from pathlib import Path
+
+import psutil
+from child_talk import environment_of_child
+from house import House
+from rig.comparison import Comparison
+from rig.kcl import Application, Life
+from rig.source import Source
+from rig.tally import count
+from rig.wires import STEPS, Place, Wires, arm, disarm
+
+TESTS = Path(__file__).parents[1]
+PATIENCE = 60  # seconds until everything put has drained
+STEADY = {"transformer": "rig.several:Several", "filter": "jmespath", "filterExpression": "!skip"}
+LIMITS = {"one": (3, 60), "two": (1, 12)}  # of bufferRecordCountLimit
+QUICK_RETRIES = {"retryLimit": "20", "backoffInterval": "20"}
+
+
+class Rig:
+    """Two pipelines, what is put into them, and what is done to them."""
+
+    def __init__(self, stack, folder, name, random, package=None):
+        self.random = random
+        self.wires = Wires(stack, name)
+        stages = {"one": {**STEADY, **QUICK_RETRIES}, "two": QUICK_RETRIES}
+        pipelines = {stage: {**stages[stage], **self.wires.properties(stage)} for stage in STEPS}
+        self.house = House(stack, folder, name, **pipelines)
+        self.source = Source(self.house, random)
+        self.comparison = Comparison(self.house, self.source)
+        environment = {**environment_of_child(package), **stack.environment}
+        environment["PYTHONPATH"] += os.pathsep + str(TESTS)
+        self.stages = {
+            stage: Application(stage, settings, self.house.kinesis, environment, random)
+            for stage, settings in (("one", self.house.one), ("two", self.house.two))
+        }
+        self.story = []  # what was done since the last comparison
+        self.junk_is_wanted = 0
+        self.tend()
+
+    def close(self):
+        self.wires.close()
+        for application in self.stages.values():
+            application.close()
+        self.house.close()
+        count("412s", times=self.wires.refused)
+
+    # One round.
+
+    def round(self, *incidents):
+        """Put records until every incident is over; drain; compare."""
+        self.story = [what for what, _ in incidents]
+        self.new_limits()
+        errors = []
+        threads = [
+            threading.Thread(target=self._run, args=(act, errors), daemon=True)
+            for _, act in incidents
+        ]
+        for thread in threads:
+            thread.start()
+        self.source.put(self.random.randint(5, 15))
+        while any(thread.is_alive() for thread in threads):
+            self.tend()
+            self.put_some()
+            threads[0].join(0.1)
+            if not threads[0].is_alive():
+                threads = [*threads[1:], threads[0]]
+        if errors:
+            raise errors[0]
+        self.insist(self.comparison.never_wrong())
+        for application in self.stages.values():
+            self.drain(application)
+        self.insist(self.comparison.in_the_end())
+        count("rounds")
+
+    def put_some(self):
+        self.source.put(self.random.randint(2, 12))
+        if self.junk_is_wanted or self.random.random() < 0.05:
+            self.source.put_junk()
+
+    def tend(self):
+        """Do the KCL's part, and pass on what went wrong in it."""
+        for application in self.stages.values():
+            application.tend()
+            self.insist(application.problems)
+
+    def drain(self, application):
+        began = time.monotonic()
+        while not application.is_quiet(began):
+            self.tend()
+            if time.monotonic() > began + PATIENCE:
+                states = [
+                    f"{lease.shard}: {lease.checkpoint}, owned: {bool(lease.owner)}\n"
+                    + (lease.owner.told()[-2000:] if lease.owner else "")
+                    for lease in application.leases.values()
+                    if not lease.ended
+                ]
+                self.insist([f"stage {application.stage} does not drain", *states])
+            time.sleep(0.02)
+
+    def insist(self, wrong):
+        said = "\n".join(wrong)
+        assert not wrong, f"after {', '.join(self.story)}:\n{said}"
+
+    def new_limits(self):
+        """Give the lives to come other thresholds."""
+        for stage, application in self.stages.items():
+            limits = {
+                "bufferRecordCountLimit": self.random.randint(*LIMITS[stage]),
+                "bufferMillisecondsLimit": self.random.choice([50, 150, 300]),
+            }
+            path = Path(application.properties)
+            text = path.read_text()
+            for key, value in limits.items():
+                text = re.sub(rf"(?m)^{key} = .*$", f"{key} = {value}", text)
+            changed = path.with_suffix(".changed")
+            changed.write_text(text)
+            changed.rename(path)
+
+    def _run(self, act, errors):
+        try:
+            act(self)
+        except Exception as error:
+            errors.append(error)
+
+    # What incidents are made of.
+
+    def place(self, stage, step):
+        if step == "checkpoint":
+            return Place(self.stages[stage].checkpoints, "checkpoint")
+        return self.wires.place(stage, step)
+
+    def let_happen(self, stage, step, kind, strike=lambda _: None, meanwhile=lambda _: None):
+        """Arm a fault, wait until it has happened, then go on; tell whether it happened."""
+        place = self.place(stage, step)
+        wants_junk = (stage, step) == ("two", "dead letter")
+        self.junk_is_wanted += wants_junk
+        fault = arm(place, kind, strike)
+        try:
+            if step == "look":  # that is at a start only
+                self.hand_over(stage)
+            if fault.arrived.wait(20):
+                meanwhile(fault)
+        finally:
+            self.junk_is_wanted -= wants_junk
+            happened = disarm(place, fault)
+        return happened
+
+    def pick(self, stage):
+        """Return a life that owns a shard, when there is one."""
+        owners = self.stages[stage].owners
+        assert self.poll(owners, 30), f"nobody owns a shard of stage {stage}"
+        found = owners()
+        return self.random.choice(found) if found else self.pick(stage)
+
+    def life_of(self, who):
+        """Return the life that was seen on a wire by its address, or itself."""
+        if isinstance(who, Life):
+            return who
+        lives = [life for application in self.stages.values() for life in application.lives]
+        return next((life for life in lives if _has_address(life.process.pid, who)), None)
+
+    def kill(self, who):
+        life = self.life_of(who)
+        if life is None:
+            return None
+        life.is_ours = True
+        life.process.kill()
+        return life
+
+    def stop(self, who):
+        life = self.life_of(who)
+        if life is not None:
+            life.process.send_signal(signal.SIGSTOP)
+        return life
+
+    def hand_over(self, stage):
+        """Let a life stop in an orderly way; another will begin."""
+        life = self.pick(stage)
+        life.ending = "shutdownRequested"
+        life.done.wait(PATIENCE)
+
+    def take_over(self, zombie):
+        """Give the zombie's shard to a new life, and wait until that one has gone on with it."""
+        lease = zombie.lease
+        before = lease.checkpoint
+        zombie.application.give(lease)
+        self.poll(lambda: lease.checkpoint > before or lease.ended, 2)
+
+    def end(self, zombie):
+        """Feed a zombie for some more calls, then tell it that it has lost the lease."""
+        enough = zombie.calls + self.random.randint(1, 4)
+        self.poll(lambda: zombie.calls >= enough or zombie.done.is_set(), 2)
+        zombie.ending = zombie.ending or "leaseLost"
+        assert zombie.done.wait(PATIENCE), f"a zombie does not end\n{zombie.told()[-2000:]}"
+
+    def poll(self, condition, seconds):
+        end = time.monotonic() + seconds
+        while not (found := condition()) and time.monotonic() < end:
+            time.sleep(0.01)
+        return found
+
+
+def _has_address(pid, address):
+    try:
+        ends = psutil.Process(pid).net_connections("tcp4")
+    except psutil.Error:
+        return False
+    return any(end.laddr and tuple(end.laddr) == address for end in ends)

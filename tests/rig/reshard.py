@@ -1,0 +1,39 @@
+"""Splits and merges, under load."""
+
+
+def reshard(kinesis, stream, random):
+    """Split a shard, or merge two when there are many."""
+    shards = open_shards(kinesis, stream)
+    if len(shards) > random.randint(1, 2):
+        merge(kinesis, stream, random)
+    else:
+        split(kinesis, stream, random)
+
+
+def split(kinesis, stream, random):
+    one = random.choice(open_shards(kinesis, stream))
+    middle = (_key(one, "Starting") + _key(one, "Ending")) // 2
+    kinesis.split_shard(
+        StreamName=stream, ShardToSplit=one["ShardId"], NewStartingHashKey=str(middle)
+    )
+
+
+def merge(kinesis, stream, random):
+    shards = open_shards(kinesis, stream)
+    at = random.randrange(len(shards) - 1)
+    kinesis.merge_shards(
+        StreamName=stream,
+        ShardToMerge=shards[at]["ShardId"],
+        AdjacentShardToMerge=shards[at + 1]["ShardId"],
+    )
+
+
+def open_shards(kinesis, stream):
+    """Return the shards that take records, in the order of their keys."""
+    shards = kinesis.list_shards(StreamName=stream)["Shards"]
+    shards = [one for one in shards if "EndingSequenceNumber" not in one["SequenceNumberRange"]]
+    return sorted(shards, key=lambda one: _key(one, "Starting"))
+
+
+def _key(shard, end):
+    return int(shard["HashKeyRange"][f"{end}HashKey"])

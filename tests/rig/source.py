@@ -1,0 +1,77 @@
+"""What is put on the streams, and what must become of it: a function of the data alone."""
+
+import itertools
+import json
+from collections import Counter
+
+from aws_kinesis_agg.aggregator import RecordAggregator
+from rig.several import rows_of
+
+from record_processors.settings import OUTPUT_STREAM, STREAM_NAME
+
+FATES = {"one row": 8, "several rows": 2, "no row": 1, "filtered": 1, "rejected": 1}
+
+
+class Source:
+    """Puts records of every fate; ``rows``, ``rejected`` and ``junk`` are what is to come of them.
+
+    Rows are noted before their records are put, so that no row is ever seen that is not noted.
+    """
+
+    def __init__(self, house, random):
+        self.kinesis, self.random = house.kinesis, random
+        self.events = house.one[STREAM_NAME]
+        self.manifests = house.one[OUTPUT_STREAM]
+        self.rows = Counter()
+        self.rejected = {}  # by shard and position
+        self.junk = {}  # by shard and position, on the manifest stream
+        self._ids = itertools.count()
+
+    def put(self, count):
+        """Put so many records, each third time aggregated as the Producer Library does."""
+        records = [self._record() for _ in range(count)]
+        for data, fate in records:
+            if fate in {"one row", "several rows"}:
+                rows = rows_of(json.loads(data))
+                self.rows.update((row["id"], row["text"]) for row in rows)
+        if self.random.random() < 1 / 3:
+            self._put_aggregated(records)
+        else:
+            self._put_single(records)
+
+    def put_junk(self):
+        """Put on the manifest stream what is no message, or names no file."""
+        data = self.random.choice([b"\xff\xfe %d", b"by/nobody-%d.json"]) % next(self._ids)
+        answer = self.kinesis.put_record(StreamName=self.manifests, PartitionKey="junk", Data=data)
+        self.junk[answer["ShardId"], f"{answer['SequenceNumber']}-0"] = data
+
+    def _record(self):
+        number = next(self._ids)
+        fate = self.random.choices(list(FATES), list(FATES.values()))[0]
+        if fate == "rejected":
+            return b"bad %d" % number, fate
+        rows = {"several rows": self.random.randint(2, 4), "no row": 0}.get(fate, 1)
+        said = {"id": number, "text": f'{number} é "quoted" \\ 🛩', "rows": rows}
+        if fate == "filtered":
+            said["skip"] = True
+        return json.dumps(said).encode(), fate
+
+    def _put_single(self, records):
+        entries = [{"Data": data, "PartitionKey": str(self.random.random())} for data, _ in records]
+        answer = self.kinesis.put_records(StreamName=self.events, Records=entries)
+        assert answer["FailedRecordCount"] == 0
+        for (data, fate), put in zip(records, answer["Records"], strict=True):
+            if fate == "rejected":
+                self.rejected[put["ShardId"], f"{put['SequenceNumber']}-0"] = data
+
+    def _put_aggregated(self, records):
+        aggregator = RecordAggregator()
+        # One key: the KCL drops what does not hash into the shard, as left by a reshard.
+        key = f"together {next(self._ids)}"
+        for data, _ in records:
+            aggregator.add_user_record(key, data)
+        _, _, data = aggregator.clear_and_get().get_contents()
+        put = self.kinesis.put_record(StreamName=self.events, PartitionKey=key, Data=data)
+        for sub, (one, fate) in enumerate(records):
+            if fate == "rejected":
+                self.rejected[put["ShardId"], f"{put['SequenceNumber']}-{sub}"] = one

@@ -1,0 +1,38 @@
+"""What happened in all runs of the rig, for the end of the report."""
+
+from collections import Counter
+
+TALLY = Counter()
+KINDS = Counter()
+SEEDS = []
+
+LINES = (
+    "kills",
+    "zombies",
+    "reshards",
+    "adoptions",
+    "412s",
+    "lost answers",
+    "throttled checkpoints",
+    "rounds",
+    "rows compared",
+    "duplicates",
+    "losses",
+    "seconds",
+)
+
+
+def count(what, *kinds, times=1):
+    """Count what happened, and of which kinds it was: ``count("kills", "played", "at steps")``."""
+    TALLY[what] += times
+    for kind in kinds:
+        KINDS[what, kind] += times
+
+
+def lines():
+    """Say each number, and the kinds that it is the sum of."""
+    for what in LINES:
+        kinds = [f"{n:,} {key[1]}" for key, n in sorted(KINDS.items()) if key[0] == what]
+        more = f"  ({', '.join(kinds)})" if kinds else ""
+        yield f"{what:22}{TALLY[what]:>9,}{more}"
+    yield f"{'seeds':22}{', '.join(map(str, SEEDS)) or '-':>9}"

@@ -1,0 +1,127 @@
+"""Each record becomes rows exactly once, whatever is killed, woken, cut off or resharded when."""
+
+import itertools
+import time
+from contextlib import ExitStack, closing
+from random import Random
+
+import pytest
+from rig import incidents, real
+from rig.played import Rig
+from rig.real import RealRig
+from rig.tally import SEEDS, TALLY, count
+from rig.wires import STEPS
+
+ROUNDS = 15  # with one pair of streams, one table and one ledger
+numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def timed():
+    began = time.monotonic()
+    yield
+    count("seconds", times=round(time.monotonic() - began))
+
+
+@pytest.fixture(scope="module")
+def seed(request):
+    given = request.config.getoption("--crash-seed")
+    SEEDS.append(Random().randrange(10**6) if given is None else given)
+    return SEEDS[-1]
+
+
+@pytest.fixture(scope="module")
+def build(stack, tmp_path_factory):
+    def build(random):
+        return closing(Rig(stack, tmp_path_factory.mktemp("rig"), f"rig{next(numbers)}", random))
+
+    return build
+
+
+@pytest.fixture(scope="module")
+def build_real(stack, tmp_path_factory):
+    def build(random):
+        folder = tmp_path_factory.mktemp("real")
+        return closing(RealRig(stack, folder, f"real{next(numbers)}", random))
+
+    return build
+
+
+@pytest.fixture(scope="module")
+def rig(build, seed):
+    with build(Random(seed)) as rig:
+        yield rig
+
+
+@pytest.mark.parametrize("kind", ["cut", "cut-after"])
+@pytest.mark.parametrize(("stage", "step"), [(s, step) for s in STEPS for step in STEPS[s]])
+def test_a_kill_at_each_step(rig, stage, step, kind):
+    """A child killed right before or right after a step loses and doubles nothing."""
+    before = TALLY["kills"]
+    rig.round(incidents.killed_at(stage, step, kind))
+
+    assert TALLY["kills"] == before + 1, "the step did not come"
+
+
+@pytest.fixture(scope="module")
+def kills(request):
+    """Return how many are killed by chance in the two tiers; the dear one gets a fifth of many."""
+    every = request.config.getoption("--kills")
+    real = max(every - 50, 0) // 5
+    return {"played": every - real, "real": real}
+
+
+def rounds_until(kills):
+    """Count rounds until so many were killed; say now and then how far that is."""
+    began = told = TALLY["kills"]
+    for number in itertools.count():
+        done = TALLY["kills"] - began
+        if done >= kills:
+            return
+        if done >= told - began + 25:
+            told = TALLY["kills"]
+            print(f"{done} of {kills} kills, {TALLY['rows compared']:,} rows compared", flush=True)
+        yield number
+
+
+def test_kills_at_random(build, seed, kills):
+    """Kills, zombies, reshards, lost answers in any order and at once lose and double nothing."""
+    random = Random(seed)
+    rig = None
+    with ExitStack() as stack:
+        for number in rounds_until(kills["played"]):
+            if number % ROUNDS == 0:
+                stack.pop_all().close()
+                rig = stack.enter_context(build(random))
+            rig.round(*[incidents.at_random(random) for _ in range(random.randint(2, 4))])
+
+
+def test_real_daemons(build_real, seed):
+    """Daemons and children killed at steps and at random, a reshard, a zombie: all exact."""
+    with build_real(Random(seed)) as rig:
+        rig.round(
+            ("kill_sometime", "one", "daemon"),
+            ("strike_at", "two", "commit", "cut-after", "child"),
+            ("split", "one"),
+        )
+        rig.round(
+            ("strike_at", "one", "file", "cut-after", "child"),
+            ("strike_at", "two", "copy", "cut-after", "daemon"),
+            ("merge", "one"),
+        )
+        rig.round(("strike_at", "one", "checkpoint", "cut", "daemon"), ("zombies", "one"))
+        rig.last_look()
+
+
+def test_real_daemons_at_random(build_real, seed, kills):
+    """The same in any order, for as long as --kills says (none by default)."""
+    random = Random(seed)
+    rig = None
+    with ExitStack() as stack:
+        for number in rounds_until(kills["real"]):
+            if number % ROUNDS == 0:
+                stack.pop_all().close()
+                rig = stack.enter_context(build_real(random))
+            rig.round(*real.at_random(random))
+        if rig:
+            rig.last_look()
