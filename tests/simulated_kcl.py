@@ -20,7 +20,7 @@ import greenlet
 import psycopg2
 import pytest
 from simulated_services import S3, Kinesis, Redshift
-from simulation import LogOfProcess, Outcome, Pipes, Process, demand
+from simulation import LogOfProcess, Outcome, Pipes, Process, Violation, demand
 
 from record_processors.ledger import Ledger
 from record_processors.pipeline import build_pipeline
@@ -56,7 +56,6 @@ STAGE_TWO = {
     "redshiftIamRole": "default",
 }
 COMMON = {"s3Bucket": "bucket", "retryLimit": str(TRIES), "backoffInterval": "1"}
-
 
 NOWHERE = Position(-1)  # where a shard without a checkpoint begins
 
@@ -125,8 +124,7 @@ class Life:
 
         def main(_: Process) -> None:
             pipeline = build_pipeline(settings)
-            if hasattr(pipeline, "buffer"):
-                pipeline.buffer.clock = lambda: world.seconds
+            pipeline.buffer.clock = lambda: world.seconds
             serve(RecordProcessor(pipeline, Retry.from_settings(settings)), self.pipes, self.pipes)
 
         self.process = Process(main, world)
@@ -262,8 +260,11 @@ class World:
     def arrive(self, which: int) -> None:
         """Let something arrive that was on its way."""
         late = self.late.pop(which % len(self.late))
-        with suppress(Exception):  # an answer to nobody
-            late()
+        try:
+            with suppress(Exception):  # an answer to nobody
+                late()
+        except Violation as violation:
+            raise AssertionError(str(violation)) from violation
 
     def _announce(self, message: bytes) -> None:
         self.count += 1
