@@ -144,6 +144,19 @@ class Ledger:
         rows = ", ".join([row] * len(files))
         cursor.execute(f"INSERT INTO {self.table} ({self.key}, {names}) VALUES {rows}", values)  # noqa: S608
 
+    def latest(self, cursor: Cursor) -> list[File]:
+        """Return a few of the files that were loaded last, the newest first."""
+        cursor.execute(
+            f"SELECT {self._entry} FROM {self.table} WHERE data_table = %s "  # noqa: S608
+            "ORDER BY loaded_at DESC LIMIT 5",
+            [self.data_table],
+        )
+        return [Entry(*row).as_file() for row in cursor.fetchall()]
+
+    @property
+    def _entry(self) -> str:
+        return f"{self.key}, application, stream, shard, first_position, last_position"
+
     def _entries_near(self, cursor: Cursor, files: Sequence[File]) -> list[Entry]:
         """Read the rows that share a name with one of ``files``, or may overlap one."""
         clauses, values = [f"{self.key} IN %s"], [self.data_table, tuple(f.url for f in files)]
@@ -159,8 +172,8 @@ class Ledger:
             values += [*chain, _sortable_value(max(last for _, last in ranges))]
             values.append(_sortable_value(min(first for first, _ in ranges)))
         cursor.execute(
-            f"SELECT {self.key}, application, stream, shard, first_position, last_position "  # noqa: S608
-            f"FROM {self.table} WHERE data_table = %s AND ({' OR '.join(clauses)})",
+            f"SELECT {self._entry} FROM {self.table} "  # noqa: S608
+            f"WHERE data_table = %s AND ({' OR '.join(clauses)})",
             values,
         )
         return [Entry(*row) for row in cursor.fetchall()]

@@ -44,13 +44,14 @@ DATA_STATES = re.compile(r"22|23")  # a value does not fit its type, or the tabl
 INTERNAL_STATE = "XX000"  # also what Redshift says of a load that failed, so look at the text
 # As COPY words S3's answers; Spectrum's (of columnar files) in …/dg/c-spectrum-troubleshooting.
 S3_IS_BUSY = re.compile(
-    r"Status 5\d\d|SlowDown|S3CurlException|ExpiredToken|RequestTimeout|Access throttled"
-    r"|Retries exceeded",
+    r"Status (5\d\d|429)|SlowDown|S3CurlException|ExpiredToken|RequestTimeout|Throttl"
+    r"|Reduce (your|the) |Retries exceeded",
     re.IGNORECASE,
 )
+SPECTRUM = "Spectrum Scan Error"
 LOAD_FAILED = re.compile(
     r"stl_load_errors|sys_load_error_detail|S3ServiceException|specified S3|manifest|to inflate"
-    r"|Spectrum Scan Error",
+    rf"|{SPECTRUM}",
     re.IGNORECASE,
 )
 NO_AUTHORITY = re.compile(r"not authorized|Access Denied|Status 403", re.IGNORECASE)
@@ -174,7 +175,8 @@ class Warehouse:
                 )
                 # Alone in their transaction: LOCK must be the first statement of the next one.
                 with connection.cursor() as cursor:
-                    cursor.execute("SELECT getdate()")
+                    # The error tables tell UTC, getdate() the session's time.
+                    cursor.execute("SET timezone TO 'UTC'; SELECT getdate()")
                     (self._connected_at,) = cursor.fetchone() or (None,)
                     cursor.execute(f"SET statement_timeout TO {LOCK_MILLISECONDS}")
                 connection.commit()
@@ -196,7 +198,9 @@ def _rolled_back(connection: psycopg2.extensions.connection) -> bool:
 def classify(error: psycopg2.Error) -> Exception:
     """Turn an error of psycopg2 into Transient, LoadFailed or Fatal."""
     state, message = error.pgcode or "", " ".join(str(error).split())
-    told = message.partition(" DETAIL: ")[0]  # the rest has keys of files, ids of processes
+    told = message
+    if SPECTRUM not in message:  # which tells the cause there; of others it has keys of files
+        told = message.partition(" DETAIL: ")[0]
     ours = Transient(f"Redshift: {message}")
     if CONFLICT.search(told) or S3_IS_BUSY.search(told) or TRANSIENT_STATES.match(state):
         return ours

@@ -22,11 +22,14 @@ class Warehouse:
         self.cuts = cuts  # the calls that fail for a passing reason, from 1
         self.loaded = []
         self.calls = []
+        self.is_down = False  # nothing can be loaded by anybody, and nothing says why
 
     def load(self, files):
         self.calls.append([file.key for file in files])
         if len(self.calls) in self.cuts:
             raise Transient("cut")
+        if self.is_down:
+            raise Unnamed("not for you", FAILED)
         verdict = Verdict([], [], [])
         for file in files:
             kind = kind_of(file)
@@ -37,12 +40,19 @@ class Warehouse:
             else:
                 verdict.fresh.append(file)
         for file in verdict.fresh:
-            if kind_of(file) == "named":
+            if kind_of(file) in {"named", "late"}:
                 raise BadFile(file, "named")
         if "nameless" in map(kind_of, verdict.fresh):
             raise Unnamed("COPY failed", FAILED)
         self.loaded += verdict.fresh
         return verdict
+
+    def can_load(self):
+        """Rehearse with what the table holds: None while that is nothing."""
+        return not self.is_down if self.loaded or self.of("loaded") else None
+
+    def search(self):
+        return LoadSearch(self.files, self.load, self.can_load)
 
     def of(self, *kinds):
         return [file for file in self.files if kind_of(file) in kinds]
@@ -59,7 +69,7 @@ KINDS = st.sampled_from(["sound", "sound", "named", "nameless", "loaded", "overl
 def test_what_can_be_loaded_is_and_the_rest_is_refused(kinds, cuts):
     """Whichever files are bad, and wherever the connection is cut: once, and nothing by guess."""
     warehouse = Warehouse(kinds, cuts)
-    search = LoadSearch(warehouse.files, warehouse.load)
+    search = warehouse.search()
     sound, nameless = warehouse.of("sound"), warehouse.of("nameless")
     refused = None
     for _ in range(len(cuts) + 1):
@@ -72,10 +82,10 @@ def test_what_can_be_loaded_is_and_the_rest_is_refused(kinds, cuts):
 
     if refused is None:
         assert nameless
-        assert not warehouse.loaded
+        assert warehouse.can_load() is None
         assert not sound or len(nameless) > 7
     else:
-        assert sound or not nameless
+        assert warehouse.can_load() or not nameless
         bad = warehouse.of("named", "nameless", "overlaps")
         assert sorted(file.key for file in warehouse.loaded) == sorted(file.key for file in sound)
         assert sorted(file.key for file, _ in refused) == sorted(file.key for file in bad)
@@ -88,7 +98,7 @@ def test_one_that_nothing_names_is_found_by_halves(count):
         kinds = ["sound"] * count
         kinds[place] = "nameless"
         warehouse = Warehouse(kinds)
-        ((file, reason),) = LoadSearch(warehouse.files, warehouse.load).run()
+        ((file, reason),) = warehouse.search().run()
 
         assert file == warehouse.files[place]
         assert reason == f"{file.url}: COPY failed"
@@ -106,15 +116,68 @@ def test_one_that_fails_alone_once_is_loaded():
             return Verdict(list(files), [], [])
         return load(files)
 
-    assert LoadSearch(warehouse.files, mended).run() == []
+    assert LoadSearch(warehouse.files, mended, warehouse.can_load).run() == []
     assert warehouse.calls == [[suspect.key, sound.key], [suspect.key], [sound.key]]
     assert set(warehouse.loaded) == {suspect, sound}
 
 
-def test_what_was_loaded_before_shows_nothing():
-    """A load that finds all its files loaded already does not make another one's fault its own."""
+def test_the_next_life_refuses_what_the_last_one_refused():
+    """What is in the table already shows that files can be loaded: none need be loaded anew."""
     warehouse = Warehouse(["loaded", "nameless", "loaded"])
+    ((file, _),) = warehouse.search().run()
+
+    assert file == warehouse.files[1]
+
+
+def test_a_bad_file_alone_on_an_empty_table_is_not_refused():
+    """With nothing to compare with, it may be everybody's fault."""
+    warehouse = Warehouse(["nameless"])
     with pytest.raises(Transient) as raised:
-        LoadSearch(warehouse.files, warehouse.load).run()
+        warehouse.search().run()
 
     assert raised.value is FAILED
+    assert len(warehouse.calls) == 2
+
+
+@pytest.mark.parametrize("when", range(1, 6))
+def test_when_nothing_can_be_loaded_any_more_no_file_is_refused(when):
+    """A right that is lost in the middle of a search makes no sound file a bad one."""
+    warehouse = Warehouse(["nameless", *["sound"] * 6])
+    load = warehouse.load
+
+    def lost(files):
+        warehouse.is_down = len(warehouse.calls) >= when
+        return load(files)
+
+    search = LoadSearch(warehouse.files, lost, warehouse.can_load)
+    with pytest.raises(Transient) as raised:
+        search.run()
+    warehouse.calls.clear()
+
+    assert raised.value is FAILED
+    assert search.refused == []
+    when = 1000
+    assert [file for file, _ in search.run()] == warehouse.of("nameless")
+    assert set(warehouse.loaded) == set(warehouse.of("sound"))
+
+
+@pytest.mark.parametrize("kinds", [["late"], ["late", "sound"], ["sound", "late", "late"]])
+def test_a_file_that_is_named_at_the_second_look_is_refused_once(kinds):
+    """The error table may show a row only later."""
+    warehouse = Warehouse(["loaded", *kinds])
+    load = warehouse.load
+
+    def late(files):
+        try:
+            return load(files)
+        finally:
+            if len(files) == 1 and kind_of(files[0]) == "late" and files not in seen:
+                seen.append(files)
+                raise Unnamed("COPY failed", FAILED)
+
+    seen = []
+    search = LoadSearch(warehouse.files, late, warehouse.can_load)
+    refused = search.run()
+
+    assert [file for file, _ in refused] == warehouse.of("late")
+    assert search.run() == refused, "with nothing left to load, nothing is asked of the warehouse"

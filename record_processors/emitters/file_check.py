@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from ..aws import Bucket, Denied, Missing
+from ..errors import Fatal
 from ..manifest import File
 from ..settings import COPY_MANDATORY, DATA_FORMAT, Settings
 from .load_search import BadFile
@@ -33,12 +37,10 @@ class FileCheck:
     def look_at(self, file: File) -> File:
         """Return the file with what S3 says of it. Raises BadFile if it is not as announced."""
         try:
-            head = self.bucket.head(file.key, file.bucket)
+            head = self._head(file)
         except Missing as error:
             raise BadFile(file, f"{file.url} is not there") from error
         except Denied as error:
-            if not self.bucket.is_open(self.probe):
-                raise
             raise BadFile(file, f"{file.url} is not there, or not for us: {error}") from error
         if file.bytes is not None and head["ContentLength"] != file.bytes:
             reason = f"{file.url} has {head['ContentLength']} bytes, announced were {file.bytes}"
@@ -47,3 +49,17 @@ class FileCheck:
             return file.completed(head)
         except ValueError as error:
             raise BadFile(file, f"{file.url} has metadata that make no sense: {error}") from error
+
+    def _head(self, file: File) -> Mapping[str, Any]:
+        """Look at the object. Raises Missing, Denied for this one alone, Fatal.
+
+        HEAD's answers have no body: a token that has expired, say, is the same "400" as what never
+        passes. So before this object is blamed, one of our own shows whether S3 is open to us at
+        all, and then it is looked at again.
+        """
+        try:
+            return self.bucket.head(file.key, file.bucket)
+        except Denied as error:
+            if not self.bucket.is_open(self.probe):
+                raise Fatal(str(error)) from error
+            return self.bucket.head(file.key, file.bucket)

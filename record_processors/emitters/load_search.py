@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from ..ledger import Refused, Verdict
 from ..manifest import File
 
-# So many failures with nothing loaded are no file's fault. Among parts that are halved level by
-# level, 16 tries meet a sound one if no more than seven files are bad.
+# As long as the table holds no file to compare with, so many failures are no file's fault. Among
+# parts that are halved level by level, 16 tries meet a sound one if no more than seven are bad.
 FRUITLESS_TRIES = 16
 
 
@@ -42,24 +42,31 @@ class LoadSearch:
         all together ─┬─ loaded
                       ├─ one is named ──► refused; the others together
                       └─ none is named ─► each half by itself, and so on; a file that fails alone,
-                                          twice, is refused if any other could be loaded
+                                          twice, is refused
 
-    What fails for all is not the fault of one, and nothing is refused for it.
+    What fails for all is not the fault of one. So after each failure that names no file,
+    ``can_load`` rehearses with a file that the table holds already: True if that one can be loaded,
+    False if it cannot (then nothing more is refused), None if there is no such file yet.
     """
 
-    def __init__(self, files: Sequence[File], load: Callable[[Sequence[File]], Verdict]) -> None:
+    def __init__(
+        self,
+        files: Sequence[File],
+        load: Callable[[Sequence[File]], Verdict],
+        can_load: Callable[[], bool | None],
+    ) -> None:
         self.waiting = list(files)
         self.load = load
+        self.can_load = can_load
         self.refused: list[Refused] = []
-        self.has_loaded = False
 
     def run(self) -> list[Refused]:
         """Load what can be loaded, return the rest. Called again, goes on with what still waits.
 
-        Raises what ``load`` raises; of Unnamed its ``error``, if nothing can be loaded.
+        Raises what ``load`` raises; of Unnamed its ``error``, if it is no file's fault.
         """
-        parts = deque([list(self.waiting)])
-        suspects: dict[File, Unnamed] = {}
+        parts = deque([self.waiting] if self.waiting else [])
+        failed_alone: set[File] = set()
         failures = 0
         while parts:
             part = parts.popleft()
@@ -71,30 +78,28 @@ class LoadSearch:
                     parts.appendleft(others)
             except Unnamed as failure:
                 failures += 1
-                if failures == FRUITLESS_TRIES and not self.has_loaded:
+                can_load = self.can_load()
+                if can_load is False:
                     raise failure.error from failure
                 # At the end of the line, so that a sound part comes soon.
                 if middle := len(part) // 2:
                     parts += [part[:middle], part[middle:]]
-                elif part[0] not in suspects:
-                    suspects[part[0]] = failure
+                elif part[0] not in failed_alone:
+                    failed_alone.add(part[0])
                     parts.append(part)
+                elif can_load:
+                    self._refuse(part[0], f"{part[0].url}: {failure.reason}")
+                elif parts:
+                    parts.append(part)
+                else:
+                    raise failure.error from failure
+                if can_load is None and failures >= FRUITLESS_TRIES:
+                    raise failure.error from failure
             else:
-                self._settle(part, verdict)
-                for file in part:
-                    suspects.pop(file, None)
-        for file, suspicion in suspects.items():
-            if not self.has_loaded:
-                raise suspicion.error from suspicion
-            self._refuse(file, f"{file.url}: {suspicion.reason}")
+                self.waiting = [file for file in self.waiting if file not in part]
+                self.refused += verdict.refused
         return self.refused
 
-    def _settle(self, part: Sequence[File], verdict: Verdict) -> None:
-        self.has_loaded = self.has_loaded or bool(verdict.fresh)
-        done = set(part)
-        self.waiting = [file for file in self.waiting if file not in done]
-        self.refused += verdict.refused
-
     def _refuse(self, file: File, reason: str) -> None:
-        self.waiting.remove(file)
+        self.waiting = [one for one in self.waiting if one != file]
         self.refused.append(Refused(file, reason))

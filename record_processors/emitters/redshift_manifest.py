@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from itertools import groupby
 
 import msgspec
 
 from ..aws import Bucket
 from ..buffer import Batch
-from ..copy_statement import copy_statement, manifest_of
+from ..copy_statement import COMPRESSION_WORDS, copy_statement, manifest_of
 from ..dead_letters import LOAD_STAGE
 from ..errors import Fatal, Transient
 from ..ledger import Ledger, Refused, Verdict
@@ -89,7 +90,9 @@ class RedshiftManifestEmitter(Emitter[File]):
                 faults[file] = bad.reason
             records.setdefault(file, record)
         for group in _same_compression(records):
-            search = LoadSearch(group, lambda files: self._transaction(files, faults))
+            search = LoadSearch(
+                group, lambda files: self._transaction(files, faults), self._can_load
+            )
             what = f"loading {len(group)} files into {self.settings[DATA_TABLE]}"
             for file, reason in self.retry(what, search.run):
                 batch.reject(records[file], reason, LOAD_STAGE)
@@ -106,9 +109,7 @@ class RedshiftManifestEmitter(Emitter[File]):
                 self.ledger.lock(cursor)
                 verdict = self._judge(cursor, files, faults)
                 if fresh := verdict.fresh:
-                    manifest = self._write_manifest(fresh)
-                    compression = fresh[0].compression or "none"
-                    cursor.execute(copy_statement(self.settings, manifest, compression))
+                    manifest = self._copy(cursor, fresh)
                     cursor.execute("SELECT pg_last_copy_count()")
                     (rows,) = cursor.fetchone() or (0,)
                     self._insist_on_all(fresh, rows)
@@ -135,11 +136,40 @@ class RedshiftManifestEmitter(Emitter[File]):
         bad = [Refused(file, faults[file]) for file in verdict.fresh if file in faults]
         return verdict._replace(fresh=sound, refused=verdict.refused + bad)
 
-    def _write_manifest(self, files: Sequence[File]) -> str:
+    def _copy(self, cursor: Cursor, files: Sequence[File]) -> str:
+        """Load files, all of one compression; return the manifest that lists them."""
         body = msgspec.json.encode(manifest_of(files, self.settings))
         key = f"{self.manifests}{hashlib.sha256(body).hexdigest()}.manifest"
         self.bucket_under_lock.put(key, body)
-        return f"s3://{self.bucket.name}/{key}"
+        manifest = f"s3://{self.bucket.name}/{key}"
+        compression = files[0].compression or "none"
+        cursor.execute(copy_statement(self.settings, manifest, compression))
+        return manifest
+
+    def _can_load(self) -> bool | None:
+        """Load the newest of the files that are loaded, and roll back: it shows whose fault it is.
+
+        None if none of them is in S3 any more.
+        """
+        with self.warehouse.transaction() as cursor:
+            latest = self.ledger.latest(cursor)
+        for entered in latest:
+            with suppress(BadFile):
+                return self._rehearse(self.check.look_at(entered))
+        return None
+
+    def _rehearse(self, file: File) -> bool:
+        # Which compression it has, its message said; the ledger does not, nor need its name.
+        for compression in dict.fromkeys([file.compression, *COMPRESSION_WORDS]):
+            try:
+                with self.warehouse.transaction() as cursor:
+                    self.ledger.lock(cursor)
+                    self._copy(cursor, [msgspec.structs.replace(file, compression=compression)])
+                    cursor.connection.rollback()
+                    return True
+            except LoadFailed:
+                self.warehouse.close()  # with what it complains of
+        return False
 
     def _insist_on_all(self, files: Sequence[File], rows: int) -> None:
         """Let no file into the ledger that COPY passed over: it went after we had looked at it.
