@@ -84,6 +84,7 @@ def test_a_zombie_of_each_step(rig, stage, step, kind):
 
 def test_a_zombie_whose_batch_ends_elsewhere(rig):
     """A child that wakes up with fewer records than another has written takes the other's file."""
+    rig.begin_anew("two", 1, 50)  # each message is judged by itself
     rig.begin_anew("one", 2, 300)
     rig.begin_with("one", 60, 300)
     before = rig.wires.refused
