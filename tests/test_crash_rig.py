@@ -63,6 +63,36 @@ def test_a_kill_at_each_step(rig, stage, step, kind):
     assert TALLY["kills"] == before + 1, "the step did not come"
 
 
+@pytest.mark.parametrize(
+    ("stage", "step", "kind"),
+    [
+        ("one", "file", "delay"),
+        ("one", "announcement", "delay"),
+        ("one", "checkpoint", "delay-after"),
+        ("two", "lock", "delay"),
+        ("two", "ledger", "delay-after"),
+        ("two", "commit", "delay"),
+    ],
+)
+def test_a_zombie_of_each_step(rig, stage, step, kind):
+    """A child that sleeps at a step until another has gone on wakes up and doubles nothing."""
+    before = TALLY["zombies"]
+    rig.round(incidents.frozen_at(stage, step, kind))
+
+    assert TALLY["zombies"] == before + 1, "the step did not come"
+
+
+def test_a_zombie_whose_batch_ends_elsewhere(rig):
+    """A child that wakes up with fewer records than another has written takes the other's file."""
+    rig.begin_anew("two", 1, 50)  # each message is judged by itself
+    rig.begin_anew("one", 2, 300)
+    rig.begin_with("one", 60, 300)
+    before = rig.wires.refused
+    rig.round(incidents.frozen_at("one", "file", "delay"))
+
+    assert rig.wires.refused > before
+
+
 @pytest.fixture(scope="module")
 def kills(request):
     """Return how many are killed by chance in the two tiers; the dear one gets a fifth of many."""

@@ -65,10 +65,18 @@ class Application:
 
     def give(self, lease):
         """Begin a life on the shard, whoever has it now; return that one, the zombie."""
+        if lease.ended:
+            return None
         with self._lock:
             life = self._spares.pop() if self._spares else Life(self, next(self._numbers))
             self.lives.append(life)
             return life.take(lease)
+
+    def forget_spares(self):
+        """Let the next life be one that reads the properties as they are now."""
+        with self._lock:
+            while self._spares:
+                self._spares.pop().kill()
 
     def is_quiet(self, since):
         """Whether everything in the stream was done at a moment after ``since``."""
@@ -80,8 +88,7 @@ class Application:
         return [life for life in owners if life is not None and life.calls]
 
     def close(self):
-        for spare in self._spares:
-            spare.kill()
+        self.forget_spares()
         for life in list(self.lives):
             life.is_ours = True
             life.kill()

@@ -110,18 +110,34 @@ class Rig:
 
     def new_limits(self):
         """Give the lives to come other thresholds."""
-        for stage, application in self.stages.items():
-            limits = {
-                "bufferRecordCountLimit": self.random.randint(*LIMITS[stage]),
-                "bufferMillisecondsLimit": self.random.choice([50, 150, 300]),
-            }
-            path = Path(application.properties)
-            text = path.read_text()
-            for key, value in limits.items():
-                text = re.sub(rf"(?m)^{key} = .*$", f"{key} = {value}", text)
-            changed = path.with_suffix(".changed")
-            changed.write_text(text)
-            changed.rename(path)
+        for stage in self.stages:
+            records = self.random.randint(*LIMITS[stage])
+            self.limit(stage, records, self.random.choice([50, 150, 300]))
+
+    def limit(self, stage, records, milliseconds):
+        path = Path(self.stages[stage].properties)
+        text = path.read_text()
+        limits = {"bufferRecordCountLimit": records, "bufferMillisecondsLimit": milliseconds}
+        for key, value in limits.items():
+            text = re.sub(rf"(?m)^{key} = .*$", f"{key} = {value}", text)
+        changed = path.with_suffix(".changed")
+        changed.write_text(text)
+        changed.rename(path)
+
+    def begin_with(self, stage, records, milliseconds):
+        """Let the next life of a stage have these thresholds, whatever the file says by then."""
+        self.limit(stage, records, milliseconds)
+        self.stages[stage].forget_spares()
+        self.tend()
+
+    def begin_anew(self, stage, records, milliseconds):
+        """Let every shard of a stage go to a life that has these thresholds."""
+        self.begin_with(stage, records, milliseconds)
+        leases = [lease for lease in self.stages[stage].leases.values() if not lease.ended]
+        for lease in leases:
+            assert self.poll(lambda lease=lease: lease.owner and lease.owner.calls, PATIENCE)
+            self.stop_in_order(lease.owner)
+            self.tend()
 
     def _run(self, act, errors):
         try:
@@ -182,19 +198,29 @@ class Rig:
 
     def hand_over(self, stage):
         """Let a life stop in an orderly way; another will begin."""
-        life = self.pick(stage)
+        self.stop_in_order(self.pick(stage))
+
+    def stop_in_order(self, life):
         life.ending = "shutdownRequested"
-        life.done.wait(PATIENCE)
+        assert life.done.wait(PATIENCE), f"a life does not end\n{life.told()[-2000:]}"
 
     def take_over(self, zombie):
-        """Give the zombie's shard to a new life, and wait until that one has gone on with it."""
+        """Give the zombie's shard to a new life, and wait until that one has gone on with it.
+
+        Return who owned it until then, which may be nobody any more.
+        """
         lease = zombie.lease
         before = lease.checkpoint
-        zombie.application.give(lease)
-        self.poll(lambda: lease.checkpoint > before or lease.ended, 2)
+        owner = zombie.application.give(lease)
+        patience = {"one": 10, "two": 2}  # in stage two the zombie may hold the lock
+        seconds = patience[zombie.application.stage]
+        self.poll(lambda: lease.checkpoint > before or lease.ended, seconds)
+        return owner
 
     def end(self, zombie):
         """Feed a zombie for some more calls, then tell it that it has lost the lease."""
+        if zombie is None:
+            return
         enough = zombie.calls + self.random.randint(1, 4)
         self.poll(lambda: zombie.calls >= enough or zombie.done.is_set(), 2)
         zombie.ending = zombie.ending or "leaseLost"
