@@ -7,6 +7,7 @@ on in the belief that it still is, until a checkpoint of its is refused.
 from __future__ import annotations
 
 import base64
+import gzip
 import json
 import logging
 from collections import Counter
@@ -19,7 +20,7 @@ import boto3
 import greenlet
 import psycopg2
 import pytest
-from simulated_services import S3, Kinesis, Redshift
+from simulated_services import S3, Content, Kinesis, Redshift, Stored
 from simulation import LogOfProcess, Outcome, Pipes, Process, Violation, demand
 
 from record_processors.ledger import Ledger
@@ -32,7 +33,8 @@ from record_processors.setting import Settings
 from record_processors.transformers import Transformer
 
 ARRIVAL = 1_709_618_828_000
-TRIES = 3
+TRIES = 3  # with fewer failures in a call, none may end the process
+SILENCE = {Outcome.LOST, Outcome.UNANSWERED, Outcome.LATE}
 MOST_STEPS = 1000
 MOST_LIVES = 3  # on one shard at once
 
@@ -57,6 +59,7 @@ STAGE_TWO = {
 }
 COMMON = {"s3Bucket": "bucket", "retryLimit": str(TRIES), "backoffInterval": "1"}
 
+FIRST = "first.json.gz"
 NOWHERE = Position(-1)  # where a shard without a checkpoint begins
 
 
@@ -118,7 +121,7 @@ class Life:
         self.shard = shard
         self.delivered = shard.checkpoint
         self.is_told_end = False
-        self.faults = 0
+        self.faults = 0  # of the call that it is at work on
         self.pipes = Pipes(self._checkpoint)
         settings = Settings("", texts)
 
@@ -171,7 +174,11 @@ class Life:
         effect = self.process.effect
         if effect is not None and effect.name == "message":
             outcome = Outcome.DONE
+        if self.is_idle:
+            self.faults = 0
         self.faults += outcome is not Outcome.DONE
+        if effect is not None and effect.name == "checkpoint" and outcome in SILENCE:
+            self.faults = TRIES  # the daemon is gone
         self.process.step(outcome)
         self._look()
 
@@ -190,7 +197,7 @@ class Life:
             self.process.kill()
 
     def _look(self) -> None:
-        if self.is_over and self.process.code and not self.faults:
+        if self.is_over and self.process.code and self.faults < TRIES:
             raise AssertionError("it gave up:\n" + "\n".join(self.process.log[-5:]))
         if self.is_idle and self.pipes.answered == "shardEnded" and self.is_owner:
             assert self.shard.is_done, "the end of a shard is answered, and not checkpointed"
@@ -221,12 +228,19 @@ class World:
         self.seconds = 0.0
         self.s3 = S3()
         self.kinesis = Kinesis(self._announce)
-        self.redshift = Redshift(self.s3, lambda row: b"poison" in row)
+        self.redshift = Redshift(self.s3)
         self.redshift.create_ledger(_created_ledger())
+        self._load_a_first_file()
         self.manifests = Shard("shardId-000000000000")
         self.shards = [Shard("shardId-000000000001")]
         self.lives: list[Life] = []
         self.count = 0
+
+    def _load_a_first_file(self) -> None:
+        """Let the table hold a file: without one, a file that nothing names is nobody's fault."""
+        self.s3.objects[FIRST] = Stored(gzip.compress(b"first\n"), {}, (b"first",))
+        entry = (f"s3://bucket/{FIRST}", "rows", *[None] * 5, 1, 26, "no manifest", "before")
+        self.redshift.committed = Content([entry], [b"first"])
 
     def begin(self, shard: Shard, count: int, size: int, milliseconds: int) -> Life:
         """Begin a life on a shard, with thresholds of its own; of many there, the oldest dies."""
@@ -359,13 +373,33 @@ class World:
         files = list(self.files())
         in_files = Counter(row for *_, lines in files for row in lines)
         assert in_files == Counter(row for _, given in records for row in given.rows)
-        kept_out = {key for key, *_, lines in files if any(b"poison" in row for row in lines)}
-        assert self.kept_out() == kept_out
-        table = Counter(row for key, *_, lines in files if key not in kept_out for row in lines)
-        assert Counter(self.redshift.committed.rows) == table
-        bad = {(shard.name, str(given.position)) for shard, given in records if given.is_bad}
-        assert set(self.letters("one")) == bad
-        assert len(self.redshift.committed.ledger) == len(files) - len(kept_out)
+        for key, first, last, name, lines in files:
+            covered = [
+                g for shard, g in records if shard.name == name and first <= g.position <= last
+            ]
+            assert list(lines) == [row for given in covered for row in given.rows], (
+                f"order in {key}"
+            )
+        for given in self.manifests.records:
+            self._look_at_message(json.loads(given.data))
+        bad = {key for key, *_, lines in files if any(map(_is_refused, lines))}
+        assert self.kept_out() == bad
+        table = [row for key, *_, lines in files if key not in bad for row in lines]
+        assert Counter(self.redshift.committed.rows) == Counter([b"first", *table])
+        assert len(self.redshift.committed.ledger) == 1 + len(files) - len(bad)
+        rejected = {(shard.name, str(given.position)) for shard, given in records if given.is_bad}
+        assert set(self.letters("one")) == rejected
+
+    def _look_at_message(self, message: dict) -> None:
+        stored = self.s3.objects[message["key"]]
+        assert message["bytes"] == len(stored.body)
+        assert message["rows"] == len(stored.lines)
+        assert message["first"] == stored.metadata["first-position"]
+        assert message["last"] == stored.metadata["last-position"]
+
+
+def _is_refused(row: bytes) -> bool:
+    return b"poison" in row or b"nameless" in row
 
 
 def _message(given: Given) -> dict[str, object]:

@@ -220,6 +220,25 @@ LINES = [
         "            for file, reason in self.retry(what, search.run):\n",
         "            for file, reason in self.retry(what, search.run)[:0]:\n",
     ),
+    Broken(
+        "a failure that names no file is nobody's fault",
+        "emitters/load_search.py",
+        "                can_load = self.can_load()\n",
+        "                can_load = None\n",
+    ),
+    Broken(
+        "rows out of order",
+        "emitters/s3.py",
+        "        rows = list(batch.rows)\n",
+        "        rows = list(batch.rows)[::-1]\n",
+    ),
+    Broken(
+        "no second try",
+        "retry.py",
+        "tenacity.stop_after_attempt(self.limit)",
+        "tenacity.stop_after_attempt(1)",
+    ),
+    Broken("a conflict of writes ends the process", "aws.py", " ConditionalRequestConflict", ""),
 ]
 
 
