@@ -151,6 +151,7 @@ class _Handler(BaseHTTPRequestHandler):
         upstream = http.client.HTTPConnection(self.proxy.upstream.netloc, timeout=30)
         try:
             headers = {k: v for k, v in self.headers.items() if k.lower() != "expect"}
+            headers["Connection"] = "close"  # else hypercorn keeps its end of it for a day
             upstream.request(self.command, self.path, body, headers)
             answer = upstream.getresponse()
             return answer.status, answer.getheaders(), answer.read()
