@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import unquote, urlsplit
 
+OF_THE_HOP = {"connection", "expect"}
 UNAVAILABLE = (503, [("Content-Type", "text/plain")], b"")
 
 
@@ -150,7 +151,7 @@ class _Handler(BaseHTTPRequestHandler):
     def pass_on(self, body):
         upstream = http.client.HTTPConnection(self.proxy.upstream.netloc, timeout=30)
         try:
-            headers = {k: v for k, v in self.headers.items() if k.lower() != "expect"}
+            headers = {k: v for k, v in self.headers.items() if k.lower() not in OF_THE_HOP}
             headers["Connection"] = "close"  # else hypercorn keeps its end of it for a day
             upstream.request(self.command, self.path, body, headers)
             answer = upstream.getresponse()
