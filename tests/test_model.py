@@ -280,6 +280,15 @@ def interleavings(begin):
         world.close()
 
 
+def assert_every_interleaving_ends_well(begin):
+    count = 0
+    for world in interleavings(begin):
+        world.finish()
+        world.look_at_the_whole()
+        count += 1
+    assert count > 100
+
+
 def test_two_owners_of_a_shard_in_every_interleaving():
     """Whichever of two processes writes an object first, the other goes on after it."""
 
@@ -293,11 +302,7 @@ def test_two_owners_of_a_shard_in_every_interleaving():
             life.deliver(3)
         return world, lives
 
-    count = 0
-    for count, world in enumerate(interleavings(begin), 1):  # noqa: B007
-        world.finish()
-        world.look_at_the_whole()
-    assert count > 100
+    assert_every_interleaving_ends_well(begin)
 
 
 def test_two_loaders_in_every_interleaving():
@@ -316,11 +321,7 @@ def test_two_loaders_in_every_interleaving():
             life.deliver(3)
         return world, lives
 
-    count = 0
-    for count, world in enumerate(interleavings(begin), 1):  # noqa: B007
-        world.finish()
-        world.look_at_the_whole()
-    assert count > 100
+    assert_every_interleaving_ends_well(begin)
 
 
 def test_a_manifest_that_arrives_late_is_nobody_elses():
