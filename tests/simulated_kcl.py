@@ -20,7 +20,7 @@ import boto3
 import greenlet
 import psycopg2
 import pytest
-from simulated_services import S3, Content, Kinesis, Redshift, Stored
+from simulated_services import S3, Content, Kinesis, Redshift, Stored, is_refused
 from simulation import LogOfProcess, Outcome, Pipes, Process, Violation, demand
 
 from record_processors.ledger import Ledger
@@ -382,7 +382,7 @@ class World:
             )
         for given in self.manifests.records:
             self._look_at_message(json.loads(given.data))
-        bad = {key for key, *_, lines in files if any(map(_is_refused, lines))}
+        bad = {key for key, *_, lines in files if any(map(is_refused, lines))}
         assert self.kept_out() == bad
         table = [row for key, *_, lines in files if key not in bad for row in lines]
         assert Counter(self.redshift.committed.rows) == Counter([b"first", *table])
@@ -396,10 +396,6 @@ class World:
         assert message["rows"] == len(stored.lines)
         assert message["first"] == stored.metadata["first-position"]
         assert message["last"] == stored.metadata["last-position"]
-
-
-def _is_refused(row: bytes) -> bool:
-    return b"poison" in row or b"nameless" in row
 
 
 def _message(given: Given) -> dict[str, object]:

@@ -282,12 +282,17 @@ class Connection:
             url = entry["url"]
             file = objects[url.split("/", 3)[3]]
             for number, row in enumerate(file.lines, 1):
-                if b"poison" in row or b"nameless" in row:
+                if is_refused(row):
                     self.is_failed = True
                     if b"poison" in row:
                         self.complaint = (url, number, "id", "Invalid digit")
                     raise Refused("Load into table 'rows' failed.  Check 'sys_load_error_detail'")
             self.added.rows += file.lines
+
+
+def is_refused(row: bytes) -> bool:
+    """Whether COPY takes a row for bad: of ``poison`` the error tables say which, else nothing."""
+    return b"poison" in row or b"nameless" in row
 
 
 def _written_out(sql: str, values: Sequence[Any]) -> str:

@@ -83,8 +83,7 @@ class Process(greenlet.greenlet):
         self.killed = True
         self.effect = None
         self.throw(greenlet.GreenletExit)
-        for action in self.on_death:
-            action()
+        self._die()
 
     def _go(self, *outcome: Outcome) -> None:
         self.parent = greenlet.getcurrent()
@@ -94,8 +93,11 @@ class Process(greenlet.greenlet):
             raise AssertionError(str(violation)) from violation
         self.effect = found if isinstance(found, Effect) else None
         if self.effect is None:
-            for action in self.on_death:
-                action()
+            self._die()
+
+    def _die(self) -> None:
+        for action in self.on_death:
+            action()
 
     def _run(self, *_: object) -> None:
         try:
