@@ -27,10 +27,13 @@ class Wire(Faults):
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = "{}:{}".format(*self._listener.getsockname())
         self._connections = []
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._acceptor = threading.Thread(target=self._accept, daemon=True)
+        self._acceptor.start()
 
     def close(self):
         self.release()
+        cut(self._listener)  # which ends the wait for a client; closing it alone does not
+        self._acceptor.join()
         self._listener.close()
         for connection in self._connections:
             connection.close()
@@ -54,8 +57,12 @@ class _Connection:
         self.server = socket.create_connection(wire.address)
         self.loads = self.is_late = False
         self.after = None  # the fault that waits for an answer
-        for way, end in ((self.requests, self.hang_up), (self.answers, self.close)):
-            threading.Thread(target=self.run, args=(way, end), daemon=True).start()
+        self.ways = [
+            threading.Thread(target=self.run, args=(way, end), daemon=True)
+            for way, end in ((self.requests, self.hang_up), (self.answers, self.cut))
+        ]
+        for way in self.ways:
+            way.start()
 
     def run(self, way, end):
         with suppress(OSError):
@@ -68,9 +75,16 @@ class _Connection:
         if not self.is_late:
             cut(self.server)
 
-    def close(self):
+    def cut(self):
         cut(self.client)
         cut(self.server)
+
+    def close(self):
+        self.cut()
+        for way in self.ways:
+            way.join()
+        self.client.close()
+        self.server.close()
 
     def requests(self):
         for frame in frames(self.client, begun=False):
