@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from .buffer import Batch, Buffer, Kept
     from .dead_letters import DeadLetters
     from .emitters import Emitter
-    from .errors import Fatal, Rejected, Transient
+    from .errors import Fatal, Refused, Rejected, Transient
     from .filters import Filter
     from .pipeline import Pipeline
     from .record import Position, Record
@@ -33,6 +33,7 @@ _HOME = {
     "Pipeline": "pipeline",
     "Position": "record",
     "Record": "record",
+    "Refused": "errors",
     "Rejected": "errors",
     "Retry": "retry",
     "Setting": "setting",
@@ -52,6 +53,7 @@ __all__ = [
     "Pipeline",
     "Position",
     "Record",
+    "Refused",
     "Rejected",
     "Retry",
     "Setting",

@@ -7,14 +7,15 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, NamedTuple, TypeVar
 
+import msgspec
+
 from .record import Position, Record
 from .settings import BYTE_LIMIT, MILLISECONDS_LIMIT, RECORD_LIMIT, Settings
 
 Row = TypeVar("Row")
 
 
-@dataclass(frozen=True, slots=True)
-class Kept(Generic[Row]):
+class Kept(msgspec.Struct, Generic[Row], frozen=True, gc=False):
     """A record that passed the filter, with the rows that the transformer made of it."""
 
     record: Record
@@ -82,7 +83,7 @@ class Buffer(Generic[Row]):
         self.clock = clock
         self.kept: list[Kept[Row]] = []
         self.bytes = 0
-        self.last: Position | None = None
+        self._last: Record | None = None
         self._since = 0.0
 
     @classmethod
@@ -90,33 +91,35 @@ class Buffer(Generic[Row]):
         """Take the three thresholds from the properties."""
         return cls(settings[RECORD_LIMIT], settings[BYTE_LIMIT], settings[MILLISECONDS_LIMIT])
 
-    def keep(self, record: Record, rows: Sequence[Row]) -> None:
-        """Take in a record whose rows are to be emitted."""
+    def keep(self, record: Record, rows: Sequence[Row]) -> bool:
+        """Take in a record whose rows are to be emitted; return whether the buffer is full."""
         if not self.kept:
             self._since = self.clock()
         self.kept.append(Kept(record, rows))
         self.bytes += len(record.data)
-        self.last = record.position
+        self._last = record
+        return len(self.kept) >= self.record_limit or self.bytes >= self.byte_limit
 
-    def pass_over(self, position: Position) -> None:
+    def pass_over(self, record: Record) -> None:
         """Note a record that leaves no rows: the next checkpoint covers it."""
-        if self.last is None:
+        if self._last is None:
             self._since = self.clock()
-        self.last = position
+        self._last = record
 
     @property
-    def full(self) -> bool:
-        """Whether the count or the bytes have reached their limit."""
-        return len(self.kept) >= self.record_limit or self.bytes >= self.byte_limit
+    def last(self) -> Position | None:
+        """How far the shard has been read; None if nothing waits for a checkpoint."""
+        return None if self._last is None else self._last.position
 
     @property
     def due(self) -> bool:
         """Whether something has waited for the time limit."""
-        return self.last is not None and self.clock() - self._since >= self.seconds_limit
+        return self._last is not None and self.clock() - self._since >= self.seconds_limit
 
     def release(self, through: Position) -> None:
         """Forget what is durable now: everything up to and including ``through``."""
-        self.kept = [kept for kept in self.kept if kept.record.position > through]
+        if self._last is None or self._last.position <= through:
+            self.kept, self._last = [], None
+        else:
+            self.kept = [kept for kept in self.kept if kept.record.position > through]
         self.bytes = sum(len(kept.record.data) for kept in self.kept)
-        if self.last is not None and self.last <= through:
-            self.last = None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import io
 import logging
 import os
 import signal
@@ -12,11 +14,12 @@ from pathlib import Path
 from typing import TextIO
 
 from .errors import EXIT_OK, EXIT_USAGE
+from .lines import Lines
 
 log = logging.getLogger(__name__)
 
 
-def take_the_protocol() -> tuple[TextIO, TextIO]:
+def take_the_protocol() -> tuple[Lines, TextIO]:
     """Move the daemon's pipes out of everybody's reach; return (input, output).
 
     From here on whatever prints, be it Python or a C library, prints to stderr, which the daemon
@@ -28,7 +31,7 @@ def take_the_protocol() -> tuple[TextIO, TextIO]:
     os.close(null)
     os.dup2(2, 1)
     sys.stdout = sys.stderr
-    return os.fdopen(source, encoding="utf-8"), os.fdopen(sink, "w", encoding="utf-8")
+    return Lines(io.FileIO(source)), os.fdopen(sink, "w", encoding="utf-8")
 
 
 def outlive_signals() -> None:
@@ -82,5 +85,6 @@ def process(path: str) -> int:
     threading.current_thread().name = settings[APPLICATION_NAME]
     with crash_boundary("start"):
         processor = RecordProcessor(build_pipeline(settings), Retry.from_settings(settings))
+    gc.freeze()  # what is there now stays: the collector need not look at it again and again
     serve(processor, protocol_input, protocol_output)
     return EXIT_OK

@@ -40,3 +40,29 @@ class LeaseLost(ConnectorError):
 
 class Rejected(ValueError):
     """A record or file is refused for good. The text is the dead letter's reason."""
+
+
+# What a transformer or filter raises about a record's data. Anything else is a bug of its own, and
+# ends the process with nothing lost.
+BAD_DATA = (ValueError, LookupError, RecursionError)
+
+
+class Refused(tuple[()]):
+    """Takes the place of a record's rows, or of the filter's yes: nothing, and why.
+
+    As false as no rows and as a no, so that only who wants to know the reason has to look.
+    """
+
+    error: Exception
+
+    def __new__(cls, error: Exception) -> Refused:
+        """Keep the error, which is one of BAD_DATA."""
+        refused = super().__new__(cls)
+        refused.error = error
+        return refused
+
+    @property
+    def reason(self) -> str:
+        """What stands in the dead letter; Rejected has its own words."""
+        error = self.error
+        return str(error) if isinstance(error, Rejected) else f"{type(error).__name__}: {error}"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import compress
 from typing import Any, ClassVar, Generic
 
 from .buffer import Batch, Buffer, Row
 from .dead_letters import DeadLetters
 from .emitters import Emitter, configured_emitter
-from .errors import Fatal, Rejected
+from .errors import Fatal, Refused
 from .filters import Filter, configured_filter
 from .plugins import is_plugin, load_class
 from .record import Position, Record
@@ -20,9 +21,9 @@ log = logging.getLogger(__name__)
 
 Checkpoint = Callable[[Position], None]
 
-# What a transformer or filter raises about a record's data. Anything else is a bug of its own, and
-# ends the process with nothing lost.
-BAD_DATA = (ValueError, LookupError, RecursionError)
+# So many records are transformed at once: enough to make calls cheap, few enough that their rows,
+# of which a record may have many, add little to what the buffer holds.
+CHUNK = 500
 
 
 class Pipeline(Generic[Row]):
@@ -76,14 +77,21 @@ class Pipeline(Generic[Row]):
         self.shard = shard
         self.dead_letters.shard = shard
 
-    def process(self, records: Iterable[Record], checkpoint: Checkpoint) -> None:
+    def process(self, records: Sequence[Record], checkpoint: Checkpoint) -> None:
         """Take what the KCL delivered, perhaps nothing; flush at each threshold."""
-        for record in records:
-            if self._already_durable(record.position, checkpoint):
-                continue
-            self._take(record, checkpoint)
-            if self.buffer.full:
-                self.flush(checkpoint)
+        for chunk in _chunks(records):
+            rows_of = self.transformer.transform_all(chunk)
+            verdicts = iter(self.filter.keep_all(list(compress(chunk, rows_of))))
+            for record, rows in zip(chunk, rows_of, strict=True):
+                kept: object = next(verdicts) if rows else rows
+                if self._durable_through and self._already_durable(record.position, checkpoint):
+                    continue
+                if not kept:
+                    self._pass_over(record, "filter" if rows else "transform", kept)
+                elif self._may_be_written and self._adopt(record, checkpoint):
+                    continue
+                elif self.buffer.keep(record, rows):
+                    self.flush(checkpoint)
         if self.buffer.due:
             self.flush(checkpoint)
 
@@ -113,20 +121,10 @@ class Pipeline(Generic[Row]):
                 "claims to cover it: the object belongs to another stream of the same name"
             )
 
-    def _take(self, record: Record, checkpoint: Checkpoint) -> None:
-        stage = "transform"
-        try:
-            rows = tuple(self.transformer.transform(record))
-            stage = "filter"
-            keep = bool(rows) and self.filter.keep(record)
-        except BAD_DATA as error:
-            self.buffer.pass_over(record.position)
-            self.dead_letters.add(record, stage, _reason(error))
-            return
-        if not keep:
-            self.buffer.pass_over(record.position)
-        elif not (self._may_be_written and self._adopt(record, checkpoint)):
-            self.buffer.keep(record, rows)
+    def _pass_over(self, record: Record, stage: str, verdict: object) -> None:
+        self.buffer.pass_over(record)
+        if isinstance(verdict, Refused):
+            self.dead_letters.add(record, stage, verdict.reason)
 
     def _adopt(self, first: Record, checkpoint: Checkpoint) -> bool:
         """Take over what was written in the place of the batch that ``first`` would begin.
@@ -190,6 +188,5 @@ def build_pipeline(settings: Settings) -> Pipeline[Any]:
     return pipeline.from_settings(settings)
 
 
-def _reason(error: BaseException) -> str:
-    """Say what stands in the dead letter; Rejected has its own words."""
-    return str(error) if isinstance(error, Rejected) else f"{type(error).__name__}: {error}"
+def _chunks(records: Sequence[Record]) -> Iterator[Sequence[Record]]:
+    return (records[start : start + CHUNK] for start in range(0, len(records), CHUNK))

@@ -6,7 +6,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from amazon_kclpy import kcl, messages
 from amazon_kclpy.checkpoint_error import CheckpointError
@@ -14,8 +14,11 @@ from amazon_kclpy.v3 import processor as v3
 
 from .errors import EXIT_FAILED, ConnectorError, Fatal, LeaseLost, Transient
 from .pipeline import Pipeline
-from .record import Position, Record
+from .record import Position
 from .retry import Retry
+
+if TYPE_CHECKING:
+    from .protocol import ProcessRecords
 
 log = logging.getLogger(__name__)
 
@@ -47,13 +50,13 @@ class RecordProcessor(v3.RecordProcessorBase):  # type: ignore[misc]
             self.pipeline.start(shard)
             log.info("begins after %s", initialize_input.sequence_number)
 
-    def process_records(self, process_records_input: messages.ProcessRecordsInput) -> None:
+    def process_records(self, process_records_input: ProcessRecords) -> None:
         """Take records, perhaps none: the time threshold is looked at all the same."""
         with self._owning("process_records"):
             if self.lease_is_lost:
                 return
-            records = map(_record, process_records_input.records)
-            self.pipeline.process(records, self._checkpoint(process_records_input.checkpointer))
+            checkpoint = self._checkpoint(process_records_input.checkpointer)
+            self.pipeline.process(process_records_input.delivered, checkpoint)
 
     def lease_lost(self, lease_lost_input: messages.LeaseLostInput) -> None:
         """Write nothing more: another process owns the shard and reads from the checkpoint on."""
@@ -121,15 +124,6 @@ def _classify(error: CheckpointError, where: str) -> Exception:
     if name in TRANSIENT_CHECKPOINTS:
         return Transient(name)
     return Fatal(f"the checkpoint at {where} was refused with {name}")
-
-
-def _record(record: messages.Record) -> Record:
-    return Record(
-        record.binary_data,
-        Position(int(record.sequence_number), record.sub_sequence_number or 0),
-        record.partition_key,
-        record.timestamp_millis,
-    )
 
 
 @contextmanager

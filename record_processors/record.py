@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
+
+import msgspec
 
 
 class Position(NamedTuple):
@@ -33,15 +34,25 @@ def _is_decimal(text: str) -> bool:
     return text.isascii() and text.isdigit()
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     """One user record, already taken out of its KPL aggregate by the KCL.
 
-    ``data`` is the payload as the producer put it. ``arrival`` is the approximate time of arrival
-    in milliseconds since 1970-01-01 UTC, 0 if Kinesis gave none.
+    ``data`` is the payload as the producer put it. The fields are those of the daemon's message,
+    from which a record is decoded in one step; its base64 too.
     """
 
     data: bytes
-    position: Position
+    sequence_number: str
+    sub_sequence_number: int | None = 0
     partition_key: str = ""
-    arrival: int = 0
+    approximate_arrival_timestamp: int | None = 0
+
+    @property
+    def position(self) -> Position:
+        """Its place in the shard. Worked out each time: most records are never asked."""
+        return Position(int(self.sequence_number), self.sub_sequence_number or 0)
+
+    @property
+    def arrival(self) -> int:
+        """Approximate time of arrival, in milliseconds since 1970 UTC; 0 if Kinesis gave none."""
+        return self.approximate_arrival_timestamp or 0

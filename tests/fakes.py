@@ -5,7 +5,7 @@ from pathlib import Path
 
 from record_processors import Batch, Buffer, DeadLetters, Pipeline, Position, Record, Rejected
 from record_processors.emitters import Emitter
-from record_processors.filters.all import All
+from record_processors.filters import Filter
 from record_processors.transformers import Transformer
 
 SHARD = "shardId-000000000000"
@@ -35,6 +35,14 @@ class Words(Transformer[bytes]):
         if record.data == b"bug":
             raise TypeError("a bug in the transformer")
         return () if record.data == b"none" else (record.data,)
+
+
+class Any(Filter):
+    """Keeps everything."""
+
+    def keep(self, record: Record) -> bool:
+        """Say yes."""
+        return True
 
 
 class JournalBucket:
@@ -108,7 +116,7 @@ class Flow:
         self.bucket = JournalBucket(self.journal)
         self.pipeline: Pipeline[bytes] = Pipeline(
             Words(),
-            All(),
+            Any(),
             Buffer(records, size, milliseconds, self.clock),
             self.emitter,
             DeadLetters(self.bucket, "errors/app/", "events", 1_000_000),  # type: ignore[arg-type]
@@ -143,10 +151,12 @@ class Flow:
         return self.journal[before:]
 
 
-def record(data: bytes | str, sequence: int = 1, sub_sequence: int = 0, **more) -> Record:
+def record(
+    data: bytes | str, sequence: int = 1, sub_sequence: int = 0, key: str = "", arrival: int = 0
+) -> Record:
     """Make a record."""
     data = data.encode() if isinstance(data, str) else data
-    return Record(data, Position(sequence, sub_sequence), **more)
+    return Record(data, str(sequence), sub_sequence, key, arrival)
 
 
 def records(*words: str, start: int = 1) -> list[Record]:

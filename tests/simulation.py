@@ -133,7 +133,7 @@ class Pipes:
 
     def __init__(self, checkpoint: Callable[[int | None, int | None], str | None]) -> None:
         self.checkpoint = checkpoint  # returns the name of KCL's error, None if it is taken down
-        self.lines: deque[str] = deque()
+        self.lines: deque[bytes] = deque()
         self.action = ""  # the call that the child is at work on
         self.answered = ""  # the one before
         self._asked: tuple[int | None, int | None] | None = None
@@ -146,15 +146,15 @@ class Pipes:
     def send(self, action: str, **fields: object) -> None:
         """Call the child."""
         self.action = action
-        self.lines.append(json.dumps({"action": action, **fields}))
+        self.lines.append(json.dumps({"action": action, **fields}).encode())
 
     def hang_up(self) -> None:
         """End the child's input."""
-        self.lines.append("")
+        self.lines.append(b"")
 
     # What amazon_kclpy uses of a file.
 
-    def readline(self) -> str:
+    def readline(self) -> bytes:
         """Give the daemon's next message; at a checkpoint, its answer."""
         if self._asked is None:
             effect = Effect(
@@ -163,11 +163,11 @@ class Pipes:
         else:
             effect = Effect("checkpoint", self._take_down, Throttled, OSError)
         try:
-            return str(perform(effect))
+            return bytes(perform(effect))
         except Throttled:
             return self._answer("ThrottlingException")
         except OSError:  # the daemon is gone, perhaps after it took the checkpoint down
-            return ""
+            return b""
 
     def write(self, text: str) -> None:
         """Hear what the child says."""
@@ -183,15 +183,15 @@ class Pipes:
     def flush(self) -> None:
         """Do nothing: all is heard at once."""
 
-    def _take_down(self) -> str:
+    def _take_down(self) -> bytes:
         assert self._asked is not None
         return self._answer(self.checkpoint(*self._asked))
 
-    def _answer(self, error: str | None) -> str:
+    def _answer(self, error: str | None) -> bytes:
         assert self._asked is not None
         (sequence, sub), self._asked = self._asked, None
         answer = {"sequenceNumber": sequence, "subSequenceNumber": sub, "error": error}
-        return json.dumps({"action": "checkpoint", **answer})
+        return json.dumps({"action": "checkpoint", **answer}).encode()
 
 
 class LogOfProcess(logging.Handler):

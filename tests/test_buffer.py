@@ -18,8 +18,7 @@ def test_count_threshold_is_looked_at_after_every_record():
     buffer = make(records=10)
     released = []
     for sequence in range(1, 26):
-        buffer.keep(record("x", sequence), [b"x"])
-        if buffer.full:
+        if buffer.keep(record("x", sequence), [b"x"]):
             released.append(len(buffer.kept))
             buffer.release(buffer.last)
     assert released == [10, 10]
@@ -33,10 +32,10 @@ def test_byte_threshold_is_passed_by_one_record_at_most(limit, payloads):
     waiting = 0
     for sequence, data in enumerate(payloads):
         assert waiting < limit
-        buffer.keep(record(data, sequence), [data * 3])
+        full = buffer.keep(record(data, sequence), [data * 3])
         waiting += len(data)
-        assert buffer.full == (waiting >= limit)
-        if buffer.full:
+        assert full == (waiting >= limit)
+        if full:
             buffer.release(buffer.last)
             waiting = 0
 
@@ -44,10 +43,8 @@ def test_byte_threshold_is_passed_by_one_record_at_most(limit, payloads):
 def test_rows_do_not_count_only_data_does():
     """The byte limit measures the records' data, not the rows made of them."""
     buffer = make(size=10)
-    buffer.keep(record("123456789"), [b"x" * 100, b"y" * 100])
-    assert not buffer.full
-    buffer.keep(record("1", 2), [b""])
-    assert buffer.full
+    assert not buffer.keep(record("123456789"), [b"x" * 100, b"y" * 100])
+    assert buffer.keep(record("1", 2), [b""])
 
 
 def test_time_threshold_starts_with_the_first_kept_record():
@@ -59,7 +56,7 @@ def test_time_threshold_starts_with_the_first_kept_record():
     buffer.keep(record("x", 1), [b"x"])
     clock.pass_milliseconds(999)
     buffer.keep(record("y", 2), [b"y"])
-    buffer.pass_over(Position(3))
+    buffer.pass_over(record("z", 3))
     assert not buffer.due
     clock.pass_milliseconds(1)
     assert buffer.due
@@ -69,14 +66,13 @@ def test_filtered_records_alone_become_due():
     """A buffer that only passed records over is due too, since the first of them."""
     clock = Clock()
     buffer = make(milliseconds=1000, clock=clock)
-    buffer.pass_over(Position(1))
+    buffer.pass_over(record("x", 1))
     clock.pass_milliseconds(600)
-    buffer.pass_over(Position(2))
+    buffer.pass_over(record("y", 2))
     clock.pass_milliseconds(399)
     assert not buffer.due
     clock.pass_milliseconds(1)
     assert buffer.due
-    assert not buffer.full
     assert buffer.last == Position(2)
 
 
@@ -108,7 +104,7 @@ def test_release_keeps_exactly_what_lies_beyond(records, through):
             buffer.keep(record(data, sequence), [data])
             kept.append(sequence)
         else:
-            buffer.pass_over(Position(sequence))
+            buffer.pass_over(record(data, sequence))
     buffer.release(Position(through))
     left = [one.record.position.sequence for one in buffer.kept]
     assert left == [sequence for sequence in kept if sequence > through]

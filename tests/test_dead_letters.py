@@ -25,7 +25,7 @@ def lines(bucket):
 def test_fields():
     """A dead letter is one JSON line with exactly the fields of the contract."""
     letters, bucket = make()
-    bad = record(b"\xff{", 17, 3, partition_key="kéy", arrival=1700000000123)
+    bad = record(b"\xff{", 17, 3, key="kéy", arrival=1700000000123)
     letters.add(bad, "transform", "not UTF-8 — at all\n")
     letters.write()
     ((key, body),) = bucket.bodies.items()
@@ -60,7 +60,7 @@ def test_every_byte_is_kept(bad):
 def test_half_a_surrogate_pair_is_no_reason_to_lose_a_record():
     """A reason or a partition key that is no proper text is written in escaped form."""
     letters, bucket = make()
-    letters.add(record(b"x", 1, partition_key="k\ud800"), "transform", "bad \udcff")
+    letters.add(record(b"x", 1, key="k\ud800"), "transform", "bad \udcff")
     letters.write()
     (letter,) = lines(bucket)
     assert letter["reason"] == "bad \\udcff"

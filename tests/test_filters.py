@@ -98,3 +98,16 @@ def test_jmespath_rejects_what_it_cannot_compare(expression, data):
     """A value that JMESPath itself stumbles over is bad data, not the end of the daemon."""
     with pytest.raises(Rejected, match="Error"):
         JmesPath(expression).keep(record(data))
+
+
+def test_a_filter_of_ones_own_is_the_one_that_counts():
+    """Who derives from a filter of ours and writes `keep` has no second way past it."""
+
+    class Odd(All):
+        def keep(self, record):
+            return int(record.data) % 2 == 1
+
+    one, two, bad = Odd().keep_all([record("1"), record("2"), record("x")])
+    assert (one, two) == (True, False)
+    assert not bad
+    assert bad.reason.startswith("ValueError: ")

@@ -26,8 +26,8 @@ LINES = [
     Broken(
         "a bad record dropped",
         "pipeline.py",
-        "            self.dead_letters.add(record, stage, _reason(error))\n",
-        "",
+        "            self.dead_letters.add(record, stage, verdict.reason)\n",
+        "            pass\n",
     ),
     Broken(
         "dead letters after the object",
@@ -77,14 +77,14 @@ LINES = [
     Broken(
         "the buffer is not trimmed",
         "buffer.py",
-        "        self.kept = [kept for kept in self.kept if kept.record.position > through]\n",
-        "        self.kept = self.kept if self.last and self.last > through else []\n",
+        "            self.kept = [kept for kept in self.kept if kept.record.position > through]\n",
+        "            pass\n",
     ),
     Broken(
         "the buffer is trimmed of too much",
         "buffer.py",
-        "        self.kept = [kept for kept in self.kept if kept.record.position > through]\n",
-        "        self.kept = []\n",
+        "            self.kept = [kept for kept in self.kept if kept.record.position > through]\n",
+        "            self.kept = []\n",
     ),
     Broken(
         "dead letters named by their first position alone",
@@ -140,8 +140,8 @@ LINES = [
     ),
     Broken(
         "records without their sub-sequence",
-        "processor.py",
-        "record.sub_sequence_number or 0",
+        "record.py",
+        "self.sub_sequence_number or 0",
         "0",
     ),
     Broken(
@@ -229,8 +229,8 @@ LINES = [
     Broken(
         "rows out of order",
         "emitters/s3.py",
-        "        rows = list(batch.rows)\n",
-        "        rows = list(batch.rows)[::-1]\n",
+        '            parts.append(file.compress(b"\\n".join([*rows, b""])))\n',
+        '            parts.append(file.compress(b"\\n".join([*rows[::-1], b""])))\n',
     ),
     Broken(
         "no second try",

@@ -48,7 +48,7 @@ def test_refused(text):
 
 def test_record_is_a_value():
     """Two records of the same content are equal, and none can be changed."""
-    one, other = Record(b"x", Position(1), "key", 5), Record(b"x", Position(1), "key", 5)
+    one, other = (Record(b"x", "1", 0, "key", 5) for _ in range(2))
     assert one == other
     with pytest.raises(AttributeError):
         one.data = b"y"

@@ -24,7 +24,7 @@ from botocore.exceptions import ClientError
 from fault_proxy import Fault
 from redshift_wire import COMMIT, Wire
 
-from record_processors import Fatal, Pipeline, Position, Record, Transient, warehouse
+from record_processors import Fatal, Pipeline, Record, Transient, warehouse
 from record_processors.aws import Bucket, classify
 from record_processors.create import create
 from record_processors.emitters.redshift_manifest import RedshiftManifestEmitter
@@ -149,7 +149,7 @@ class House:
         """Hand messages to a pipeline as one batch; return the pipeline."""
         life = life or self.life(settings)
         records = [
-            Record(message if isinstance(message, bytes) else message.encode(), Position(number))
+            Record(message if isinstance(message, bytes) else message.encode(), str(number))
             for message, number in zip(messages, numbers, strict=False)
         ]
         try:
@@ -1264,10 +1264,7 @@ def test_awkward_strings_arrive_as_they_were_sent(house, kind):
     texts = [text for text in AWKWARD if (name, text) != ("csv", "\\N")]
     sent = [{"id": number, "text": text} for number, text in enumerate(texts)]
     sent.append({"id": None, "text": "no number"})
-    rows = [
-        transformer.transform(Record(json.dumps(one).encode(), Position(1)))[0] + b"\n"
-        for one in sent
-    ]
+    rows = [transformer.transform(Record(json.dumps(one).encode(), "1"))[0] + b"\n" for one in sent]
     changes = {"redshiftDataFormat": name} | (
         {"redshiftDataDelimiter": delimiter} if delimiter else {}
     )
@@ -1298,7 +1295,7 @@ def test_null_and_the_empty_string(house, kind, options, want):
         "json": Json(),
     }[kind]
     sent = [b'{"id": 1, "text": null}', b'{"id": 2, "text": ""}', b'{"id": 3}']
-    rows = b"".join(transformer.transform(Record(one, Position(1)))[0] + b"\n" for one in sent)
+    rows = b"".join(transformer.transform(Record(one, "1"))[0] + b"\n" for one in sent)
     changes = {"redshiftCopyOptions": options} if options else {}
     here = house(redshiftDataFormat=kind, **changes)
     here.load(here.file("a", body=rows, format=kind))

@@ -11,6 +11,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from record_processors import Rejected
+from record_processors.errors import Refused
 from record_processors.transformers.csv import Csv
 from record_processors.transformers.delimited import Delimited
 from record_processors.transformers.json import Json
@@ -316,3 +317,44 @@ def test_formats():
         "csv",
         "text",
     ]
+
+
+# ---- many at once
+
+
+def alone(transformer, one):
+    """Return the rows of one record as a list, or why it has none."""
+    try:
+        return list(transformer.transform(one))
+    except Rejected as error:
+        return str(error)
+
+
+@pytest.mark.parametrize(
+    "transformer", [Text(), Json(), Csv(["a", "b"]), Delimited(["a", "b"], "|")], ids=type
+)
+@given(payloads=st.lists(st.one_of(objects.map(str.encode), st.binary(), texts.map(str.encode))))
+def test_many_at_once_come_to_the_same(transformer, payloads):
+    """What is made of many records at once is what is made of each alone, rejections included."""
+    given_records = [record(data, number) for number, data in enumerate(payloads)]
+    at_once = [
+        rows.reason if isinstance(rows, Refused) else list(rows)
+        for rows in transformer.transform_all(given_records)
+    ]
+    assert at_once == [alone(transformer, one) for one in given_records]
+
+
+def test_a_transform_of_ones_own_is_the_one_that_counts():
+    """Who derives from a transformer of ours and writes `transform` has no second way past it."""
+
+    class Loud(Text):
+        def transform(self, record):
+            return [row.upper() for row in super().transform(record)]
+
+    class Louder(Loud):
+        def transform_all(self, records):
+            return [(b"!",) for _ in records]
+
+    given_records = [record("a\n"), record("b\nc")]
+    assert Loud().transform_all(given_records) == [(b"A",), (b"B", b"C")]
+    assert Louder().transform_all(given_records) == [(b"!",), (b"!",)]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
+from ..errors import BAD_DATA, Refused
 from ..plugins import load_class
 from ..record import Record
 from ..settings import FILTER, Setting, Settings
@@ -32,6 +33,26 @@ class Filter(ABC):
 
         Exceptions mean what they mean in ``Transformer.transform``.
         """
+
+    def keep_all(self, records: Sequence[Record]) -> Iterable[bool | Refused]:
+        """Return for each of ``records`` whether it goes on, or ``Refused(error)``.
+
+        Here is where a filter may be faster for many records at once; see
+        ``Transformer.transform_all``.
+        """
+        return map(self._verdict, records)
+
+    def _verdict(self, record: Record) -> bool | Refused:
+        try:
+            return self.keep(record)
+        except BAD_DATA as error:
+            return Refused(error)
+
+    def __init_subclass__(cls) -> None:
+        """Let a ``keep`` that is written anew be the one that counts."""
+        super().__init_subclass__()
+        if "keep" in vars(cls) and "keep_all" not in vars(cls):
+            cls.keep_all = Filter.keep_all  # type: ignore[method-assign]
 
 
 BUILT_IN = {

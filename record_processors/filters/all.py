@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from itertools import repeat
+
 from ..record import Record
 from . import Filter
 
@@ -13,3 +16,7 @@ class All(Filter):
         """Say yes."""
         del record
         return True
+
+    def keep_all(self, records: Sequence[Record]) -> Iterable[bool]:
+        """Say yes to all."""
+        return repeat(True, len(records))

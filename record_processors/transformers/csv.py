@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from ..record import Record
 from ..settings import COLUMNS, Settings
 from . import Transformer
-from .json_object import json_fields, json_text
+from .json_object import as_lines, fields_reader, json_text
 
 _NEEDS_QUOTES = re.compile(r'[",\r\n]')
+_NEEDS_CARE = re.compile(rb'[\\\[{,]|""')
 
 
 class Csv(Transformer[bytes]):
@@ -22,7 +23,7 @@ class Csv(Transformer[bytes]):
     format = "csv"
 
     def __init__(self, columns: Sequence[str]) -> None:
-        self.columns = columns
+        self._fields = fields_reader(columns)
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Csv:
@@ -31,12 +32,16 @@ class Csv(Transformer[bytes]):
 
     def transform(self, record: Record) -> tuple[bytes]:
         """Return one row; reject what is not one JSON object in UTF-8."""
-        fields = json_fields(record.data)
-        return (",".join([_field(fields.get(column)) for column in self.columns]).encode(),)
+        fields = self._fields(record.data)
+        lines = as_lines(fields)
+        if _NEEDS_CARE.search(lines):
+            return (",".join(map(_quoted, fields)).encode(),)
+        row = lines.replace(b"null\n", b"\n").replace(b'"', b"")
+        return (row[:-1].replace(b"\n", b","),)
 
 
-def _field(raw: bytes | memoryview | None) -> str:
-    text = None if raw is None else json_text(raw)
+def _quoted(raw: bytes | memoryview) -> str:
+    text = json_text(raw)
     if text is None:
         return ""
     if not text or _NEEDS_QUOTES.search(text):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from ..record import Record
 from ..settings import COLUMNS, DELIMITER, Settings
 from . import Transformer
-from .json_object import json_fields, json_text
+from .json_object import as_lines, fields_reader, json_text
 
 NULL = r"\N"  # what we name in COPY's NULL AS
 
@@ -23,8 +24,10 @@ class Delimited(Transformer[bytes]):
     format = "delimited"
 
     def __init__(self, columns: Sequence[str], delimiter: str) -> None:
-        self.columns = columns
-        self.delimiter = delimiter
+        self._fields = fields_reader(columns)
+        self._delimiter = delimiter
+        self._separator = delimiter.encode()
+        self._needs_care = re.compile(rb"[\\\[{" + re.escape(self._separator) + b"]").search
         self._escapes = str.maketrans({char: "\\" + char for char in ("\\", delimiter, "\n", "\r")})
 
     @classmethod
@@ -34,9 +37,13 @@ class Delimited(Transformer[bytes]):
 
     def transform(self, record: Record) -> tuple[bytes]:
         """Return one row; reject what is not one JSON object in UTF-8."""
-        fields = json_fields(record.data)
-        return (self.delimiter.join([self._field(fields.get(c)) for c in self.columns]).encode(),)
+        fields = self._fields(record.data)
+        lines = as_lines(fields)
+        if self._needs_care(lines):
+            return (self._delimiter.join(map(self._escaped, fields)).encode(),)
+        row = lines.replace(b"null\n", b"\\N\n").replace(b'"', b"")
+        return (row[:-1].replace(b"\n", self._separator),)
 
-    def _field(self, raw: bytes | memoryview | None) -> str:
-        text = None if raw is None else json_text(raw)
+    def _escaped(self, raw: bytes | memoryview) -> str:
+        text = json_text(raw)
         return NULL if text is None else text.translate(self._escapes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..record import Record
 from . import Transformer
-from .json_object import json_fields
+from .json_object import insist_on_object
 
 # Line breaks can stand only between the tokens of valid JSON; inside strings they are escaped.
 _ONE_LINE = bytes.maketrans(b"\r\n", b"  ")
@@ -17,5 +17,8 @@ class Json(Transformer[bytes]):
 
     def transform(self, record: Record) -> tuple[bytes]:
         """Return the object on one line; reject what is not one JSON object in UTF-8."""
-        json_fields(record.data)
-        return (record.data.translate(_ONE_LINE).strip(),)
+        insist_on_object(record.data)
+        row = record.data.strip()
+        if b"\n" in row or b"\r" in row:
+            row = row.translate(_ONE_LINE)
+        return (row,)

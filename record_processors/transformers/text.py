@@ -20,6 +20,13 @@ class Text(Transformer[bytes]):
         """Return the lines of the record; never rejects."""
         return without_line_break(record.data).split(b"\n")
 
+    def transform_all(self, records: Sequence[Record]) -> Sequence[Sequence[bytes]]:
+        """Return the lines of each; most are one without any line break."""
+        return [
+            (record.data,) if b"\n" not in record.data else self.transform(record)
+            for record in records
+        ]
+
 
 def without_line_break(line: bytes) -> bytes:
     """Return a line without the one line break, if any, that ends it."""
