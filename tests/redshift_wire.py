@@ -24,6 +24,7 @@ class Wire(Faults):
         super().__init__()
         self.address = address
         self.late = []  # what arrives at the next LOCK
+        self.statements = []  # that were sent
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = "{}:{}".format(*self._listener.getsockname())
         self._connections = []
@@ -122,6 +123,7 @@ class _Connection:
         if frame[:1] != b"Q":
             return ""
         words = frame[5:-1].decode().strip()
+        self.wire.statements.append(words)
         if words == "COMMIT":
             return COMMIT if self.loads else words
         self.loads = words.startswith("INSERT") or (self.loads and not words.startswith("BEGIN"))

@@ -30,6 +30,12 @@ LINES = [
         "            pass\n",
     ),
     Broken(
+        "the filter's answers taken for those of other records",
+        "pipeline.py",
+        "self.filter.keep_all(list(compress(chunk, rows_of)))",
+        "self.filter.keep_all(chunk)",
+    ),
+    Broken(
         "dead letters after the object",
         "pipeline.py",
         "            self.dead_letters.write()\n            through = self._emit(last)"

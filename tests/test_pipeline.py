@@ -46,6 +46,20 @@ def test_threshold_spans_calls():
     assert flow.take("c", "d", start=3) == [emitted([1, 2, 3], 3), checkpoint(3)]
 
 
+def test_many_records_in_one_call():
+    """However many come at once, each is taken once and in order, bad and filtered ones too."""
+    words = ["bad" if n % 700 == 0 else "none" if n % 3 == 0 else "x" for n in range(1, 2401)]
+    flow = Flow(records=900)
+    flow.take(*words)
+    flow.flush()
+    batches = [event[1] for event in flow.journal if event[0] == "emit"]
+    assert [len(batch) for batch in batches] == [900, 698]
+    kept = [n for n, word in enumerate(words, 1) if word == "x"]
+    assert [n for batch in batches for n in batch] == kept
+    bad = [position for event in flow.journal if event[0] == "letters" for position in event[1:]]
+    assert bad == [str(Position(700 * n)) for n in (1, 2, 3)]
+
+
 def test_byte_threshold():
     """The batch is emitted with the record that reaches the byte limit."""
     assert Flow(size=5).take("aaa", "bbb", "c") == [emitted([1, 2], 2), checkpoint(2)]

@@ -26,7 +26,8 @@ log = logging.getLogger(__name__)
 
 BLOCK = 1000  # records that are joined and compressed at once
 
-# With ISA-L, level 1 costs a tenth of zlib's level 6 for files that are half as large again
+# A record of 300 bytes costs ISA-L 0.4 µs at level 1, and 1.0 at its highest. zlib takes 4 to 6 at
+# level 6, for files that are smaller: JSON by 30 %, delimited rows by 13 %. So does zstd, for 0.5.
 GZIP, GZIP_LEVEL = 31, 1  # 31: with the header and the trailer of a gzip file
 ZSTD_LEVEL = 1
 

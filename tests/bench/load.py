@@ -1,0 +1,120 @@
+"""Stage two: what a file costs that is loaded into a table whose ledger is young, or old."""
+
+import gzip
+import time
+from contextlib import closing
+from statistics import median
+
+import boto3
+import psycopg2
+from fault_proxy import Proxy
+from redshift_wire import Wire
+
+from bench.messages import line, record
+from record_processors.manifest import File
+from record_processors.settings import DATA_TABLE, FILE_TABLE, REDSHIFT_URL, S3_BUCKET
+
+FILES = 100  # in a load
+ROWS = 100  # in a file
+LEDGERS = (1_000, 100_000, 1_000_000)  # rows
+SHARDS = 4
+
+# As if this pipeline had run for as long as that: the shards' files, one after the other.
+FILL = """
+    INSERT INTO {ledger} (file, data_table, application, stream, shard, first_position,
+        last_position, row_count, byte_count, manifest, loaded_at)
+    SELECT 's3://{bucket}/one/2024/01/01/00/' || shard || '-' || n * 100 || '-0.json.gz',
+        '{table}', 'one', 'events', shard, n * 100 || '-0', n * 100 + 99 || '-0', 100, 1000,
+        's3://{bucket}/manifest', getdate()
+    FROM (SELECT n / {shards} + {first} AS n, 'shardId-' || lpad(n % {shards} || '', 12, '0')
+        AS shard FROM generate_series(0, {rows} - 1) n) numbered
+"""
+FIRST = 4_959_033_827_149_025_660_855_969_253_836_192_522_105_930_467_449_896
+
+
+def load(world):
+    """Yield for each age of the ledger: CPU and time per file, round trips per load."""
+    for rows in LEDGERS[: 1 if world.small else None]:
+        yield f"{rows:,} files in the ledger", _load(world, rows)
+
+
+def _load(world, rows):
+    address, _, database = world.stack.properties[REDSHIFT_URL.key].partition("/")
+    host, _, port = address.partition(":")
+    with (
+        closing(Proxy(world.stack.properties["s3Endpoint"], [])) as s3,
+        closing(Wire((host, int(port)))) as redshift,
+    ):
+        settings = world.pipeline(
+            "redshift_manifest",
+            bufferRecordCountLimit=str(FILES),
+            s3Endpoint=s3.endpoint,
+            redshiftURL=f"{redshift.url}/{database}",
+            redshiftDataTable=f"rows_{rows}",
+            redshiftFileTable=f"files_{rows}",
+            redshiftIamRole="default",
+        )
+        _prepare(world, settings, rows)
+        costs, spans, requests, statements = [], [], [], []
+        with world.child(settings) as child:
+            for number in range(world.rounds + 1):
+                call = _announcements(settings, rows // SHARDS + number * FILES)
+                s3.requests.clear()
+                redshift.statements.clear()
+                before, began = child.cpu, time.perf_counter()
+                child.say(call)
+                if number:  # the first connects
+                    costs.append((child.cpu - before) / FILES * 1e6)
+                    spans.append((time.perf_counter() - began) / FILES * 1e3)
+                    requests.append(len(s3.requests))
+                    statements.append(len(redshift.statements))
+    return [
+        f"{median(costs):.0f}",
+        f"{median(spans):.2f}",
+        f"{median(requests):.0f}",
+        f"{median(statements):.0f}",
+    ]
+
+
+def _prepare(world, settings, rows):
+    properties = world.stack.properties
+    with closing(
+        psycopg2.connect(
+            f"postgresql://{properties['redshiftUsername']}@{properties['redshiftURL']}",
+            password=world.environment["REDSHIFT_PASSWORD"],
+        )
+    ) as connection:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            table, ledger = settings[DATA_TABLE], settings[FILE_TABLE]
+            cursor.execute(f"CREATE TABLE {table} (id BIGINT, text VARCHAR(200))")
+            names = {"ledger": ledger, "bucket": settings[S3_BUCKET], "table": table}
+            cursor.execute(FILL.format(rows=rows, shards=SHARDS, first=FIRST, **names))
+            cursor.execute(f"ANALYZE {ledger}")
+
+
+def _announcements(settings, first):
+    """Put new files, behind those of the ledger; return the call that announces them."""
+    s3 = boto3.client("s3")
+    row = b'{"id": 1, "text": "a row of some length, as rows are"}\n'
+    body = gzip.compress(row * ROWS)
+    calls = []
+    for number in range(FILES):
+        begin = (FIRST + first + number) * 100
+        shard = f"shardId-{number % SHARDS:012}"
+        file = File(
+            application="one",
+            bucket=settings[S3_BUCKET],
+            key=f"one/2024/01/01/00/{shard}-{begin}-0.json.gz",
+            bytes=len(body),
+            rows=ROWS,
+            stream="events",
+            shard=shard,
+            first=f"{begin}-0",
+            last=f"{begin + 99}-0",
+            format="json",
+            compression="gzip",
+        )
+        s3.put_object(Bucket=file.bucket, Key=file.key, Body=body)
+        calls.append(record(file.encode(), first + number))
+    return line("processRecords", records=calls, millisBehindLatest=0)
