@@ -9,6 +9,7 @@
     ValueError
       + Rejected        permanent for one record or file: a dead letter, then on with the rest
     SettingsError       in properties.py: usage, exit code 2, before anything starts
+    LaunchError         the same, of the host that the daemon is to run on
 
 Each service's own errors are sorted into these in one function: ``aws.classify`` and
 ``warehouse.classify``.
@@ -40,3 +41,7 @@ class LeaseLost(ConnectorError):
 
 class Rejected(ValueError):
     """A record or file is refused for good. The text is the dead letter's reason."""
+
+
+class LaunchError(Exception):
+    """The daemon cannot be started here, and why, in one sentence."""
