@@ -52,7 +52,7 @@ PARALLEL = [
 ]
 
 # From Java 25 on the parallel one lets the heap grow to its end first (1,226 to 1,438 MiB of two
-# GiB); G1, when it marks all the time, stays at 382 to 415 (at 24 and 32 MiB for what is new: 442
+# GiB); G1, when it marks all the time, stays at 382 to 440 (at 24 and 32 MiB for what is new: 442
 # to 456, and less CPU).
 G1 = [
     "-XX:+UseG1GC",
