@@ -9,7 +9,14 @@ from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from .errors import EXIT_FAILED, EXIT_FOUND, EXIT_OK, EXIT_USAGE, ConnectorError
+from .errors import (
+    EXIT_FAILED,
+    EXIT_FOUND,
+    EXIT_OK,
+    EXIT_USAGE,
+    ConnectorError,
+    LaunchError,
+)
 
 # Each command imports what it needs: `process` starts once per shard.
 
@@ -61,9 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     try:
         launch.run(load(arguments.properties))
-    except SettingsError as error:
-        return _complain(error, EXIT_USAGE)
-    except launch.LaunchError as error:
+    except (SettingsError, LaunchError) as error:
         return _complain(error, EXIT_USAGE)
 
 

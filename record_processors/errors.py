@@ -9,6 +9,7 @@
     ValueError
       + Rejected        permanent for one record or file: a dead letter, then on with the rest
     SettingsError       in properties.py: usage, exit code 2, before anything starts
+    LaunchError         the same, of the host that the daemon is to run on
 
 Each service's own errors are sorted into these in one function: ``aws.classify`` and
 ``warehouse.classify``.
@@ -66,3 +67,7 @@ class Refused(tuple[()]):
         """What stands in the dead letter; Rejected has its own words."""
         error = self.error
         return str(error) if isinstance(error, Rejected) else f"{type(error).__name__}: {error}"
+
+
+class LaunchError(Exception):
+    """The daemon cannot be started here, and why, in one sentence."""

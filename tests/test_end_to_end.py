@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 from house import PATIENCE, PROGRAM, House
 
-from record_processors.launch import LOGBACK, find_java
+from record_processors.java import OPTION_VARIABLES, find_java
+from record_processors.launch import LOGBACK
 from record_processors.settings import (
     APPLICATION_NAME,
     OUTPUT_STREAM,
@@ -145,12 +146,27 @@ def test_a_stop_of_the_whole_group_flushes(house, write_module):
     assert sorted(here.file_lines("group-one/")) == sorted(put)
 
 
+def test_the_flags_that_run_chooses(house, monkeypatch):
+    """Without a word of Java's own variables on memory the daemon delivers under our flags."""
+    for variable in OPTION_VARIABLES:
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("JAVA_TOOL_OPTIONS", "-Daws.cborEnabled=false")
+    here = house("flags")
+    here.put(put := lines(0, 10))
+    here.start("one")
+    here.until(lambda: len(here.file_lines("flags-one/")) == len(put), "all rows are in files")
+    arguments = Path(f"/proc/{here.daemons['one'].process.pid}/cmdline").read_text().split("\0")
+
+    assert sorted(here.file_lines("flags-one/")) == sorted(put)
+    assert "-XX:+ExitOnOutOfMemoryError" in arguments
+
+
 def test_the_helpers_own_command_runs_our_files(house):
     """The line that amazon_kclpy_helper.py prints starts our pipeline without `run`."""
     here = house("helper")
     printed = subprocess.run(
         [
-            *(sys.executable, HELPER, "--print_command", "--java", find_java()),
+            *(sys.executable, HELPER, "--print_command", "--java", find_java()[0]),
             *("--properties", here.one.path, "--log-configuration", str(LOGBACK)),
         ],
         check=True,

