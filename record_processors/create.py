@@ -27,7 +27,8 @@ HOME_REGION = "us-east-1"  # the one where CreateBucket takes no LocationConstra
 def create(settings: Settings) -> Iterator[str]:
     """Make each thing that is missing and wait until it is active; yield a line about each.
 
-    Safe to repeat: what is there is left as it is. Raises Fatal, Transient.
+    Safe to repeat: what is there is left as it is, a ledger brought up to date. Raises Fatal,
+    Transient.
     """
     try:
         kinesis = client("kinesis", settings)
@@ -38,10 +39,13 @@ def create(settings: Settings) -> Iterator[str]:
     except (ClientError, BotoCoreError) as error:
         raise classify(error, "create") from error
     if settings[DESTINATION] == "redshift-manifest":
-        ledger = Ledger.from_settings(settings)
+        ledger, warehouse = Ledger.from_settings(settings), Warehouse.from_settings(settings)
         try:
-            with Warehouse.from_settings(settings).transaction() as cursor:
+            with warehouse.transaction() as cursor:
                 ledger.create(cursor)
+            with warehouse.transaction() as cursor:
+                ledger.lock(cursor)
+                ledger.upgrade(cursor)
         except LoadFailed as error:
             raise Fatal(f"the ledger cannot be made: {error}") from error
         yield f"ledger {ledger.table}"

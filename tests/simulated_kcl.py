@@ -239,7 +239,7 @@ class World:
     def _load_a_first_file(self) -> None:
         """Let the table hold a file: without one, a file that nothing names is nobody's fault."""
         self.s3.objects[FIRST] = Stored(gzip.compress(b"first\n"), {}, (b"first",))
-        entry = (f"s3://bucket/{FIRST}", "rows", *[None] * 5, 1, 26, "no manifest", "before")
+        entry = (f"s3://bucket/{FIRST}", "rows", *[None] * 5, 1, 26, "no manifest", "before", None)
         self.redshift.committed = Content([entry], [b"first"])
 
     def begin(self, shard: Shard, count: int, size: int, milliseconds: int) -> Life:

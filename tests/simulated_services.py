@@ -125,8 +125,9 @@ class Redshift:
         return Connection(self)
 
     def create_ledger(self, create: str) -> None:
-        """Make the ledger by the product's own statement."""
-        self.sqlite.execute(create)
+        """Make the ledger by the product's own statement, without what must not be enforced."""
+        create, _, _ = create.partition(", PRIMARY KEY")
+        self.sqlite.execute(f"{create})")
         self.width = len(self.sqlite.execute("PRAGMA table_info(files)").fetchall())
 
     def commit(self, connection: Connection) -> None:

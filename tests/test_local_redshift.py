@@ -696,6 +696,41 @@ def test_create_table_loses_keys_and_keeps_types(db):
     ]
 
 
+def test_a_sort_key_and_a_primary_key_become_indexes_that_enforce_nothing(db):
+    """A look-up is as quick as Redshift's block by block, and equal rows are still accepted."""
+    create = (
+        'CREATE TABLE IF NOT EXISTS public."Sorted" ("Key" VARCHAR(9) NOT NULL, a INT, '
+        'PRIMARY KEY ("Key")) DISTSTYLE EVEN COMPOUND SORTKEY (a, "Key")'
+    )
+    with db.cursor() as cursor:
+        for _ in range(2):
+            cursor.execute(f"{create}; SELECT 'next'")
+            assert cursor.fetchall() == [("next",)]
+            cursor.execute(create)
+            assert cursor.statusmessage == "CREATE TABLE"
+    run(db, """INSERT INTO "Sorted" VALUES ('x', 1), ('x', 1)""")
+
+    indexes = run(
+        db,
+        "SELECT i.relname, amname, indisunique, pg_get_indexdef(i.oid, 1, true) "
+        "FROM pg_index JOIN pg_class i ON i.oid = indexrelid JOIN pg_am m ON m.oid = i.relam "
+        """WHERE indrelid = '"Sorted"'::regclass ORDER BY 1""",
+    )
+    assert indexes == [
+        ("Sorted_blocks", "brin", False, "a"),
+        ("Sorted_key", "btree", False, '"Key"'),
+        ("Sorted_order", "btree", False, "a"),
+    ]
+
+
+def test_a_table_that_is_there_already_needs_no_sort_key(db):
+    """CREATE TABLE IF NOT EXISTS leaves another table of that name as it is, and is no error."""
+    run(db, "CREATE TABLE other_columns (b INT); INSERT INTO other_columns VALUES (1)")
+    run(db, "CREATE TABLE IF NOT EXISTS other_columns (a INT) SORTKEY (a)")
+
+    assert run(db, "SELECT b FROM other_columns") == [(1,)]
+
+
 def test_system_functions_and_isolation_are_redshifts(db):
     """getdate() is a timestamp of whole seconds; transactions see one snapshot."""
     ((now, isolation),) = run(db, "SELECT getdate(), current_setting('transaction_isolation')")

@@ -30,6 +30,7 @@ from record_processors.create import create
 from record_processors.emitters.redshift_manifest import RedshiftManifestEmitter
 from record_processors.ledger import Ledger
 from record_processors.local.demo.pipelines import write_pipeline
+from record_processors.manifest import File
 from record_processors.settings import APPLICATION_NAME, REDSHIFT_URL, Settings
 from record_processors.transformers.csv import Csv
 from record_processors.transformers.delimited import Delimited
@@ -216,6 +217,7 @@ def test_the_ledger_says_of_a_file_what_its_message_said(house):
         "row_count": 2,
         "byte_count": message["bytes"],
         "manifest": f"s3://{BUCKET}/{manifest}",
+        "digits": 3,
     }
     assert here.query(f"SELECT loaded_at = '{loaded_at}' FROM {here.ledger}") == [(True,)]
 
@@ -791,6 +793,110 @@ def test_positions_compare_as_numbers(house, in_one_batch):
 
     assert here.ids() == [1, 2, 3, 4]
     assert set(here.letters()) == set(bad)
+
+
+# --- an old ledger, and one that others write ----------------------------------------------------
+
+
+def enter_as_others_do(here, *rows):
+    """Enter files (key, first, last) by the columns that the contract names."""
+    for key, first, last in rows:
+        with here.db.cursor() as cursor:
+            cursor.execute(
+                f"INSERT INTO {here.ledger} (file, data_table, application, stream, shard, "
+                "first_position, last_position, row_count, byte_count, manifest, loaded_at) "
+                "VALUES (%s, %s, 'flights', 'events', 'shardId-000000000007', %s, %s, 1, 1, "
+                "'s3://files/m', getdate())",
+                (here.url(key), here.table, first, last),
+            )
+
+
+@pytest.mark.parametrize("create_again", [True, False])
+def test_rows_that_others_entered_are_judged_as_ours(house, create_again):
+    """A row with the contract's columns alone keeps out what overlaps it, of whatever length."""
+    here = house()
+    rows = [("a", "5-0", "1000-3"), ("b", "002000-0", "2000-9"), ("c", "3000-0", "3999-0")]
+    enter_as_others_do(here, *rows, ("d", None, None), ("e", "1-0", None))
+    if create_again:
+        list(create(here.settings))
+    bad = [
+        here.file("f", 2, first="999-0", last="999-9"),
+        here.file("g", 3, first="1000-3", last="1500-0"),
+        here.file("h", 4, first="2000-9"),
+        here.file("i", 5, first="3500-0", last="12000-0"),
+        here.file("c", 6, first="3000-0", last="3999-1"),
+    ]
+    good = [
+        here.file("j", 7, first="1000-4", last="1999-0"),
+        here.file("k", 8, first="1-0", last="4-9"),
+        here.file("l", 9, first="4000-0", last="12000-0"),
+    ]
+    loaded = [here.file("c", 10, first="3000-0", last="3999-0"), here.file("d", 11)]
+    here.load(*bad, *good, *loaded)
+
+    assert here.ids() == [7, 8, 9]
+    assert set(here.letters()) == set(bad)
+
+
+def test_a_ledger_that_was_made_before_is_brought_up_to_date(house):
+    """Until `create` has added the column that it lacks, nothing is loaded; then all is known."""
+    here = house()
+    columns = (
+        "file VARCHAR(1280) NOT NULL, data_table VARCHAR(512) NOT NULL, application VARCHAR(1020), "
+        "stream VARCHAR(1020), shard VARCHAR(1020), first_position VARCHAR(128), "
+        "last_position VARCHAR(128), row_count BIGINT, byte_count BIGINT, manifest VARCHAR(1280), "
+        "loaded_at TIMESTAMP NOT NULL"
+    )
+    here.query(f"DROP TABLE {here.ledger}")
+    here.query(f"CREATE TABLE {here.ledger} ({columns})")
+    enter_as_others_do(here, ("a", "10-0", "19-0"), ("b", "20-0", "100-0"), ("c", "01-0", "02-0"))
+    with pytest.raises(Fatal, match="`kinesis-connectors create` brings it up to date"):
+        here.load(here.file("new", 1, first="200-0"))
+    for _ in range(2):
+        list(create(here.settings))
+    bad = here.file("bad", 2, first="19-0", last="19-5")
+    here.load(here.file("a", 3, first="10-0", last="19-0"), bad, here.file("new", 1, first="200-0"))
+
+    assert here.ids() == [1]
+    assert set(here.letters()) == {bad}
+    digits = here.query(f"SELECT digits FROM {here.ledger} ORDER BY file")
+    assert digits == [(2,), (None,), (None,), (3,)]
+
+
+@pytest.mark.parametrize("age", ["new", "old"])
+def test_a_large_ledger_is_not_read_as_a_whole(house, age):
+    """However many rows there are, a look-up goes to some by index, and returns what it needs."""
+    here = house()
+    here.query(
+        f"INSERT INTO {here.ledger} SELECT '{here.url('')}' || n, '{here.table}', 'flights', "
+        "'events', 'shardId-' || n % 4, n || '0-0', n || '9-9', 1, 1, 's3://files/m', getdate(), 7 "
+        "FROM generate_series(100000, 160000) AS n"
+    )
+    here.query(f"ANALYZE {here.ledger}")
+    number = {"new": 170_000, "old": 100_004}[age]
+    files = [
+        File(
+            bucket=BUCKET,
+            key=f"{here.name}/{n}",
+            application="flights",
+            stream="events",
+            shard=f"shardId-{n % 4}",
+            first=f"{n}0-0",
+            last=f"{n}9-9",
+        )
+        for n in [number, *range(170_001, 170_100)]
+    ]
+    with here.db.cursor() as cursor:
+        verdict = Ledger.from_settings(here.settings).judge(cursor, files)
+        read = cursor.rowcount
+        cursor.execute(b"EXPLAIN " + cursor.query)
+        plan = " ".join(line for (line,) in cursor.fetchall())
+
+    assert len(verdict.loaded) == (age == "old")
+    assert len(verdict.fresh) + len(verdict.loaded) == 100
+    assert read <= 2
+    assert "Seq Scan" not in plan
+    assert "Index" in plan
 
 
 # --- bad files -----------------------------------------------------------------------------------

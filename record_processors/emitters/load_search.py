@@ -96,7 +96,8 @@ class LoadSearch:
                 if can_load is None and failures >= FRUITLESS_TRIES:
                     raise failure.error from failure
             else:
-                self.waiting = [file for file in self.waiting if file not in part]
+                done = set(part)
+                self.waiting = [file for file in self.waiting if file not in done]
                 self.refused += verdict.refused
         return self.refused
 

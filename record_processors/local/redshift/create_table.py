@@ -3,14 +3,18 @@
 Keys go, since Redshift does not enforce them and PostgreSQL would, hiding a missing lock;
 so do distribution, sort order and encoding. Types get the lengths that Redshift implies.
 https://docs.aws.amazon.com/redshift/latest/dg/r_CREATE_TABLE_NEW.html
+
+Redshift has no indexes, yet reads few blocks of a large table: it sorts rows by the sort key, and
+knows the least and greatest value of each column in each block of 1 MB
+(https://docs.aws.amazon.com/redshift/latest/dg/t_Sorting_data.html). Indexes stand for that, which
+enforce nothing: of the sort key for the order, and once more as BRIN, which is just such least and
+greatest values by the megabyte; of the primary key, as keys mostly grow with time, so that few
+blocks may hold one. (PostgreSQL's limit for a row of an index is some 2,700 bytes.)
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from record_processors.local.redshift.sql import Token
+from record_processors.local.redshift.sql import Token, find, identifier, quote_name, quote_text
 
 _TYPES = {
     "SUPER": "json",
@@ -40,12 +44,51 @@ def rewrite_create_table(tokens: list[Token]) -> str:
         return _join(tokens)
     head, rest = tokens[:opening], tokens[opening:]
     # CREATE TABLE x DISTKEY (a) AS …: the first parenthesis is not the columns'.
-    if rest[0].key == "AS" or head[-1].key in ("DISTKEY", "SORTKEY"):
+    if rest[0].key == "AS" or _is_attribute(head[-1]):
         return _join(_without_attributes(tokens))
     close = _closing(rest)
     elements = [_element(element) for element in _split(rest[1:close])]
     columns = ", ".join(filter(None, elements))
     return f"{_join(head)} ({columns}) {_join(_without_attributes(rest[close + 1 :]))}"
+
+
+def index_statements(tokens: list[Token]) -> list[str]:
+    """Return what makes a table's indexes, after its CREATE TABLE; none for CREATE TABLE … AS.
+
+    Each is a DO, which Redshift does not know, so that its answer can be kept from the client. An
+    index that cannot be made fails nothing: IF NOT EXISTS may have found another table.
+    """
+    opening = next((at for at, token in enumerate(tokens) if token.key in ("(", "AS")), None)
+    if opening is None or tokens[opening].key == "AS" or _is_attribute(tokens[opening - 1]):
+        return []
+    head, name = tokens[:opening], identifier(tokens[opening - 1])
+    schema = _join(head[-3:-1]) if head[-2].key == "." else ""
+    sort_key, primary_key = _key(tokens, "SORTKEY"), _key(tokens, "PRIMARY", "KEY")
+    wanted = [(f"{name}_key", f"({primary_key})")] if primary_key else []
+    if sort_key:
+        wanted.append((f"{name}_order", f"({sort_key})"))
+        wanted.append((f"{name}_blocks", f"USING brin ({sort_key}) WITH (autosummarize = on)"))
+    return [
+        _do(
+            f"IF to_regclass({quote_text(schema + quote_name(index))}) IS NULL THEN "
+            f"CREATE INDEX {quote_name(index)} ON {schema}{tokens[opening - 1].text} {what}; END IF"
+        )
+        for index, what in wanted
+    ]
+
+
+def _do(statement: str) -> str:
+    return "DO " + quote_text(f"BEGIN {statement}; EXCEPTION WHEN OTHERS THEN NULL; END")
+
+
+def _key(tokens: list[Token], *words: str) -> str:
+    """Return the columns that stand in parentheses after these words, if they do."""
+    at = find(tokens, *words, "(") + len(words)
+    return _join(tokens[at + 1 : at + _closing(tokens[at:])]) if at >= len(words) else ""
+
+
+def _is_attribute(token: Token) -> bool:
+    return token.key in ("DISTKEY", "SORTKEY")
 
 
 def _element(tokens: list[Token]) -> str:

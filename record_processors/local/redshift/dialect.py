@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from record_processors.local.redshift import sql
 from record_processors.local.redshift.copy_statement import CopyStatement, parse_copy
-from record_processors.local.redshift.create_table import rewrite_create_table
+from record_processors.local.redshift.create_table import index_statements, rewrite_create_table
 from record_processors.local.redshift.failures import (
     NOT_SUPPORTED,
     CopyError,
@@ -34,13 +34,16 @@ class Translation:
     copies: tuple[CopyStatement, ...]
 
 
-def translate(text: str, *, allow_copy: bool = True) -> Translation:
-    """Translate a query text; a text that PostgreSQL understands comes back as it is."""
+def translate(text: str, *, is_simple: bool = True) -> Translation:
+    """Translate a query text; a text that PostgreSQL understands comes back as it is.
+
+    Only a simple query may become several statements; in the extended protocol there is no COPY.
+    """
     copies: list[CopyStatement] = []
     result, done = "", 0
     for statement in sql.statements(sql.tokens(text)):
         try:
-            replaced = _translate(statement, copies, allow_copy=allow_copy)
+            replaced = _translate(statement, copies, is_simple=is_simple)
         except CopyError as error:
             replaced = _raise(error)
         if replaced is not None:
@@ -50,16 +53,17 @@ def translate(text: str, *, allow_copy: bool = True) -> Translation:
 
 
 def _translate(
-    statement: list[sql.Token], copies: list[CopyStatement], *, allow_copy: bool
+    statement: list[sql.Token], copies: list[CopyStatement], *, is_simple: bool
 ) -> str | None:
     """Return what takes the statement's place, None if it may stay."""
     _refuse(statement)
     keys = [token.key for token in statement[:5]]
     if keys[0] == "CREATE" and "TABLE" in keys and keys[1] in _TABLES:
-        return rewrite_create_table(statement)
+        indexes = index_statements(statement) if is_simple else []
+        return "; ".join([rewrite_create_table(statement), *indexes])
     if keys[0] != "COPY":
         return None
-    if not allow_copy:
+    if not is_simple:
         raise Unsupported("COPY in the extended query protocol")
     copies.append(parse_copy(statement))
     return f"{_facts_query(copies[-1])}; {copies[-1].postgres_sql}"

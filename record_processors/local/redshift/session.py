@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from record_processors.local.redshift.system_tables import LoadError
 
 _FAILED = "Load into table '{}' failed.  Check 'sys_load_error_detail' system table for details."
+INDEX_MADE = b"DO\0"  # how the server ends what ``index_statements`` makes, and nothing else
 # One message each, between requests: the server may send them at any time.
 _ASIDE = (b"N", b"S", b"A")
 
@@ -75,7 +76,7 @@ class Session:
                 body = self._query(body)
             elif kind == b"P":
                 name, query, rest = body.split(b"\0", 2)
-                translation = translate(_decoded(query), allow_copy=False)
+                translation = translate(_decoded(query), is_simple=False)
                 body = name + b"\0" + wire.text(translation.text) + rest
             self._to_server.write(wire.pack(kind, body))
             await self._to_server.drain()
@@ -95,6 +96,8 @@ class Session:
             kind, body = await wire.read_message(self._server)
             if kind == b"T" and wire.first_column(body) == MARK.encode():
                 await self._read_facts()
+                continue
+            if kind == b"C" and body == INDEX_MADE:
                 continue
             if kind == b"G" and self._copies:
                 kind, body = b"", await self._load(self._copies.popleft())
