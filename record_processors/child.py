@@ -65,6 +65,7 @@ def log_to_stderr(name: str) -> None:
 
 def process(path: str) -> int:
     """Run the pipeline of the ``.properties`` file on one shard, until the daemon ends it."""
+    gc.disable()  # while much is made and nothing thrown away: an eighth of the start
     protocol_input, protocol_output = take_the_protocol()
     outlive_signals()
     log_to_stderr(Path(path).stem)
@@ -86,5 +87,6 @@ def process(path: str) -> int:
     with crash_boundary("start"):
         processor = RecordProcessor(build_pipeline(settings), Retry.from_settings(settings))
     gc.freeze()  # what is there now stays: the collector need not look at it again and again
+    gc.enable()
     serve(processor, protocol_input, protocol_output)
     return EXIT_OK

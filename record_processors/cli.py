@@ -6,8 +6,8 @@ import argparse
 import logging
 import sys
 from collections.abc import Iterator, Sequence
-from importlib.metadata import version
 from pathlib import Path
+from typing import NoReturn
 
 from .errors import (
     EXIT_FAILED,
@@ -30,13 +30,23 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
 
 
+class _Version(argparse.Action):
+    """Prints the version, which takes 10 ms to find out: not at every start."""
+
+    def __call__(self, *_: object) -> NoReturn:
+        from importlib.metadata import version  # noqa: PLC0415
+
+        print(version("kinesis-connectors"))
+        raise SystemExit(EXIT_OK)
+
+
 def parser() -> argparse.ArgumentParser:
     """Return the parser of all commands."""
     top = argparse.ArgumentParser(
         prog="kinesis-connectors",
         description="Carries Kinesis streams into S3 and Redshift under the KCL MultiLangDaemon.",
     )
-    top.add_argument("--version", action="version", version=version("kinesis-connectors"))
+    top.add_argument("--version", action=_Version, nargs=0, help="print the version")
     commands = top.add_subparsers(required=True, metavar="COMMAND")
     for name, command, text in (
         ("run", run, "check the file, then become the daemon that runs its pipeline"),

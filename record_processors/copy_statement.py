@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from .errors import Fatal
 from .manifest import Compression, File
-from .settings import (
+from .redshift_settings import (
     COPY_MANDATORY,
     COPY_OPTIONS,
     DATA_COLUMNS,
@@ -15,8 +15,8 @@ from .settings import (
     DATA_TABLE,
     IAM_ROLE,
     JSON_PATHS,
-    Settings,
 )
+from .settings import Settings
 from .sql import literal, quoted, quoted_list
 from .transformers.delimited import NULL
 

@@ -9,16 +9,16 @@ import msgspec
 
 from .aws import call, client
 from .errors import Fatal
-from .retry import Retry
-from .settings import (
+from .redshift_settings import (
     PASSWORD_VARIABLE,
     REDSHIFT_CLUSTER,
     REDSHIFT_SECRET,
     REDSHIFT_URL,
     REDSHIFT_USER,
     REDSHIFT_WORKGROUP,
-    Settings,
 )
+from .retry import Retry
+from .settings import Settings
 
 Login = tuple[str, str]  # user, password
 

@@ -15,7 +15,8 @@ from typing import NoReturn
 from .errors import LaunchError
 from .heap import given_heap, heap_size
 from .java import find_java, flags, said_options
-from .settings import APPLICATION_NAME, PASSWORD_VARIABLE, REDSHIFT_USER, WORKER_ID, Settings
+from .redshift_settings import PASSWORD_VARIABLE, REDSHIFT_USER
+from .settings import APPLICATION_NAME, WORKER_ID, Settings
 
 DAEMON = "software.amazon.kinesis.multilang.MultiLangDaemon"
 # The JVM's threads, some dozens, share their pools of memory outside the heap: mallopt(3).

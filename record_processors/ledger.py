@@ -12,7 +12,8 @@ import psycopg2.extensions
 from .errors import Fatal, Transient
 from .manifest import Chain, File
 from .record import Position
-from .settings import DATA_TABLE, FILE_KEY_COLUMN, FILE_TABLE, Settings
+from .redshift_settings import DATA_TABLE, FILE_KEY_COLUMN, FILE_TABLE
+from .settings import Settings
 from .sql import folded, quoted
 from .warehouse import COPY_MILLISECONDS, Cursor
 

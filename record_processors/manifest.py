@@ -9,8 +9,9 @@ from typing import Annotated, Any, Literal, NamedTuple
 import msgspec
 
 from .errors import Rejected
+from .kinds import BUCKET_NAME, KEY_BYTES
 from .record import Position, Record
-from .settings import BUCKET_NAME, KEY_BYTES, S3_BUCKET, Settings
+from .settings import S3_BUCKET, Settings
 from .transformers import Transformer
 
 VERSION = 1

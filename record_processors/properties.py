@@ -11,9 +11,10 @@ from typing import NamedTuple
 import javaproperties
 
 from . import rules
+from .catalogue import OURS
 from .kcl import KCL_KEYS, KCL_NEEDED, KCL_PREFIXES
 from .plugins import PluginError, plugin_settings
-from .settings import DESTINATION, OURS, Setting, Settings
+from .settings import DESTINATION, Setting, Settings
 
 SECRETS = (
     "secrets never stand in this file, which the daemon logs: the password of Redshift comes from "

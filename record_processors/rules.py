@@ -9,23 +9,25 @@ from os.path import realpath
 import jmespath
 
 from .limits import LONGEST_WAIT, READ_SECONDS
+from .redshift_settings import (
+    COPY_OPTIONS,
+    DATA_FORMAT,
+    JSON_PATHS,
+    REDSHIFT_CLUSTER,
+    REDSHIFT_SECRET,
+    REDSHIFT_USER,
+    REDSHIFT_WORKGROUP,
+)
 from .setting import Settings
 from .settings import (
     COLUMNS,
-    COPY_OPTIONS,
-    DATA_FORMAT,
     DESTINATION,
     ENCRYPTION,
     EXECUTABLE_NAME,
     FILTER,
     FILTER_EXPRESSION,
-    JSON_PATHS,
     KMS_KEY,
     OUTPUT_STREAM,
-    REDSHIFT_CLUSTER,
-    REDSHIFT_SECRET,
-    REDSHIFT_USER,
-    REDSHIFT_WORKGROUP,
     RETRY_LIMIT,
     STREAM_NAME,
     TRANSFORMER,

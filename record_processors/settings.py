@@ -1,18 +1,25 @@
-"""Every setting of ours, declared once: key, form, default, and a sentence about it.
+"""The settings of the daemon, the pipeline and S3, each declared once.
 
-KCL's own keys stand in ``kcl.py``; a transformer, filter or emitter of one's own declares its
-settings in its class attribute ``declares``.
+Redshift's stand in ``redshift_settings.py``, the rest of KCL's keys in ``kcl.py``; a transformer,
+filter or emitter of one's own declares its settings in its class attribute ``declares``.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
+from .kinds import (
+    BUCKET_NAME,
+    STREAM,
+    TABLE,
+    delimiter,
+    endpoint,
+    prefix,
+)
 from .setting import (
+    EVERYWHERE,
     Setting,
     Settings,
-    boolean,
     class_path,
     matching,
     names,
@@ -21,157 +28,181 @@ from .setting import (
     whole_number,
 )
 
-__all__ = ["OURS", "Setting", "Settings"]
+__all__ = ["Setting", "Settings"]
 
-ANY = frozenset({"*"})
-REDSHIFT = frozenset({"redshift-manifest"})
+FILES = frozenset({"s3", "s3-manifest"})
+MANIFEST = frozenset({"s3-manifest"})
 
-# Limits of the services, each with the page that states it.
-KEY_BYTES = 1024  # docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
-BUCKET_NAME = r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"  # …/userguide/bucketnamingrules.html
-STREAM = (
-    r"[A-Za-z0-9_.-]{1,128}"  # docs.aws.amazon.com/kinesis/latest/APIReference/API_CreateStream
+# The two of KCL's keys that only have a meaning together with us, and others that we use too.
+EXECUTABLE_NAME = Setting(
+    "executableName",
+    text,
+    "The command that the daemon starts for each shard: this program, with this file.",
+    None,
+    EVERYWHERE,
+    example="kinesis-connectors process properties/FILE.properties",
 )
-TABLE = r"[A-Za-z0-9_.-]{3,255}"  # …/amazondynamodb/latest/developerguide/HowItWorks.NamingRules
-ROLE = r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[\w+=,.@/-]+"  # …/IAM/latest/UserGuide/reference_iam
-
-_PART = r'(?:[A-Za-z_][\w$]*|"[^"%\0]+")'
-_PREFIX_BYTES = KEY_BYTES // 4  # application, date, shard and position come after it
-
-
-def _prefix(value: str) -> str:
-    if not value.isprintable() or len(value.encode()) > _PREFIX_BYTES:
-        raise ValueError(f"not at most {_PREFIX_BYTES} bytes of printable characters")
-    return value
-
-
-def _columns(value: str) -> Sequence[str]:
-    found = names(value)
-    for name in found:
-        if not re.fullmatch(_PART, name):
-            raise ValueError(f"{name} is not a column's name; quote it if it must be so")
-    return found
-
-
-def _endpoint(value: str) -> str:
-    if not re.fullmatch(r"https?://[^/\s]+/?", value):
-        raise ValueError("not http://host:port or https://host")
-    return value
-
-
-def _delimiter(value: str) -> str:
-    if len(value) != 1 or not value.isascii() or value in "\\\n\r\0" or value.isalnum():
-        raise ValueError("not one ASCII character that is no letter, digit, backslash or line end")
-    return value
-
-
-def _redshift_url(value: str) -> str:
-    match = re.fullmatch(r"(?:jdbc:redshift://)?([\w.-]+):([0-9]{1,5})/([^/?;&\s]+)", value)
-    if not match or not 0 < int(match[2]) < 65_536:
-        raise ValueError("not host:port/database, nor jdbc:redshift://host:port/database")
-    return "{}:{}/{}".format(*match.groups())
-
-
-def _roles(value: str) -> str:
-    if value != "default" and not re.fullmatch(rf"{ROLE}(,{ROLE})*", value):
-        raise ValueError("not a role's ARN (or several, with commas), nor 'default'")
-    return value
-
-
-def _json_paths(value: str) -> str:
-    if value not in {"auto", "auto ignorecase"} and not re.fullmatch(r"s3://[^\s']+", value):
-        raise ValueError("not 'auto', 'auto ignorecase', nor s3://bucket/key")
-    return value
-
-
-# KCL's keys that we use too.
 APPLICATION_NAME = Setting(
     "applicationName",
     matching(TABLE, "3 to 255 of A-Z a-z 0-9 _ . -"),
-    "The pipeline's name: of its lease table in DynamoDB, and in the keys of its files.",
+    "The pipeline's name: of its lease table in DynamoDB, and part of the keys of its files.",
     None,
-    ANY,
+    EVERYWHERE,
+    example="flights-to-s3",
+    note="Under a new name it starts anew, at initialPositionInStream.",
 )
 STREAM_NAME = Setting(
-    "streamName", matching(STREAM, "a stream's name"), "The stream to read.", None, ANY
+    "streamName",
+    matching(STREAM, "a stream's name"),
+    "The stream to read.",
+    None,
+    EVERYWHERE,
+    example="events",
 )
-REGION = Setting[str | None]("regionName", text, "The region of the streams and the lease table.")
-KINESIS_ENDPOINT = Setting[str | None]("kinesisEndpoint", _endpoint, "Another Kinesis than AWS's.")
-EXECUTABLE_NAME = Setting(
-    "executableName", text, "The command that the daemon runs for each shard.", None, ANY
+REGION = Setting[str | None](
+    "regionName",
+    matching(r"[a-z]{2}(-[a-z]+)+-[0-9]", "a region's name, like eu-central-1"),
+    "The region of streams, tables and bucket.",
+    example="us-east-1",
+    note="Without it, AWS_REGION of the environment counts.",
 )
-WORKER_ID = Setting[str | None]("workerId", text, "This host among those of the application.")
+KINESIS_ENDPOINT = Setting[str | None](
+    "kinesisEndpoint",
+    endpoint,
+    "Another Kinesis than the region's.",
+    example="http://localhost:4566",
+)
+DYNAMODB_ENDPOINT = Setting[str | None](
+    "dynamoDBEndpoint",
+    endpoint,
+    "Another DynamoDB than the region's.",
+    example="http://localhost:4566",
+)
+WORKER_ID = Setting[str | None](
+    "workerId",
+    text,
+    "This host among those of the application; `run` gives it a name that stays.",
+    example="host-1",
+)
 
 # The pipeline.
 DESTINATION = Setting(
     "connectorDestination",
     class_path("s3", "s3-manifest", "redshift-manifest"),
-    "Where the records go: s3, s3-manifest, redshift-manifest, or package.module:Class.",
+    "Where the records go.",
     None,
-    ANY,
+    EVERYWHERE,
+    example="s3-manifest",
 )
 TRANSFORMER = Setting(
     "transformer",
     class_path("json", "delimited", "csv", "text"),
-    "What makes rows of a record: json, delimited, csv, text, or package.module:Class.",
+    "What makes rows of a record.",
     "json",
+    used_by=FILES,
+    example="json",
+    note="json: each record is a JSON object, and becomes a line of the file as it is. delimited, "
+    "csv: the fields transformerColumns of a JSON object. text: lines as they are.",
 )
 COLUMNS = Setting[Sequence[str]](
-    "transformerColumns", names, "The fields of delimited and csv rows, in the table's order."
+    "transformerColumns",
+    names,
+    "The fields of delimited and csv rows, in the table's order.",
+    used_by=FILES,
+    example="year, month, day, carrier, flight",
 )
 DELIMITER = Setting(
-    "transformerDelimiter", _delimiter, "The character between delimited fields.", "|"
+    "transformerDelimiter",
+    delimiter,
+    "The character between the fields of delimited rows.",
+    "|",
+    used_by=FILES,
 )
 FILTER = Setting(
     "filter",
     class_path("all", "jmespath", "regex"),
-    "Which records to keep: all, jmespath, regex, or package.module:Class.",
+    "Which records to keep.",
     "all",
+    note="jmespath: those of which filterExpression is true. regex: those in which it is found.",
 )
-FILTER_EXPRESSION = Setting("filterExpression", text, "What jmespath or regex must find.")
+FILTER_EXPRESSION = Setting(
+    "filterExpression", text, "What jmespath or regex must find.", example="carrier == 'UA'"
+)
 
 RECORD_LIMIT = Setting(
-    "bufferRecordCountLimit", whole_number(), "Flush at this many kept records.", 1000
+    "bufferRecordCountLimit",
+    whole_number(),
+    "A batch goes out at this many kept records.",
+    1000,
+    unit="records",
 )
 BYTE_LIMIT = Setting(
-    "bufferByteSizeLimit", whole_number(), "Flush at this many bytes of record data.", 1_048_576
+    "bufferByteSizeLimit",
+    whole_number(),
+    "A batch goes out at this many bytes of records.",
+    1_048_576,
+    unit="bytes",
+    note="Until then they are in memory: records of 300 bytes take three times as much, for each "
+    "shard.",
 )
 MILLISECONDS_LIMIT = Setting(
-    "bufferMillisecondsLimit", whole_number(), "Flush what has waited this long.", 60_000
+    "bufferMillisecondsLimit",
+    whole_number(),
+    "A batch goes out when its first record has waited this long.",
+    60_000,
+    unit="ms",
 )
-
 RETRY_LIMIT = Setting(
     "retryLimit",
     whole_number(),
-    "Tries of a failing call before the process ends and the daemon starts again.",
+    "How often a call that fails for a passing reason is tried.",
     12,
+    unit="tries",
+    note="Then the daemon ends, to be started again from the checkpoint.",
 )
 BACKOFF_INTERVAL = Setting(
     "backoffInterval",
     whole_number(),
-    "Longest wait before the second try, in milliseconds; it doubles from try to try, up to 20 s.",
+    "The longest wait before the second try; it doubles from try to try, up to 20 s.",
     100,
+    unit="ms",
 )
 
 # S3.
 S3_BUCKET = Setting(
     "s3Bucket",
     matching(BUCKET_NAME, "a bucket's name"),
-    "The bucket of files and dead letters.",
+    "The bucket of files, of the manifests that COPY reads, and of dead letters.",
     None,
-    ANY,
+    EVERYWHERE,
+    example="kinesis-connectors",
 )
-S3_PREFIX = Setting("s3Prefix", _prefix, "What the keys of all files begin with.", "")
-S3_ENDPOINT = Setting[str | None]("s3Endpoint", _endpoint, "Another S3 than the region's.")
+S3_PREFIX = Setting("s3Prefix", prefix, "What the keys of all files begin with.", "", example="a/")
+S3_ENDPOINT = Setting[str | None](
+    "s3Endpoint", endpoint, "Another S3 than the region's.", example="http://localhost:4566"
+)
 COMPRESSION = Setting(
-    "s3Compression", one_of("gzip", "zstd", "none"), "How files are compressed.", "gzip"
+    "s3Compression",
+    one_of("gzip", "zstd", "none"),
+    "How files are compressed.",
+    "gzip",
+    used_by=FILES,
+    note="zstd makes smaller files for the same CPU (pip install 'kinesis-connectors[zstd]').",
 )
 ENCRYPTION = Setting[str | None](
-    "s3ServerSideEncryption", one_of("AES256", "aws:kms"), "How S3 encrypts the files."
+    "s3ServerSideEncryption",
+    one_of("AES256", "aws:kms"),
+    "How S3 encrypts what is written; without it, as the bucket says.",
+    example="aws:kms",
 )
-KMS_KEY = Setting[str | None]("s3KmsKeyId", text, "The key for aws:kms.")
+KMS_KEY = Setting[str | None](
+    "s3KmsKeyId", text, "The key for aws:kms; without it, AWS's own.", example="alias/my-key"
+)
 DEAD_LETTER_PREFIX = Setting(
-    "deadLetterPrefix", _prefix, "What the keys of dead letters begin with.", "errors/"
+    "deadLetterPrefix",
+    prefix,
+    "What the keys of dead letters begin with: records that can go nowhere else.",
+    "errors/",
 )
 
 # The manifest stream.
@@ -180,82 +211,25 @@ OUTPUT_STREAM = Setting(
     matching(STREAM, "a stream's name"),
     "The stream that stage two reads the files' names from.",
     None,
-    frozenset({"s3-manifest"}),
+    MANIFEST,
+    used_by=MANIFEST,
+    example="manifests",
+    note="One shard is enough for 1,000 files a second.",
 )
 
 # How many shards `create` gives the streams that it makes.
 INPUT_SHARDS = Setting(
-    "kinesisInputStreamShardCount", whole_number(), "Shards of streamName, if created.", 1
+    "kinesisInputStreamShardCount",
+    whole_number(),
+    "How many shards `create` gives streamName, if it has to make it.",
+    1,
+    unit="shards",
 )
 OUTPUT_SHARDS = Setting(
-    "kinesisOutputStreamShardCount", whole_number(), "Shards of kinesisOutputStream, if created.", 1
+    "kinesisOutputStreamShardCount",
+    whole_number(),
+    "How many shards `create` gives kinesisOutputStream, if it has to make it.",
+    1,
+    used_by=MANIFEST,
+    unit="shards",
 )
-
-# Redshift.
-REDSHIFT_URL = Setting(
-    "redshiftURL", _redshift_url, "host:port/database of the warehouse.", None, REDSHIFT
-)
-REDSHIFT_USER = Setting[str | None](
-    "redshiftUsername", text, "The user, whose password is in REDSHIFT_PASSWORD."
-)
-PASSWORD_VARIABLE = "REDSHIFT_PASSWORD"  # noqa: S105 - the environment variable's name
-REDSHIFT_SECRET = Setting[str | None](
-    "redshiftSecretArn", text, "The Secrets Manager secret that holds username and password."
-)
-REDSHIFT_CLUSTER = Setting[str | None](
-    "redshiftClusterIdentifier", text, "The cluster to log in to by IAM."
-)
-REDSHIFT_WORKGROUP = Setting[str | None](
-    "redshiftWorkgroup", text, "The serverless workgroup to log in to by IAM."
-)
-SSL_MODE = Setting(
-    "redshiftSSLMode",
-    one_of("disable", "allow", "prefer", "require", "verify-ca", "verify-full"),
-    "As in libpq.",
-    "verify-full",
-)
-SSL_ROOT_CERT = Setting[str | None](
-    "redshiftSSLRootCert", text, "The file of root certificates; default: one that holds Amazon's."
-)
-DATA_TABLE = Setting(
-    "redshiftDataTable",
-    matching(rf"(?:{_PART}\.)?{_PART}", "[schema.]table"),
-    "The table that the rows go to.",
-    None,
-    REDSHIFT,
-)
-DATA_COLUMNS = Setting[Sequence[str]](
-    "redshiftDataColumns", _columns, "The columns that the fields go to; default: the table's.", ()
-)
-FILE_TABLE = Setting(
-    "redshiftFileTable",
-    matching(rf"(?:{_PART}\.)?{_PART}", "[schema.]table"),
-    "The load ledger: which files the table holds.",
-    "kinesis_connector_files",
-)
-FILE_KEY_COLUMN = Setting(
-    "redshiftFileKeyColumn", matching(_PART, "a column's name"), "The ledger's key column.", "file"
-)
-IAM_ROLE = Setting(
-    "redshiftIamRole", _roles, "The role(s) by which COPY reads S3, or 'default'.", None, REDSHIFT
-)
-DATA_FORMAT = Setting(
-    "redshiftDataFormat",
-    one_of("json", "delimited", "csv", "parquet"),
-    "What the files hold.",
-    "json",
-)
-JSON_PATHS = Setting(
-    "redshiftJsonPaths", _json_paths, "'auto', or the s3:// path of a jsonpaths file.", "auto"
-)
-DATA_DELIMITER = Setting(
-    "redshiftDataDelimiter", _delimiter, "The character between the fields of the files.", "|"
-)
-COPY_OPTIONS = Setting("redshiftCopyOptions", text, "More COPY options, appended as they are.", "")
-COPY_MANDATORY = Setting(
-    "redshiftCopyMandatory", boolean, "Whether COPY insists on every file of the manifest.", True
-)
-
-OURS: dict[str, Setting[object]] = {
-    value.key: value for value in list(globals().values()) if isinstance(value, Setting)
-}

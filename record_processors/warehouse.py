@@ -15,7 +15,8 @@ import psycopg2.extensions
 
 from .credentials import Login, login_of
 from .errors import Fatal, Transient
-from .settings import REDSHIFT_URL, SSL_MODE, SSL_ROOT_CERT, Settings
+from .redshift_settings import REDSHIFT_URL, SSL_MODE, SSL_ROOT_CERT
+from .settings import Settings
 
 log = logging.getLogger(__name__)
 

@@ -17,8 +17,9 @@ from record_processors.local.children import Child
 from record_processors.local.demo.pipelines import write_pipeline
 from record_processors.local.leases import create_leases
 from record_processors.put import Entry, batches, put_batch
+from record_processors.redshift_settings import DATA_TABLE
 from record_processors.retry import Retry
-from record_processors.settings import APPLICATION_NAME, DATA_TABLE, STREAM_NAME
+from record_processors.settings import APPLICATION_NAME, STREAM_NAME
 
 PROGRAM = str(Path(sys.executable).with_name("kinesis-connectors"))
 PATIENCE = 60.0  # seconds until something that must happen has happened

@@ -17,11 +17,7 @@ from house import PATIENCE, PROGRAM, House
 
 from record_processors.java import OPTION_VARIABLES, find_java
 from record_processors.launch import LOGBACK
-from record_processors.settings import (
-    APPLICATION_NAME,
-    OUTPUT_STREAM,
-    STREAM_NAME,
-)
+from record_processors.settings import APPLICATION_NAME, OUTPUT_STREAM, STREAM_NAME
 
 HELPER = str(Path(sys.executable).with_name("amazon_kclpy_helper.py"))
 

@@ -31,7 +31,8 @@ from record_processors.emitters.redshift_manifest import RedshiftManifestEmitter
 from record_processors.ledger import Ledger
 from record_processors.local.demo.pipelines import write_pipeline
 from record_processors.manifest import File
-from record_processors.settings import APPLICATION_NAME, REDSHIFT_URL, Settings
+from record_processors.redshift_settings import REDSHIFT_URL
+from record_processors.settings import APPLICATION_NAME, Settings
 from record_processors.transformers.csv import Csv
 from record_processors.transformers.delimited import Delimited
 from record_processors.transformers.json import Json

@@ -9,10 +9,11 @@ import pytest
 from fakes import STAGE_ONE, STAGE_TWO, properties
 
 from record_processors import Setting, cli
+from record_processors.catalogue import OURS
 from record_processors.kcl import KCL_KEYS
 from record_processors.pipeline import build_pipeline
 from record_processors.properties import SettingsError, load
-from record_processors.settings import OURS, RECORD_LIMIT
+from record_processors.settings import RECORD_LIMIT
 
 SHIPPED = sorted(Path(__file__).parents[1].glob("properties/*.properties"))
 
@@ -163,7 +164,7 @@ BAD_STAGE_TWO = [
     ({"redshiftCopyMandatory": "1"}, "redshiftCopyMandatory", "not 'true' or 'false'"),
     ({"redshiftUsername": None}, "connectorDestination", "one way to log in is needed"),
     (
-        {"redshiftSecretArn": "arn:x"},
+        {"redshiftSecretArn": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:a-b"},
         "redshiftSecretArn",
         "not redshiftUsername and redshiftSecretArn",
     ),

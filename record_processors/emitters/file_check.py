@@ -8,7 +8,8 @@ from typing import Any
 from ..aws import Bucket, Denied, Missing
 from ..errors import Fatal
 from ..manifest import File
-from ..settings import COPY_MANDATORY, DATA_FORMAT, Settings
+from ..redshift_settings import COPY_MANDATORY, DATA_FORMAT
+from ..settings import Settings
 from .load_search import BadFile
 
 

@@ -18,14 +18,9 @@ from ..errors import Fatal, Transient
 from ..ledger import Ledger, Refused, Verdict
 from ..manifest import File, ManifestMessage
 from ..record import Record
+from ..redshift_settings import COPY_MANDATORY, DATA_TABLE
 from ..retry import Retry
-from ..settings import (
-    APPLICATION_NAME,
-    COPY_MANDATORY,
-    DATA_TABLE,
-    S3_PREFIX,
-    Settings,
-)
+from ..settings import APPLICATION_NAME, S3_PREFIX, Settings
 from ..warehouse import NO_AUTHORITY, Cursor, LoadFailed, Warehouse
 from . import Emitter
 from .file_check import FileCheck

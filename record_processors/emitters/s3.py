@@ -12,13 +12,7 @@ from ..buffer import Batch
 from ..errors import Fatal
 from ..manifest import EXTENSIONS, File
 from ..record import Position, Record
-from ..settings import (
-    APPLICATION_NAME,
-    COMPRESSION,
-    S3_PREFIX,
-    STREAM_NAME,
-    Settings,
-)
+from ..settings import APPLICATION_NAME, COMPRESSION, S3_PREFIX, STREAM_NAME, Settings
 from ..transformers import configured_transformer
 from . import Emitter
 

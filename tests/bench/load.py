@@ -12,7 +12,8 @@ from redshift_wire import Wire
 
 from bench.messages import line, record
 from record_processors.manifest import File
-from record_processors.settings import DATA_TABLE, FILE_TABLE, REDSHIFT_URL, S3_BUCKET
+from record_processors.redshift_settings import DATA_TABLE, FILE_TABLE, REDSHIFT_URL
+from record_processors.settings import S3_BUCKET
 
 FILES = 100  # in a load
 ROWS = 100  # in a file
@@ -22,10 +23,10 @@ SHARDS = 4
 # As if this pipeline had run for as long as that: the shards' files, one after the other.
 FILL = """
     INSERT INTO {ledger} (file, data_table, application, stream, shard, first_position,
-        last_position, row_count, byte_count, manifest, loaded_at)
+        last_position, row_count, byte_count, manifest, loaded_at, digits)
     SELECT 's3://{bucket}/one/2024/01/01/00/' || shard || '-' || n * 100 || '-0.json.gz',
         '{table}', 'one', 'events', shard, n * 100 || '-0', n * 100 + 99 || '-0', 100, 1000,
-        's3://{bucket}/manifest', getdate()
+        's3://{bucket}/manifest', getdate(), length(n * 100 || '')
     FROM (SELECT n / {shards} + {first} AS n, 'shardId-' || lpad(n % {shards} || '', 12, '0')
         AS shard FROM generate_series(0, {rows} - 1) n) numbered
 """
@@ -90,6 +91,7 @@ def _prepare(world, settings, rows):
             cursor.execute(f"CREATE TABLE {table} (id BIGINT, text VARCHAR(200))")
             names = {"ledger": ledger, "bucket": settings[S3_BUCKET], "table": table}
             cursor.execute(FILL.format(rows=rows, shards=SHARDS, first=FIRST, **names))
+            cursor.execute(f"VACUUM {ledger}")  # else it comes in the middle
             cursor.execute(f"ANALYZE {ledger}")
 
 

@@ -6,7 +6,8 @@ from collections import Counter
 
 from rig.tally import count
 
-from record_processors.settings import APPLICATION_NAME, FILE_TABLE
+from record_processors.redshift_settings import FILE_TABLE
+from record_processors.settings import APPLICATION_NAME
 
 SHOWN = 20
 

@@ -24,15 +24,8 @@ from ...aws import client
 from ...create import create
 from ...errors import ConnectorError
 from ...progress import Progress
-from ...settings import (
-    APPLICATION_NAME,
-    DATA_TABLE,
-    FILE_TABLE,
-    S3_BUCKET,
-    S3_PREFIX,
-    STREAM_NAME,
-    Settings,
-)
+from ...redshift_settings import DATA_TABLE, FILE_TABLE
+from ...settings import APPLICATION_NAME, S3_BUCKET, S3_PREFIX, STREAM_NAME, Settings
 from ..children import Child, ChildError
 from ..leases import create_leases
 from ..stack import Stack
