@@ -1,79 +1,230 @@
-"""The keys of KCL 3.1.3's MultiLangDaemon, so that a mistyped one is found.
+"""The keys of KCL 3.1.3's MultiLangDaemon, so that a mistyped one, or its value, is found.
 
-The daemon itself ignores unknown keys, reads a mistyped number as 0 and any word but ``true`` as
-false. Sources: ``MultiLangDaemonConfiguration`` and ``MultiLangDaemonConfig`` of the release.
+The daemon itself ignores unknown keys, reads a mistyped number as 0, and does not apply a 0. What
+stands here was tried key by key with ``MultiLangDaemonConfiguration`` of the release.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from .setting import boolean, one_of, text, whole_number
+from .kcl_kinds import (
+    ALWAYS_TRUE,
+    BILLING,
+    CREDENTIALS,
+    DECIMAL,
+    DURATION,
+    FRACTION,
+    LONG,
+    MOST_INT,
+    NUMBER,
+    SECONDS_SINCE_1970,
+    TABLE_NAME,
+    TAGS,
+)
+from .kinds import endpoint, region
+from .setting import Setting, boolean, matching, one_of, text, whole_number
 
-_TEXTS = """
-    applicationName AwsCredentialsProvider AwsCredentialsProviderCloudWatch
-    AwsCredentialsProviderDynamoDB coordinatorStateBillingMode coordinatorStateTableName
-    coordinatorStateTags dynamoDBEndpoint executableName kinesisEndpoint metricsEnabledDimensions
-    processingLanguage regionName staleWorkerMetricsEntryCleanupDuration streamArn streamName
-    tableName workerId workerIdentifier workerMetricsBillingMode workerMetricsTableName
-    workerMetricsTags
-"""
-_NUMBERS = """
-    coordinatorStateReadCapacity coordinatorStateWriteCapacity dampeningPercentage
-    failoverTimeMillis gracefulLeaseHandoffTimeoutMillis idleTimeBetweenReadsInMillis
-    inMemoryWorkerMetricsCaptureFrequencyMillis initialLeaseTableReadCapacity
-    initialLeaseTableWriteCapacity leaseAssignmentIntervalMillis listShardsBackoffTimeInMillis
-    logWarningForTaskAfterMillis maxActiveThreads maxGetRecordsThreadPool maxLeaseRenewalThreads
-    maxLeasesForWorker maxLeasesToStealAtOneTime maxListShardsRetryAttempts
-    maxThroughputPerHostKBps metricsBufferTimeMillis metricsMaxQueueSize
-    millisBehindLatestThresholdForReducedTps noOfPersistedMetricsPerWorkerMetrics
-    parentShardPollIntervalMillis reBalanceThresholdPercentage retryGetRecordsInSeconds
-    schedulerInitializationBackoffTimeMillis shardSyncIntervalMillis shutdownGraceMillis
-    taskBackoffTimeMillis timeoutInSeconds varianceBalancingFrequency workerMetricsReadCapacity
-    workerMetricsReporterFreqInMillis workerMetricsWriteCapacity
-"""
-_FLAGS = """
-    allowThroughputOvershoot callProcessRecordsEvenForEmptyRecordList
-    cleanupLeasesUponShardCompletion coordinatorStateDeletionProtectionEnabled
-    coordinatorStatePointInTimeRecoveryEnabled disableWorkerMetrics enablePriorityLeaseAssignment
-    ignoreUnexpectedChildShards isGracefulLeaseHandoffEnabled
-    leaseTableDeletionProtectionEnabled leaseTablePitrEnabled
-    skipShardSyncAtWorkerInitializationIfLeasesExist validateSequenceNumberBeforeCheckpointing
-    workerMetricsDeletionProtectionEnabled workerMetricsPointInTimeRecoveryEnabled
-"""
+MOST_RECORDS = 10_000  # docs.aws.amazon.com/kinesis/latest/APIReference/API_GetRecords.html
+V3 = "CLIENT_VERSION_CONFIG_3X"
 
 
-def _decimal(value: str) -> float:
-    try:
-        return float(value)
-    except ValueError:
-        raise ValueError("not a number") from None
+def _key(
+    name: str, kind: Callable[[str], object], default: str, unit: str, help_: str
+) -> Setting[object]:
+    return Setting(name, kind, help_, default or None, unit=unit)
 
 
-KCL_KEYS: dict[str, Callable[[str], object]] = {
-    **dict.fromkeys(_TEXTS.split(), text),
-    **dict.fromkeys(_NUMBERS.split(), whole_number(0)),
-    **dict.fromkeys(_FLAGS.split(), boolean),
-    "initialPositionInStreamExtended": whole_number(1),  # seconds since 1970
-    "maxRecords": whole_number(1, 10_000),  # GetRecords takes no more
-    "workerMetricsEMAAlpha": _decimal,
-    "clientVersionConfig": one_of(
-        "CLIENT_VERSION_CONFIG_3X",
-        "CLIENT_VERSION_CONFIG_COMPATIBLE_WITH_2X",
-        "CLIENT_VERSION_CONFIG_COMPATIBLE_WITH_2X_PHASE1",
-    ),
-    "initialPositionInStream": one_of("LATEST", "TRIM_HORIZON"),
-    "metricsLevel": one_of("NONE", "SUMMARY", "DETAILED"),
-    "retrievalMode": one_of("DEFAULT", "POLLING", "FANOUT"),
+# fmt: off
+_KEYS = [
+    _key("processingLanguage", text, "", "",
+         "A word for the log, to say what language the child is written in. Only logged."),
+    _key("maxActiveThreads", whole_number(0, MOST_INT), "0", "threads",
+         "Threads for the children; 0: as many as needed. With too few they wait for each other."),
+    _key("streamArn", matching(r"arn:aws[a-z-]*:kinesis:\S+:stream/\S+", "a stream's ARN"), "", "",
+         "The stream to read, as an ARN, of which KCL uses the name alone."),
+    _key("tableName", TABLE_NAME, "applicationName", "",
+         "Name of the lease table in DynamoDB."),
+    _key("workerIdentifier", text, "a random UUID", "",
+         "Name of this worker in the lease table; the same setting as workerId."),
+    _key("AwsCredentialsProvider", CREDENTIALS, "", "",
+         "Where the AWS credentials come from, as class names with commas between."),
+    _key("AwsCredentialsProviderDynamoDB", CREDENTIALS, "AwsCredentialsProvider", "",
+         "Other credentials for DynamoDB."),
+    _key("AwsCredentialsProviderCloudWatch", CREDENTIALS, "AwsCredentialsProvider", "",
+         "Other credentials for CloudWatch."),
+    _key("initialPositionInStream", one_of("LATEST", "TRIM_HORIZON"), "LATEST", "",
+         "Where to begin in a shard that has no checkpoint yet."),
+    _key("initialPositionInStreamExtended", SECONDS_SINCE_1970, "", "",
+         "Where to begin in a shard without a checkpoint: at this time."),
+    _key("failoverTimeMillis", LONG, "10000", "ms",
+         "A worker that is silent so long loses its leases to others."),
+    _key("leaseAssignmentIntervalMillis", LONG, "2 * failoverTimeMillis", "ms",
+         "How often the leader hands out leases anew."),
+    _key("shardSyncIntervalMillis", LONG, "60000", "ms",
+         "How often the list of shards is compared with the leases."),
+    _key("cleanupLeasesUponShardCompletion", ALWAYS_TRUE, "true", "",
+         "Deletes the lease of a shard that has been read to its end."),
+    _key("ignoreUnexpectedChildShards", boolean, "false", "",
+         "Goes on when the list of shards shows a child shard with an open parent."),
+    _key("maxLeasesForWorker", NUMBER, "no limit", "leases",
+         "The most shards that this worker takes."),
+    _key("maxLeasesToStealAtOneTime", NUMBER, "1", "leases",
+         "The most leases taken from another worker at a time. No effect in 3.1.3."),
+    _key("enablePriorityLeaseAssignment", boolean, "true", "",
+         "Takes very late leases first. No effect in 3.1.3."),
+    _key("initialLeaseTableReadCapacity", NUMBER, "10", "capacity units",
+         "Read capacity of a new lease table with provisioned billing. No effect in 3.1.3."),
+    _key("initialLeaseTableWriteCapacity", NUMBER, "10", "capacity units",
+         "Write capacity of a new lease table with provisioned billing. No effect in 3.1.3."),
+    _key("maxLeaseRenewalThreads", NUMBER, "20", "threads",
+         "Threads that renew the leases of this worker."),
+    _key("leaseTableDeletionProtectionEnabled", boolean, "false", "",
+         "Protects a new lease table from deletion."),
+    _key("leaseTablePitrEnabled", boolean, "false", "",
+         "Gives a new lease table point-in-time recovery."),
+    _key("listShardsBackoffTimeInMillis", LONG, "1500", "ms",
+         "The pause before ListShards is tried again."),
+    _key("maxListShardsRetryAttempts", NUMBER, "50", "tries",
+         "How often ListShards is tried."),
+    _key("gracefulLeaseHandoffTimeoutMillis", LONG, "30000", "ms",
+         "How long a child may take to finish before its lease goes to another worker."),
+    _key("isGracefulLeaseHandoffEnabled", boolean, "true", "",
+         "Lets a child finish and checkpoint before its lease goes to another worker."),
+    _key("inMemoryWorkerMetricsCaptureFrequencyMillis", LONG, "1000", "ms",
+         "How often the worker's load is measured."),
+    _key("workerMetricsReporterFreqInMillis", LONG, "30000", "ms",
+         "How often the worker's load is written to the table."),
+    _key("noOfPersistedMetricsPerWorkerMetrics", NUMBER, "10", "measurements",
+         "How many measurements of load are kept for each worker."),
+    _key("disableWorkerMetrics", boolean, "false", "",
+         "Balances by throughput alone, and does not measure the load of workers."),
+    _key("maxThroughputPerHostKBps", DECIMAL, "no limit", "KB/s",
+         "The most throughput that a worker is given."),
+    _key("dampeningPercentage", whole_number(1, 100), "60", "%",
+         "How much of the surplus load is moved at a time."),
+    _key("reBalanceThresholdPercentage", whole_number(1, 100), "10", "%",
+         "Load may differ so much from the mean before leases move."),
+    _key("allowThroughputOvershoot", boolean, "true", "",
+         "Moves a lease even if it gives the other worker a little too much."),
+    _key("varianceBalancingFrequency", NUMBER, "3", "assignments",
+         "Balances at each so-many-th assignment of leases."),
+    _key("workerMetricsEMAAlpha", FRACTION, "0.5", "",
+         "Weight of new measurements of load, between 0 and 1."),
+    _key("staleWorkerMetricsEntryCleanupDuration", DURATION, "P1D", "",
+         "How old the entry of a silent worker may get before it is removed."),
+    _key("workerMetricsTableName", TABLE_NAME, "applicationName + -WorkerMetricStats", "",
+         "Name of the worker metrics table in DynamoDB."),
+    _key("workerMetricsBillingMode", BILLING, "PAY_PER_REQUEST", "",
+         "How the worker metrics table is billed."),
+    _key("workerMetricsReadCapacity", LONG, "0", "capacity units",
+         "Read capacity of the worker metrics table."),
+    _key("workerMetricsWriteCapacity", LONG, "0", "capacity units",
+         "Write capacity of the worker metrics table."),
+    _key("workerMetricsPointInTimeRecoveryEnabled", boolean, "false", "",
+         "Gives the new worker metrics table point-in-time recovery."),
+    _key("workerMetricsDeletionProtectionEnabled", boolean, "false", "",
+         "Protects the new worker metrics table from deletion."),
+    _key("workerMetricsTags", TAGS, "", "",
+         "Tags of the new worker metrics table, as name=value,name=value."),
+    _key("coordinatorStateTableName", TABLE_NAME, "applicationName + -CoordinatorState", "",
+         "Name of the coordinator state table in DynamoDB."),
+    _key("coordinatorStateBillingMode", BILLING, "PAY_PER_REQUEST", "",
+         "How the coordinator state table is billed."),
+    _key("coordinatorStateReadCapacity", LONG, "0", "capacity units",
+         "Read capacity of the coordinator state table."),
+    _key("coordinatorStateWriteCapacity", LONG, "0", "capacity units",
+         "Write capacity of the coordinator state table."),
+    _key("coordinatorStatePointInTimeRecoveryEnabled", boolean, "false", "",
+         "Gives the new coordinator state table point-in-time recovery."),
+    _key("coordinatorStateDeletionProtectionEnabled", boolean, "false", "",
+         "Protects the new coordinator state table from deletion."),
+    _key("coordinatorStateTags", TAGS, "", "",
+         "Tags of the new coordinator state table, as name=value,name=value."),
+    _key("parentShardPollIntervalMillis", LONG, "10000", "ms",
+         "How often a shard looks whether its parent shards are finished."),
+    _key("skipShardSyncAtWorkerInitializationIfLeasesExist", boolean, "false", "",
+         "Starts without listing the shards, if there are leases."),
+    _key("schedulerInitializationBackoffTimeMillis", LONG, "1000", "ms",
+         "The pause before a failed start is tried again."),
+    _key("clientVersionConfig", one_of(V3, f"{V3[:-2]}COMPATIBLE_WITH_2X"), V3, "",
+         "Lets workers of KCL 2.x and 3.x share an application while it is upgraded."),
+    _key("callProcessRecordsEvenForEmptyRecordList", boolean, "false", "",
+         "Calls the child also when there are no records; flushing by time needs it."),
+    _key("taskBackoffTimeMillis", LONG, "500", "ms",
+         "The pause before a failed task is tried again."),
+    _key("logWarningForTaskAfterMillis", LONG, "", "ms",
+         "Logs a warning when a task takes longer than this."),
+    _key("metricsLevel", one_of("NONE", "SUMMARY", "DETAILED"), "DETAILED", "",
+         "How many metrics go to CloudWatch."),
+    _key("metricsBufferTimeMillis", LONG, "10000", "ms",
+         "How long metrics are gathered before they are sent."),
+    _key("metricsMaxQueueSize", NUMBER, "10000", "metrics",
+         "The most metrics that wait to be sent."),
+    _key("metricsEnabledDimensions", text, "ALL", "",
+         "The dimensions of the metrics, with commas between: Operation, ShardId, ... or ALL."),
+    _key("retrievalMode", one_of("DEFAULT", "POLLING", "FANOUT"), "DEFAULT", "",
+         "How records are fetched: POLLING, or FANOUT (own throughput, at a charge)."),
+    _key("maxRecords", whole_number(1, MOST_RECORDS), "10000", "records",
+         "The most records of one read, 10000 at most."),
+    _key("idleTimeBetweenReadsInMillis", whole_number(200), "1500", "ms",
+         "The pause between two reads of a shard."),
+    _key("millisBehindLatestThresholdForReducedTps", whole_number(0), "0", "ms",
+         "Reads less often while the shard is less than this behind; 0 turns it off."),
+    _key("retryGetRecordsInSeconds", NUMBER, "", "s",
+         "Was: when a second GetRecords is sent while the first is slow. No effect in 3.1.3."),
+    _key("maxGetRecordsThreadPool", NUMBER, "", "threads",
+         "Was: threads for such second GetRecords calls. No effect in 3.1.3."),
+    _key("shutdownGraceMillis", whole_number(0), "0", "ms",
+         "How long a stop (SIGTERM) waits for the children to finish."),
+    _key("timeoutInSeconds", NUMBER, "", "s",
+         "Halts the daemon when a child takes longer for an answer."),
+    _key("validateSequenceNumberBeforeCheckpointing", boolean, "false", "",
+         "Was, in KCL 1.x: checks a sequence number before checkpointing it. No effect in 3.1.3."),
+]
+_FANOUT = [
+    _key("fanoutConfig.consumerName", text, "applicationName", "", "The fan-out consumer's name."),
+    _key("fanoutConfig.consumerArn", text, "", "", "A fan-out consumer that is there already."),
+    _key("fanoutConfig.maxDescribeStreamSummaryRetries", NUMBER, "10", "tries",
+         "How often DescribeStreamSummary is tried."),
+    _key("fanoutConfig.maxDescribeStreamConsumerRetries", NUMBER, "10", "tries",
+         "How often DescribeStreamConsumer is tried."),
+    _key("fanoutConfig.registerStreamConsumerRetries", NUMBER, "10", "tries",
+         "How often RegisterStreamConsumer is tried."),
+    _key("fanoutConfig.retryBackoffMillis", LONG, "1000", "ms",
+         "The pause before such a call is tried again."),
+]
+# fmt: on
+
+
+def _client_keys(client: str, service: str) -> list[Setting[object]]:
+    timeout = f"{client}.overrideConfiguration.apiCall"
+    return [
+        _key(f"{client}.region", region, "regionName", "", f"The region for {service} alone."),
+        _key(f"{client}.endpointOverride", endpoint, "", "", f"Another {service}."),
+        _key(f"{client}.dualstackEnabled", boolean, "false", "", f"{service} over IPv6 too."),
+        _key(f"{client}.fipsEnabled", boolean, "false", "", f"{service}'s FIPS endpoint."),
+        _key(f"{timeout}Timeout", DURATION, "", "", f"The most time for a call of {service}."),
+        _key(f"{timeout}AttemptTimeout", DURATION, "", "", "The most time for one try of it."),
+    ]
+
+
+KCL_KEYS: dict[str, Setting[object]] = {
+    each.key: each
+    for each in [
+        *_KEYS,
+        *_FANOUT,
+        *_client_keys("kinesisClient", "Kinesis"),
+        *_client_keys("dynamoDbClient", "DynamoDB"),
+        *_client_keys("cloudWatchClient", "CloudWatch"),
+        _key(
+            "dynamoDbClient.endpointDiscoveryEnabled",
+            boolean,
+            "false",
+            "",
+            "Lets the SDK find DynamoDB's endpoint.",
+        ),
+    ]
 }
 
-# Keys of the SDK's client builders and of fan-out; the daemon refuses a wrong one itself.
-KCL_PREFIXES = ("kinesisClient.", "dynamoDbClient.", "cloudWatchClient.", "fanoutConfig.")
-
-KCL_NEEDED = (
-    "applicationName",
-    "AwsCredentialsProvider",
-    "executableName",
-    "initialPositionInStream",
-    "streamName",
-)
+KCL_NEEDED = ("AwsCredentialsProvider",)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,13 +11,14 @@ import javaproperties
 
 from . import rules
 from .catalogue import OURS
-from .kcl import KCL_KEYS, KCL_NEEDED, KCL_PREFIXES
+from .kcl import KCL_KEYS, KCL_NEEDED
 from .plugins import PluginError, plugin_settings
 from .settings import DESTINATION, Setting, Settings
+from .unknown_keys import SECRETS, told_of
 
-SECRETS = (
-    "secrets never stand in this file, which the daemon logs: the password of Redshift comes from "
-    "the environment variable REDSHIFT_PASSWORD, or by redshiftSecretArn"
+# Keys of AWS, the class that takes them as they are, and passwords in addresses.
+SECRET = re.compile(
+    r"\b(AKIA|ASIA)[A-Z0-9]{16}\b|\bStaticCredentialsProvider\b|://[^/\s:]+:[^/\s@]+@"
 )
 
 
@@ -110,29 +110,27 @@ def _wrong_keys(
         if key in seen:
             yield Problem(path, line, f"{key} stands already in line {seen[key]}")
         seen.setdefault(key, line)
-        if key in known or key in KCL_KEYS or key.startswith(KCL_PREFIXES):
+        if key in known or key in KCL_KEYS:
             continue
-        if key.lower().endswith(("password", "secret", "secretkey", "accesskey")):
-            yield Problem(path, line, f"{key}: {SECRETS}")
-            continue
-        near = difflib.get_close_matches(key, [*known, *KCL_KEYS], 1)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        if near or all_known:
-            yield Problem(path, line, f"{key} is not a setting{hint}")
+        told = told_of(key, [*known, *KCL_KEYS])
+        if all_known or not told.endswith("is not a setting"):
+            yield Problem(path, line, told)
 
 
 def _wrong_values(
     path: str, entries: list[Entry], known: dict[str, Setting[object]]
 ) -> Iterator[Problem]:
     for line, key, value in entries:
-        parse = known[key].parse if key in known else KCL_KEYS.get(key, str)
+        setting = known.get(key) or KCL_KEYS.get(key)
         if not value:
             yield Problem(path, line, f"{key} has no value; give it one, or take the line out")
+        elif SECRET.search(value):
+            yield Problem(path, line, f"{key}: {SECRETS}")
         elif value != value.rstrip():
             yield Problem(path, line, f"{key} = {value!r}: blanks at the end count; take them out")
-        else:
+        elif setting:
             try:
-                parse(value)
+                setting.parse(value)
             except ValueError as error:
                 yield Problem(path, line, f"{key} = {value}: {error}")
 
@@ -141,7 +139,7 @@ def _missing(
     path: str, texts: dict[str, str], known: dict[str, Setting[object]]
 ) -> Iterator[Problem]:
     destination = texts.get(DESTINATION.key, "")
-    needed = [key for key in KCL_NEEDED if key not in known]
+    needed = list(KCL_NEEDED)
     needed += [key for key, setting in known.items() if setting.is_needed_by(destination)]
     for key in needed:
         if key not in texts:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from os.path import realpath
 
 import jmespath
 
-from .limits import LONGEST_WAIT, READ_SECONDS
+from . import kcl_rules
+from .catalogue import OURS
+from .kcl_rules import Contradiction
 from .redshift_settings import (
     COPY_OPTIONS,
     DATA_FORMAT,
@@ -23,20 +24,16 @@ from .settings import (
     COLUMNS,
     DESTINATION,
     ENCRYPTION,
-    EXECUTABLE_NAME,
     FILTER,
     FILTER_EXPRESSION,
     KMS_KEY,
     OUTPUT_STREAM,
-    RETRY_LIMIT,
     STREAM_NAME,
     TRANSFORMER,
 )
 
 # With these COPY would leave rows out, and the ledger would say that the whole file is loaded.
 LOSSY_COPY_WORDS = frozenset({"MAXERROR", "IGNOREALLERRORS", "NOLOAD"})
-
-Contradiction = tuple[str, str]  # the key at fault, and the sentence
 
 # What we add to COPY ourselves, from the other settings.
 COPY_WORDS_OF_OURS = frozenset(
@@ -47,7 +44,8 @@ COPY_WORDS_OF_OURS = frozenset(
 
 def contradictions(settings: Settings) -> Iterator[Contradiction]:
     """Yield every contradiction in settings that are valid one by one."""
-    yield from _daemon(settings)
+    yield from kcl_rules.contradictions(settings)
+    yield from _unused(settings)
     yield from _transformer(settings)
     yield from _filter(settings)
     yield from _s3(settings)
@@ -55,49 +53,17 @@ def contradictions(settings: Settings) -> Iterator[Contradiction]:
         yield from _redshift(settings)
 
 
-def _daemon(settings: Settings) -> Iterator[Contradiction]:
-    texts = settings.texts
-    command = settings[EXECUTABLE_NAME].split()
-    if (
-        len(command) < 3
-        or command[-2] != "process"
-        or realpath(command[-1]) != realpath(settings.path)
-    ):
-        yield (
-            EXECUTABLE_NAME.key,
-            f"executableName = {' '.join(command)}: does not run this file; it should be "
-            f"kinesis-connectors process {settings.path}",
-        )
-    if " " in settings.path:
-        yield EXECUTABLE_NAME.key, "the daemon cannot pass on a path with a blank: move the file"
-    if texts.get("callProcessRecordsEvenForEmptyRecordList") != "true":
-        yield (
-            "callProcessRecordsEvenForEmptyRecordList",
-            "callProcessRecordsEvenForEmptyRecordList must be true, or bufferMillisecondsLimit "
-            "has no effect on a shard that falls silent",
-        )
-    if texts.get("retrievalMode", "DEFAULT") == "DEFAULT":
-        yield (
-            "retrievalMode",
-            "retrievalMode must be POLLING, or FANOUT, which is charged for; KCL's own default "
-            "is fan-out",
-        )
-    if int(texts.get("shutdownGraceMillis", "0")) == 0:
-        yield (
-            "shutdownGraceMillis",
-            "shutdownGraceMillis must be longer than a flush takes (30000, say); with KCL's own "
-            "default of 0 a stop flushes nothing",
-        )
-    timeout = texts.get("timeoutInSeconds")
-    longest = settings[RETRY_LIMIT] * (READ_SECONDS + LONGEST_WAIT)
-    if timeout is not None and int(timeout) < longest:
-        yield (
-            "timeoutInSeconds",
-            f"timeoutInSeconds = {timeout}: a batch may need {longest} s (retryLimit tries of "
-            f"{READ_SECONDS} s, {LONGEST_WAIT} s apart) before the daemon may be stopped for it",
-        )
-    if "streamArn" in texts:
-        yield "streamArn", "streamArn would override streamName; name the stream by streamName"
+def _unused(settings: Settings) -> Iterator[Contradiction]:
+    destination = settings[DESTINATION]
+    for key in settings.texts:
+        setting = OURS.get(key)
+        if setting and not setting.is_used_by(destination):
+            used_by = " and ".join(sorted(setting.used_by))
+            yield (
+                key,
+                f"{key} has no effect on connectorDestination = {destination}: it belongs in a "
+                f"file for {used_by}",
+            )
 
 
 def _transformer(settings: Settings) -> Iterator[Contradiction]:
@@ -106,12 +72,6 @@ def _transformer(settings: Settings) -> Iterator[Contradiction]:
         yield (
             TRANSFORMER.key,
             f"transformerColumns is missing: transformer = {name} needs the fields' names",
-        )
-    if settings[DESTINATION] == "redshift-manifest" and TRANSFORMER in settings:
-        yield (
-            TRANSFORMER.key,
-            "transformer has no effect on redshift-manifest, which reads the names of files; "
-            "it belongs in the file of stage one",
         )
     if (
         settings[DESTINATION] != "redshift-manifest"

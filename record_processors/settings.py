@@ -15,6 +15,7 @@ from .kinds import (
     delimiter,
     endpoint,
     prefix,
+    region,
 )
 from .setting import (
     EVERYWHERE,
@@ -61,7 +62,7 @@ STREAM_NAME = Setting(
 )
 REGION = Setting[str | None](
     "regionName",
-    matching(r"[a-z]{2}(-[a-z]+)+-[0-9]", "a region's name, like eu-central-1"),
+    region,
     "The region of streams, tables and bucket.",
     example="us-east-1",
     note="Without it, AWS_REGION of the environment counts.",

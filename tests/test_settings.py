@@ -1,10 +1,13 @@
 """A file that is wrong says all that is wrong with it, and nothing starts."""
 
 import os
+import re
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
+import amazon_kclpy
 import pytest
 from fakes import STAGE_ONE, STAGE_TWO, properties
 
@@ -111,7 +114,89 @@ BAD_STAGE_ONE = [
     ({"retrievalMode": "DEFAULT"}, "retrievalMode", "retrievalMode must be POLLING"),
     ({"shutdownGraceMillis": None}, None, "shutdownGraceMillis must be longer"),
     ({"shutdownGraceMillis": "0"}, "shutdownGraceMillis", "shutdownGraceMillis must be longer"),
-    ({"streamArn": "arn:aws:kinesis:x"}, "streamArn", "streamArn would override streamName"),
+    ({"streamArn": "arn:aws:kinesis:x"}, "streamArn", "not a stream's ARN"),
+    (
+        {"streamArn": "arn:aws:kinesis:eu-west-1:123456789012:stream/other"},
+        "streamArn",
+        "streamArn would override streamName",
+    ),
+    # What KCL reads as something else, or ignores.
+    ({"RetrievalMode": "POLLING"}, "RetrievalMode", "did you mean retrievalMode?"),
+    ({"dynamoDbEndpoint": "http://a:1"}, "dynamoDbEndpoint", "did you mean dynamoDBEndpoint?"),
+    ({"region": "eu-west-1"}, "region", "did you mean regionName?"),
+    ({"regionName": "EU_WEST_1"}, "regionName", "not a region's name"),
+    ({"leaseTableScanTotalSegments": "2"}, "leaseTableScanTotalSegments", "a key of KCL 3.5;"),
+    ({"billingMode": "PROVISIONED"}, "billingMode", "cannot be set in a file"),
+    ({"shardPrioritization": "x"}, "shardPrioritization", "cannot be set in a file"),
+    ({"fanoutConfig.consumername": "a"}, "fanoutConfig.consumername", "fanoutConfig.consumerName?"),
+    ({"kinesisClient.maxRetries": "3"}, "kinesisClient.maxRetries", "is not a setting"),
+    ({"maxLeasesForWorker": "4294967296"}, "maxLeasesForWorker", "not between 1 and 2147483647"),
+    ({"failoverTimeMillis": "0"}, "failoverTimeMillis", "not between 1 and"),
+    ({"timeoutInSeconds": "0"}, "timeoutInSeconds", "not between 1 and"),
+    ({"cleanupLeasesUponShardCompletion": "false"}, "cleanupLeasesUponShardCompletion", "no effe"),
+    (
+        {"clientVersionConfig": "CLIENT_VERSION_CONFIG_COMPATIBLE_WITH_2X_PHASE1"},
+        "clientVersionConfig",
+        "not one of CLIENT_VERSION_CONFIG_3X",
+    ),
+    ({"workerMetricsEMAAlpha": "1.5"}, "workerMetricsEMAAlpha", "not between 0 and 1"),
+    ({"maxThroughputPerHostKBps": "NaN"}, "maxThroughputPerHostKBps", "not a number above 0"),
+    (
+        {"staleWorkerMetricsEntryCleanupDuration": "1d"},
+        "staleWorkerMetricsEntryCleanupDuration",
+        "not a duration of ISO 8601",
+    ),
+    ({"workerMetricsTags": "team"}, "workerMetricsTags", "not name=value"),
+    (
+        {"initialPositionInStreamExtended": "1700000000000", "initialPositionInStream": None},
+        "initialPositionInStreamExtended",
+        "not in seconds, but in milliseconds",
+    ),
+    (
+        {"AwsCredentialsProvider": "DefaultAWSCredentialsProviderChain"},
+        "AwsCredentialsProvider",
+        "a class of the AWS SDK 1; write DefaultCredentialsProvider",
+    ),
+    ({"AwsCredentialsProvider": "com.amazonaws.auth.X"}, "AwsCredentialsProvider", "the AWS SDK 1"),
+    (
+        {"AwsCredentialsProvider": "DefaultCredentialProvider"},
+        "AwsCredentialsProvider",
+        "did you mean DefaultCredentialsProvider?",
+    ),
+    (
+        {"AwsCredentialsProvider": "StaticCredentialsProvider|a|b"},
+        "AwsCredentialsProvider",
+        "secrets never stand in this file",
+    ),
+    # What is valid alone, and not together.
+    ({"shutdownGraceMillis": "300"}, "shutdownGraceMillis", "at least 5000 for s3-manifest"),
+    ({"failoverTimeMillis": "600000"}, "failoverTimeMillis", "the shards of a host that died"),
+    ({"shardSyncIntervalMillis": "3600000"}, "shardSyncIntervalMillis", "a reshard are not seen"),
+    ({"maxActiveThreads": "4"}, "maxActiveThreads", "wait for each other for ever"),
+    ({"maxActiveThreads": "6", "maxLeasesForWorker": "2"}, "maxActiveThreads", "three threads"),
+    ({"workerId": "a", "workerIdentifier": "b"}, "workerIdentifier", "set the same thing"),
+    (
+        {"initialPositionInStreamExtended": "1700000000"},
+        "initialPositionInStreamExtended",
+        "set the same thing",
+    ),
+    ({"kinesisClient.region": "eu-west-1"}, "kinesisClient.region", "set the same thing"),
+    ({"initialPositionInStream": None}, None, "initialPositionInStream is missing, and needed"),
+    (
+        {"retrievalMode": "FANOUT", "maxRecords": "500"},
+        "maxRecords",
+        "no effect with retrievalMode",
+    ),
+    ({"fanoutConfig.consumerName": "a"}, "fanoutConfig.consumerName", "no effect with retrievalM"),
+    ({"redshiftURL": "host:5439/dev"}, "redshiftURL", "belongs in a file for redshift-manifest"),
+    ({"connectorDestination": "s3"}, "kinesisOutputStream", "belongs in a file for s3-manifest"),
+    # Secrets.
+    ({"redshift_password": "hush"}, "redshift_password", "REDSHIFT_PASSWORD"),
+    ({"aws.secretAccessKey": "hush"}, "aws.secretAccessKey", "secrets never stand in this file"),
+    ({"s3Endpoint": "http://me:hush@host:9000"}, "s3Endpoint", "secrets never stand in this file"),
+    ({"processingLanguage": "AKIAIOSFODNN7EXAMPLE"}, "processingLanguage", "secrets never stand"),
+    ({"connectorDestination": "s3_manifest"}, "connectorDestination", "did you mean s3-manifest?"),
+    ({"transformer": "delimted"}, "transformer", "did you mean delimited?"),
     ({"transformer": "delimited"}, "transformer", "transformerColumns is missing"),
     ({"transformer": "csv"}, "transformer", "transformerColumns is missing"),
     ({"filter": "regex"}, "filter", "filterExpression is missing: filter = regex needs it"),
@@ -185,8 +270,13 @@ BAD_STAGE_TWO = [
         "redshiftCopyOptions",
         "repeats ESCAPE",
     ),
-    ({"transformer": "json"}, "transformer", "has no effect on redshift-manifest"),
+    ({"transformer": "json"}, "transformer", "no effect on connectorDestination = redshift-man"),
+    ({"s3Compression": "gzip"}, "s3Compression", "belongs in a file for s3 and s3-manifest"),
+    ({"timeoutInSeconds": "3600"}, "timeoutInSeconds", "a batch may need 25440 s"),
+    ({"shutdownGraceMillis": "10000"}, "shutdownGraceMillis", "at least 30000 for redshift-man"),
+    ({"redshiftSecretArn": "my-secret"}, "redshiftSecretArn", "not a secret's ARN"),
 ]
+SECRET_WORDS = ("hush", "AKIAIOSFODNN7EXAMPLE", "|b")
 BAD = [(STAGE_ONE, *bad) for bad in BAD_STAGE_ONE] + [(STAGE_TWO, *bad) for bad in BAD_STAGE_TWO]
 NAMES = [" ".join(f"{key}={value}"[:60] for key, value in bad[1].items()) for bad in BAD]
 
@@ -201,6 +291,8 @@ def test_bad_file(command, base, changes, key, sentence, tmp_path, capsys, no_ja
     where = f"{path}:{line_of(path, key)}: " if key else f"{path}: "
     assert output.out == ""
     assert any(where in line and sentence in line for line in output.err.splitlines())
+    if "secrets" in sentence:
+        assert not [word for word in SECRET_WORDS if word in output.err]
     assert "Traceback" not in output.err
     assert not no_java.exists()
 
@@ -541,3 +633,96 @@ def test_a_setting_is_typed(tmp_path):
     settings = load(properties(tmp_path))
     assert settings[speed] == 5
     assert speed not in settings
+
+
+# ---- KCL's keys
+
+VALID = {
+    "AwsCredentialsProvider": "StsAssumeRoleCredentialsProvider|arn:aws:iam::1:role/r|session",
+    "AwsCredentialsProviderCloudWatch": "my.own.Provider, DefaultCredentialsProvider",
+    "AwsCredentialsProviderDynamoDB": "ProfileCredentialsProvider|dev",
+    "coordinatorStateTags": "team=data,stage=",
+    "fanoutConfig.consumerName": "me",
+    "maxActiveThreads": "7",
+    "staleWorkerMetricsEntryCleanupDuration": "PT36H",
+    "streamArn": "arn:aws:kinesis:us-east-1:123456789012:stream/events",
+    "workerMetricsEMAAlpha": "0.5",
+    "workerMetricsTags": "a=b",
+}
+INVALID = {
+    "text": "",  # any but the empty text is taken
+    "true or false": "yes",
+    "true": "false",
+}
+BESIDE = {  # what must stand, or not stand, beside a key for it to have a meaning
+    "initialPositionInStreamExtended": {"initialPositionInStream": None},
+    "maxActiveThreads": {"maxLeasesForWorker": "2"},
+    "kinesisClient.endpointOverride": {"kinesisEndpoint": None},
+}
+
+
+def valid_value(setting):
+    """Find a text that KCL would apply."""
+    if setting.key in VALID:
+        return VALID[setting.key]
+    candidates = ["true", "1", "60", "200", "PT5S", "us-east-1"]
+    candidates += ["http://host:1", *setting.says.replace(" or ", ", ").split(", "), "words"]
+    for text in candidates:
+        try:
+            setting.parse(text)
+        except ValueError:
+            continue
+        return text
+    raise AssertionError(setting)
+
+
+def beside(key):
+    """Return the changes that let a key stand in a file."""
+    changes = dict(BESIDE.get(key, {}))
+    if key.startswith("fanoutConfig."):
+        changes["retrievalMode"] = "FANOUT"
+    if key.endswith(".region"):
+        changes["regionName"] = None
+    return changes
+
+
+@pytest.mark.parametrize("setting", KCL_KEYS.values(), ids=lambda setting: setting.key)
+def test_a_key_of_kcl_is_taken(setting, tmp_path):
+    """Each key that KCL 3.1.3 accepts may stand in a file, with a value that KCL applies."""
+    value = valid_value(setting)
+    if setting.key in {"retrievalMode", "shutdownGraceMillis"}:
+        value = {"retrievalMode": "POLLING", "shutdownGraceMillis": "30000"}[setting.key]
+    if setting.key == "timeoutInSeconds":
+        value = "3600"
+    settings = load(properties(tmp_path, {**beside(setting.key), setting.key: value}))
+    assert settings.texts[setting.key] == value
+
+
+@pytest.mark.parametrize("setting", KCL_KEYS.values(), ids=lambda setting: setting.key)
+def test_a_wrong_value_of_kcl_is_refused(setting, tmp_path):
+    """For each key of KCL there is a text that KCL would misread, and it is refused by its name."""
+    value = INVALID.get(setting.says, "12x,")
+    found = problems(properties(tmp_path, {**beside(setting.key), setting.key: value}))
+    assert any(sentence.startswith(setting.key) for _, sentence in found)
+
+
+def setters():
+    """Return the properties that the daemon's configuration has, read from its class file."""
+    (jar,) = (Path(amazon_kclpy.__file__).parent / "jars").glob("*-multilang-*.jar")
+    with zipfile.ZipFile(jar) as classes:
+        code = classes.read("software/amazon/kinesis/multilang/config/"
+                            "MultiLangDaemonConfiguration.class")  # fmt: skip
+    names = re.findall(rb"\x01\x00.set([A-Z]\w+)", code)
+    return {name[:1].decode().lower() + name[1:].decode() for name in names}
+
+
+def test_the_keys_are_those_of_the_jar():
+    """What the daemon's configuration can be given is known here, and nothing else is."""
+    not_of_a_file = {"delimiter", "endpointForClient", "regionForClient", "property"}
+    never_valid = {"shardPrioritization"}
+    known = {key for key in {*KCL_KEYS, *OURS} if not key.startswith("AwsCredentialsProvider")}
+    found = {name for name in setters() if not name.startswith("awsCredentialsProvider")}
+    assert found - not_of_a_file - never_valid - known == set()
+    daemon_s_own = {"maxActiveThreads", "processingLanguage"}
+    of_kcl = {key for key in KCL_KEYS if "." not in key} & known
+    assert of_kcl - daemon_s_own - found == set()
