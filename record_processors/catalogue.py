@@ -12,6 +12,5 @@ def _declared_in(module: ModuleType) -> list[Setting[object]]:
     return [value for value in vars(module).values() if isinstance(value, Setting)]
 
 
-OURS: dict[str, Setting[object]] = {
-    each.key: each for each in [*_declared_in(settings), *_declared_in(redshift_settings)]
-}
+REDSHIFT = _declared_in(redshift_settings)
+OURS: dict[str, Setting[object]] = {each.key: each for each in [*_declared_in(settings), *REDSHIFT]}

@@ -11,8 +11,9 @@ import amazon_kclpy
 import pytest
 from fakes import STAGE_ONE, STAGE_TWO, properties
 
-from record_processors import Setting, cli
+from record_processors import Setting, cli, reference
 from record_processors.catalogue import OURS
+from record_processors.emitters import BUILT_IN
 from record_processors.kcl import KCL_KEYS
 from record_processors.pipeline import build_pipeline
 from record_processors.properties import SettingsError, load
@@ -412,21 +413,38 @@ def test_shipped_files_are_fine(path, monkeypatch):
     load(str(path.relative_to(path.parents[1])))
 
 
-def test_files_are_shipped():
-    """There is something for the test above to look at."""
-    assert len(SHIPPED) >= 2
+@pytest.mark.parametrize("name", reference.files())
+def test_shipped_files_and_reference_are_current(name):
+    """What stands in properties/ is what `python -m record_processors.reference` writes."""
+    assert (reference.FOLDER / name).read_text() == reference.files()[name]
+
+
+def test_a_file_is_shipped_for_each_destination():
+    """Each destination has its file, and there is no other in the folder."""
+    assert {path.name for path in SHIPPED} == set(reference.files()) - {"README.md"}
+    destinations = {load_text(path)["connectorDestination"] for path in SHIPPED}
+    assert destinations == set(BUILT_IN)
+
+
+def load_text(path):
+    pairs = [line.split(" = ", 1) for line in path.read_text().splitlines() if line[0:1].isalpha()]
+    return dict(pairs)
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.name)
-def test_commented_settings_of_shipped_files_are_settings(path):
-    """A line that invites to be taken out of its comment holds a key that exists."""
+def test_commented_settings_of_shipped_files_are_valid(path):
+    """A line that invites to be taken out of its comment is a key with a value that is valid."""
     lines = path.read_text().splitlines()
-    keys = [
-        line[1:].split("=")[0].strip()
-        for line in lines
-        if line.startswith("#") and line[1:2].isalpha()
-    ]
-    assert set(keys) <= {*OURS, *KCL_KEYS}
+    commented = [line[1:].split(" = ", 1) for line in lines if re.match(r"#\w+ = ", line)]
+    assert commented
+    for key, value in commented:
+        ({**KCL_KEYS, **OURS})[key].parse(value)
+
+
+def test_the_reference_tells_every_key():
+    """Each key of ours and of KCL's has its row in properties/README.md."""
+    text = (reference.FOLDER / "README.md").read_text()
+    assert [key for key in {**KCL_KEYS, **OURS} if text.count(f"\n| `{key}` |") != 1] == []
 
 
 @pytest.mark.parametrize("setting", OURS.values(), ids=lambda setting: setting.key)
