@@ -18,6 +18,7 @@ from record_processors.kcl import KCL_KEYS
 from record_processors.pipeline import build_pipeline
 from record_processors.properties import SettingsError, load
 from record_processors.settings import RECORD_LIMIT
+from record_processors.unknown_keys import told_of
 
 SHIPPED = sorted(Path(__file__).parents[1].glob("properties/*.properties"))
 
@@ -744,3 +745,19 @@ def test_the_keys_are_those_of_the_jar():
     daemon_s_own = {"maxActiveThreads", "processingLanguage"}
     of_kcl = {key for key in KCL_KEYS if "." not in key} & known
     assert of_kcl - daemon_s_own - found == set()
+
+
+def slips(key):
+    """Return what fingers make of a key: a letter left out, two swapped, another case."""
+    for at in range(len(key) - 1):
+        yield key[:at] + key[at + 1 :]
+        yield key[:at] + key[at + 1] + key[at] + key[at + 2 :]
+    yield from (key.lower(), key.upper(), key[0].upper() + key[1:])
+
+
+@pytest.mark.parametrize("key", {**KCL_KEYS, **OURS})
+def test_a_slip_of_the_fingers_is_understood(key):
+    """Whatever single slip is made in a key, the message names the key that was meant."""
+    known = {**KCL_KEYS, **OURS}
+    for slip in set(slips(key)) - set(known):
+        assert told_of(slip, known) == f"{slip} is not a setting; did you mean {key}?"
