@@ -71,7 +71,7 @@ class Shipped(NamedTuple):
 SHIPPED = {
     "s3": Shipped(
         "Records of a Kinesis stream become files in S3.",
-        {**FILES, "connectorDestination": "s3", "applicationName": "flights-to-s3"},
+        {**FILES, "connectorDestination": "s3", "applicationName": "flights-archive"},
     ),
     "s3_manifest": Shipped(
         "Stage one: records of a Kinesis stream become files in S3, and each file's name goes to "
