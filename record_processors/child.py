@@ -72,9 +72,8 @@ def process(path: str) -> int:
 
     # Imported only now: what an import prints must not reach the protocol.
     from .pipeline import build_pipeline  # noqa: PLC0415
-    from .processor import RecordProcessor, crash_boundary  # noqa: PLC0415
+    from .processor import RecordProcessor, crash_boundary, serve  # noqa: PLC0415
     from .properties import SettingsError, load  # noqa: PLC0415
-    from .protocol import serve  # noqa: PLC0415
     from .retry import Retry  # noqa: PLC0415
     from .settings import APPLICATION_NAME  # noqa: PLC0415
 

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import logging
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any, TextIO
 
 from amazon_kclpy import kcl, messages
 from amazon_kclpy.checkpoint_error import CheckpointError
 from amazon_kclpy.v3 import processor as v3
 
 from .errors import EXIT_FAILED, ConnectorError, Fatal, LeaseLost, Transient
+from .lines import Lines
 from .pipeline import Pipeline
+from .protocol import ProcessRecords, load_action
 from .record import Position
 from .retry import Retry
-
-if TYPE_CHECKING:
-    from .protocol import ProcessRecords
 
 log = logging.getLogger(__name__)
 
@@ -124,6 +124,14 @@ def _classify(error: CheckpointError, where: str) -> Exception:
     if name in TRANSIENT_CHECKPOINTS:
         return Transient(name)
     return Fatal(f"the checkpoint at {where} was refused with {name}")
+
+
+def serve(processor: v3.RecordProcessorBase, source: Lines, sink: TextIO) -> None:
+    """Read the daemon's messages from ``source`` and answer on ``sink`` until the input ends."""
+    with crash_boundary("the daemon's messages"):
+        loop = kcl.KCLProcess(processor, source, sink, sys.stderr)
+        loop.io_handler.load_action = load_action
+        loop.run()
 
 
 @contextmanager

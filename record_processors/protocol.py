@@ -1,27 +1,14 @@
-"""``amazon_kclpy``'s loop, with its messages decoded by msgspec, and their traps closed."""
+"""The daemon's messages, decoded by msgspec, with the traps of ``amazon_kclpy``'s closed."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
-from typing import TextIO
 
 import msgspec
-from amazon_kclpy import dispatch, kcl, messages
-from amazon_kclpy.v3 import processor as v3
+from amazon_kclpy import dispatch, messages
 
 from .errors import Fatal
-from .lines import Lines
-from .processor import crash_boundary
 from .record import Record
-
-
-def serve(processor: v3.RecordProcessorBase, source: Lines, sink: TextIO) -> None:
-    """Read the daemon's messages from ``source`` and answer on ``sink`` until the input ends."""
-    with crash_boundary("the daemon's messages"):
-        loop = kcl.KCLProcess(processor, source, sink, sys.stderr)
-        loop.io_handler.load_action = load_action
-        loop.run()
 
 
 class _Call(msgspec.Struct, tag_field="action", tag="processRecords", rename="camel"):

@@ -25,8 +25,7 @@ from simulation import LogOfProcess, Outcome, Pipes, Process, Violation, demand
 
 from record_processors.ledger import Ledger
 from record_processors.pipeline import build_pipeline
-from record_processors.processor import RecordProcessor
-from record_processors.protocol import serve
+from record_processors.processor import RecordProcessor, serve
 from record_processors.record import Position, Record
 from record_processors.retry import Retry
 from record_processors.setting import Settings

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from record_processors.errors import Fatal
 from record_processors.lines import PIPE_BYTES, Lines
-from record_processors.protocol import load_action, serve
+from record_processors.processor import serve
+from record_processors.protocol import load_action
 from record_processors.record import Record
 
 

@@ -367,7 +367,7 @@ LINES = [
     ),
     Broken(
         "an error of the protocol outside the crash boundary",
-        "protocol.py",
+        "processor.py",
         """    with crash_boundary("the daemon's messages"):\n""",
         "    if crash_boundary:\n",
         lambda make: protocol.test_garbage_for_a_message(make, "garbage"),
