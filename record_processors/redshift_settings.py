@@ -28,7 +28,7 @@ REDSHIFT_USER = Setting[str | None](
 PASSWORD_VARIABLE = "REDSHIFT_PASSWORD"  # noqa: S105 - the environment variable's name
 REDSHIFT_SECRET = Setting[str | None](
     "redshiftSecretArn",
-    matching(r"arn:aws[a-z-]*:secretsmanager:[\w-]+:[0-9]{12}:secret:\S+", "a secret's ARN"),
+    matching(r"[\w/+=.@:-]+", "a secret's ARN or name"),
     "Another: the secret of Secrets Manager that holds username and password.",
     used_by=REDSHIFT,
     example="arn:aws:secretsmanager:us-east-1:123456789012:secret:redshift-AbCdEf",

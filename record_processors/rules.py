@@ -42,10 +42,20 @@ COPY_WORDS_OF_OURS = frozenset(
 )
 
 
+def notes(settings: Settings) -> Iterator[str]:
+    """Yield what may be meant so, and should be known."""
+    yield from kcl_rules.notes(settings)
+    destination = settings[DESTINATION]
+    for key in settings.texts:
+        setting = OURS.get(key)
+        if setting and not setting.is_used_by(destination):
+            used_by = " and ".join(sorted(setting.used_by))
+            yield f"{key} has no effect on {destination}: it is for {used_by}"
+
+
 def contradictions(settings: Settings) -> Iterator[Contradiction]:
     """Yield every contradiction in settings that are valid one by one."""
     yield from kcl_rules.contradictions(settings)
-    yield from _unused(settings)
     yield from _transformer(settings)
     yield from _filter(settings)
     yield from _s3(settings)
@@ -53,21 +63,14 @@ def contradictions(settings: Settings) -> Iterator[Contradiction]:
         yield from _redshift(settings)
 
 
-def _unused(settings: Settings) -> Iterator[Contradiction]:
-    destination = settings[DESTINATION]
-    for key in settings.texts:
-        setting = OURS.get(key)
-        if setting and not setting.is_used_by(destination):
-            used_by = " and ".join(sorted(setting.used_by))
-            yield (
-                key,
-                f"{key} has no effect on connectorDestination = {destination}: it belongs in a "
-                f"file for {used_by}",
-            )
-
-
 def _transformer(settings: Settings) -> Iterator[Contradiction]:
     name = settings[TRANSFORMER]
+    if settings[DESTINATION] == "redshift-manifest" and TRANSFORMER in settings:
+        yield (
+            TRANSFORMER.key,
+            "transformer has no effect on redshift-manifest, which reads the names of files; "
+            "it belongs in the file of stage one",
+        )
     if name in {"delimited", "csv"} and COLUMNS not in settings:
         yield (
             TRANSFORMER.key,
