@@ -18,6 +18,7 @@ from xml.sax.saxutils import escape
 
 from record_processors.local import aws
 
+# After the stand-in, which makes moto's settings.
 from moto.iam.access_control import IAMPolicy, PermissionResult, create_access_key  # isort: skip
 from moto.kinesis.utils import decompose_shard_iterator  # isort: skip
 
