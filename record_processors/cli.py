@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -57,6 +58,12 @@ def parser() -> argparse.ArgumentParser:
         sub = commands.add_parser(name, help=text, description=text)
         sub.add_argument("properties", metavar="PROPERTIES", help="the pipeline's .properties file")
         sub.set_defaults(command=command)
+    text = "print the IAM policy that the pipeline needs while it runs"
+    sub = commands.add_parser("iam-policy", help=text, description=text)
+    sub.add_argument("properties", metavar="PROPERTIES", help="the pipeline's .properties file")
+    sub.add_argument("--account", default="*", type=_account, help="its 12 digits (default: *)")
+    sub.add_argument("--create", action="store_true", help="print what `create` needs instead")
+    sub.set_defaults(command=iam_policy)
     text = "put the lines of files, or of stdin, to a stream"
     sub = commands.add_parser("put", help=text, description=text)
     sub.add_argument("stream", metavar="STREAM")
@@ -116,6 +123,21 @@ def create(arguments: argparse.Namespace) -> int:
     return EXIT_OK
 
 
+def iam_policy(arguments: argparse.Namespace) -> int:
+    """Print the policy as JSON."""
+    import json  # noqa: PLC0415
+
+    from .iam_policy import policy  # noqa: PLC0415
+    from .properties import SettingsError, load  # noqa: PLC0415
+
+    try:
+        settings = load(arguments.properties)
+    except SettingsError as error:
+        return _complain(error, EXIT_USAGE)
+    print(json.dumps(policy(settings, arguments.account, create=arguments.create), indent=2))
+    return EXIT_OK
+
+
 def put(arguments: argparse.Namespace) -> int:
     """Put lines, with progress on stderr."""
     from .aws import client  # noqa: PLC0415
@@ -154,6 +176,12 @@ def local(arguments: argparse.Namespace) -> int:
         return _complain(missing, EXIT_USAGE)
 
     return foreground(Path(arguments.directory))
+
+
+def _account(value: str) -> str:
+    if not re.fullmatch(r"[0-9]{12}|\*", value):
+        raise argparse.ArgumentTypeError(f"{value}: not the 12 digits of an account")
+    return value
 
 
 def _lines(files: Sequence[str]) -> Iterator[bytes]:

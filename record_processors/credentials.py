@@ -25,7 +25,7 @@ Login = tuple[str, str]  # user, password
 
 def login_of(settings: Settings) -> Callable[[], Login]:
     """Return what fetches user and password anew for each connection, as they expire."""
-    database = settings[REDSHIFT_URL].rpartition("/")[2]
+    database = database_of(settings)
     if (user := settings[REDSHIFT_USER]) is not None:
         return lambda: (user, _password())
     retry = Retry.from_settings(settings)
@@ -60,6 +60,11 @@ def login_of(settings: Settings) -> Callable[[], Login]:
         return found["dbUser"], found["dbPassword"]
 
     return workgroup_login
+
+
+def database_of(settings: Settings) -> str:
+    """Return the name of the database that ``redshiftURL`` leads to."""
+    return settings[REDSHIFT_URL].rpartition("/")[2]
 
 
 def _password() -> str:

@@ -13,7 +13,7 @@ from fakes import STAGE_ONE, properties
 
 from record_processors import cli
 
-COMMANDS = ["run", "process", "check", "create", "put", "local"]
+COMMANDS = ["run", "process", "check", "create", "iam-policy", "put", "local"]
 
 
 def test_console_script():
@@ -36,7 +36,7 @@ def test_help_names_every_command(capsys):
     assert end.value.code == 0
     text = capsys.readouterr().out
     for command in COMMANDS:
-        assert re.search(rf"^ +{command} +\w", text, re.MULTILINE), command
+        assert re.search(rf"^ +{command}\s+\w", text, re.MULTILINE), command
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -1,0 +1,57 @@
+"""The names that AWS has for what a pipeline's file names."""
+
+from __future__ import annotations
+
+import os
+import re
+
+from .settings import APPLICATION_NAME, REGION, S3_BUCKET, STREAM_NAME, Settings
+
+ANY = "*"
+
+# By how a region begins: docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html
+PARTITIONS = {"cn-": "aws-cn", "us-gov-": "aws-us-gov"}
+
+
+class Arns:
+    """The ARNs of a pipeline's stream, bucket and tables, as a policy names them.
+
+    The region is that of the file, or of the environment; what is not known is any.
+    """
+
+    def __init__(self, settings: Settings, account: str) -> None:
+        environment = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+        region = settings[REGION] or environment or ANY
+        found = [name for start, name in PARTITIONS.items() if region.startswith(start)]
+        self.partition = found[0] if found else "aws"
+        self.place = f"{region}:{account}"
+        self.settings = settings
+        self.texts = settings.texts
+        self.application = settings[APPLICATION_NAME]
+        self.stream = self.arn("kinesis", f"stream/{settings[STREAM_NAME]}")
+        self.bucket = f"arn:{self.partition}:s3:::{settings[S3_BUCKET]}"
+        # KCL's tables: the leases with the checkpoints, how busy each worker is, and who leads.
+        self.leases = self._table("tableName", "")
+        self.workers = self._table("workerMetricsTableName", "-WorkerMetricStats")
+        self.leader = self._table("coordinatorStateTableName", "-CoordinatorState")
+
+    def arn(self, service: str, resource: str) -> str:
+        """Name a resource of the account in the region."""
+        return f"arn:{self.partition}:{service}:{self.place}:{resource}"
+
+    def objects(self, prefix: str, folder: str = "") -> str:
+        """Name all objects of the bucket whose keys begin so."""
+        return f"{self.bucket}/{literal(prefix)}{folder}*"
+
+    def _table(self, key: str, ending: str) -> str:
+        """Name the table that ``key`` names, or that is named after the application."""
+        name = literal(self.texts.get(key, f"{self.application}{ending}"))
+        return self.arn("dynamodb", f"table/{name}")
+
+
+def literal(text: str) -> str:
+    """Write text so that it is no pattern in a policy.
+
+    docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html
+    """
+    return re.sub(r"[*?$]", lambda found: f"${{{found[0]}}}", text)
