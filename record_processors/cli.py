@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     try:
         launch.run(load(arguments.properties))
-    except (SettingsError, LaunchError) as error:
+    except (SettingsError, LaunchError, OSError) as error:  # the last of a folder, or of java
         return _complain(error, EXIT_USAGE)
 
 

@@ -21,10 +21,11 @@ def script(parser: argparse.ArgumentParser, shell: str) -> str:
 
 
 def _mark(parser: argparse.ArgumentParser) -> None:
-    """Tell shtab where files stand; it reads that of an attribute."""
+    """Tell shtab where files stand, by the attribute that it reads, and each command shortly."""
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):
             for sub in action.choices.values():
+                sub.description = str(sub.description).partition(". ")[0].rstrip(".")
                 _mark(sub)
         elif action.metavar in COMPLETIONS:
             action.complete = COMPLETIONS[str(action.metavar)]  # type: ignore[attr-defined]

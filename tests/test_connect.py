@@ -547,13 +547,16 @@ def test_a_login_by_iam_that_is_refused(two, monkeypatch):
 
 def test_tls_that_the_server_does_not_speak(two):
     """TLS is used as the file says, or not at all."""
-    assert "server does not support SSL" in two.only_problem(redshiftSSLMode="require")
+    problem = two.only_problem(redshiftSSLMode="require")
+    assert problem.startswith("redshiftSSLMode = require: no login to Redshift")
+    assert "server does not support SSL" in problem
 
 
 def test_a_warehouse_that_is_not_there(two):
     """The address is in the sentence."""
     problem = two.only_problem(redshiftURL="127.0.0.1:9/dev")
-    assert "Redshift at 127.0.0.1:9/dev (redshiftURL)" in problem
+    assert problem.startswith("redshiftURL = 127.0.0.1:9/dev: no login to Redshift")
+    assert "Connection refused" in problem
 
 
 def test_no_ledger(two):
@@ -619,6 +622,8 @@ def test_no_table(two):
 
 def test_a_missing_column(two):
     """Those that the table lacks are named; those that it has, quoted or not, are not."""
+    two.query(f'ALTER TABLE {two.table} ADD COLUMN "Mixed" INT')
+    assert two.check(redshiftDataColumns='ID, "Mixed"')[0] == 0
     assert two.only_problem(redshiftDataColumns='ID, carrier, "text", flight') == (
         f"redshiftDataColumns: {two.table} has no column carrier, flight"
     )

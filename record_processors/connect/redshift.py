@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 import msgspec
 import psycopg2.errors
 
 from ..copy_statement import copy_statement, manifest_of
-from ..errors import ConnectorError
+from ..errors import ConnectorError, Transient
 from ..ledger import COLUMNS, Ledger
 from ..manifest import File
 from ..redshift_settings import (
@@ -23,17 +24,19 @@ from ..redshift_settings import (
     REDSHIFT_URL,
     REDSHIFT_USER,
     REDSHIFT_WORKGROUP,
+    SSL_MODE,
 )
 from ..settings import Settings
 from ..sql import quoted
 from ..tables import ABSENT, columns_of
-from ..warehouse import NO_AUTHORITY, Cursor, LoadFailed, Warehouse
+from ..warehouse import NO_AUTHORITY, QUOTED, Cursor, LoadFailed, Warehouse
 from .bucket import manifests_folder, written
 from .finding import Failed, Finding, about, results, why
 
 LOCK_MILLISECONDS = 5_000  # how long we wait for a loader that is at work
 COPY_MILLISECONDS = 60_000  # the first COPY of a cluster is compiled
 
+TLS = re.compile(r"SSL|certificate")  # libpq's words
 ERRORS = (ConnectorError, LoadFailed)
 ADDED_LATER = {"digits"}  # columns of the ledger that `create` adds
 
@@ -55,8 +58,6 @@ def warehouse(settings: Settings) -> Iterator[Finding]:
 
 
 def _login(house: Warehouse, settings: Settings) -> Finding:
-    ways = (REDSHIFT_USER, REDSHIFT_SECRET, REDSHIFT_CLUSTER, REDSHIFT_WORKGROUP)
-    way = next(way for way in ways if way in settings)
     try:
         with house.transaction() as cursor:
             info = cursor.connection.info
@@ -66,9 +67,20 @@ def _login(house: Warehouse, settings: Settings) -> Finding:
             )
     except ERRORS as error:
         raise Failed(
-            f"{way.key} = {settings[way]}: no login to Redshift, and nothing in it was tried: "
+            f"{_at_fault(error, settings)}: no login to Redshift, and nothing in it was tried: "
             f"{why(error)}"
         ) from error
+
+
+def _at_fault(error: Exception, settings: Settings) -> str:
+    """Return which setting a failed login is about, as the beginning of a sentence."""
+    if isinstance(error, Transient):
+        return about(REDSHIFT_URL, settings[REDSHIFT_URL])
+    if TLS.search(QUOTED.sub("", str(error))):
+        return about(SSL_MODE, settings[SSL_MODE])
+    ways = (REDSHIFT_USER, REDSHIFT_SECRET, REDSHIFT_CLUSTER, REDSHIFT_WORKGROUP)
+    way = next(way for way in ways if way in settings)
+    return f"{way.key} = {settings[way]}"
 
 
 def _ledger(house: Warehouse, settings: Settings) -> Iterator[Finding]:
