@@ -7,7 +7,8 @@ done in Redshift is rolled back.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
 
 from ..plugins import is_plugin
 from ..settings import (
@@ -28,10 +29,15 @@ Check = Callable[[Settings], Iterator[Finding]]
 
 
 def findings(settings: Settings) -> Iterator[Finding]:
-    """Try everything that the pipeline of ``settings`` will use; yield what was found."""
+    """Try everything that the pipeline of ``settings`` will use; yield what was found, once."""
     hasty = Settings(settings.path, {**settings.texts, **HASTE})
+    told = set[Finding]()
     for check in _checks(settings):
-        yield from results(check(hasty))
+        with closing(results(check(hasty))) as found:  # what it wrote is deleted
+            for finding in found:
+                if finding not in told:
+                    told.add(finding)
+                    yield finding
     if is_plugin(destination := settings[DESTINATION]):
         yield Finding("note", f"{DESTINATION.key} = {destination}: what it connects to is its own")
 

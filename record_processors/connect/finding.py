@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Literal, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -13,7 +13,7 @@ from ..errors import ConnectorError
 from ..setting import Setting, Settings
 
 # Somebody waits for the answer.
-TRIES = 3
+TRIES = 2
 READ_SECONDS = 10
 
 NAMED_ACTION = re.compile(r"not authorized to perform: ([\w-]+:\w+)")
@@ -49,7 +49,7 @@ def about(setting: Setting[str], value: str) -> str:
     return f"{setting.key} = {value}"
 
 
-def code_of(error: Exception) -> str:
+def code_of(error: BaseException | None) -> str:
     """Return the code of an error that AWS answered; "" of any other."""
     if not isinstance(error, ClientError):
         return ""
@@ -87,7 +87,7 @@ def why(error: Exception, permission: str = "") -> str:
 ERRORS = (ClientError, BotoCoreError, ConnectorError)
 
 
-def results(check: Iterator[Finding]) -> Iterator[Finding]:
+def results(check: Iterator[Finding]) -> Generator[Finding, None, None]:
     """Run one check to its end; what it does not survive is a problem like any other."""
     try:
         yield from check
