@@ -7,7 +7,7 @@ done in Redshift is rolled back.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 
 from ..plugins import is_plugin
