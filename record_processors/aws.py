@@ -15,6 +15,7 @@ from .errors import Fatal, Transient
 from .limits import CONNECT_SECONDS, READ_SECONDS
 from .retry import Once, Retry
 from .settings import (
+    DYNAMODB_ENDPOINT,
     ENCRYPTION,
     KINESIS_ENDPOINT,
     KMS_KEY,
@@ -28,7 +29,11 @@ from .settings import (
 Result = TypeVar("Result")
 Client: TypeAlias = Any  # boto3 makes the classes of its clients at run time
 
-ENDPOINTS: dict[str, Setting[str | None]] = {"kinesis": KINESIS_ENDPOINT, "s3": S3_ENDPOINT}
+ENDPOINTS: dict[str, Setting[str | None]] = {
+    "dynamodb": DYNAMODB_ENDPOINT,
+    "kinesis": KINESIS_ENDPOINT,
+    "s3": S3_ENDPOINT,
+}
 
 # docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html and …/kinesis/latest/APIReference/
 # CommonErrors.html: what passes by itself. Any 5xx counts too. BadDigest (a body damaged on its
@@ -67,16 +72,18 @@ class Denied(Fatal):
     """
 
 
-def client(service: str, settings: Settings) -> Client:
+def client(
+    service: str, settings: Settings, *, tries: int = 1, read_seconds: int = READ_SECONDS
+) -> Client:
     """Make a client for ``service``, at the endpoint that the settings or the environment name.
 
-    It does not try again by itself: ``Retry`` does.
+    It does not try again by itself, unless told to: ``Retry`` does. Raises Fatal.
     """
     endpoint = settings[ENDPOINTS[service]] if service in ENDPOINTS else None
     config = Config(
         connect_timeout=CONNECT_SECONDS,
-        read_timeout=READ_SECONDS,
-        retries={"total_max_attempts": 1},
+        read_timeout=read_seconds,
+        retries={"total_max_attempts": tries},
     )
     try:
         return boto3.client(
@@ -93,7 +100,8 @@ def client(service: str, settings: Settings) -> Client:
 
 def classify(error: Exception, what: str) -> Exception:
     """Turn an error of boto3 into one of ours; ``what`` says what was tried."""
-    said = f"{what}: {error}"
+    # One line, and no word of botocore's own tries, of which there are none.
+    said = f"{what}: {' '.join(str(error).split())}".replace(" (reached max retries: 0)", "")
     if isinstance(error, TRANSIENT_ERRORS):
         return Transient(said)
     if not isinstance(error, botocore.exceptions.ClientError):
@@ -125,6 +133,15 @@ def call(retry: Retry, what: str, action: Callable[[], Result]) -> Result:
     return retry(what, classified)
 
 
+def encryption_of(settings: Settings) -> dict[str, str]:
+    """Return PutObject's parameters for how S3 is to encrypt; none if the bucket decides."""
+    encryption = {
+        "ServerSideEncryption": settings[ENCRYPTION],
+        "SSEKMSKeyId": settings[KMS_KEY],
+    }
+    return {name: value for name, value in encryption.items() if value}
+
+
 class Bucket:
     """The objects of one bucket, written whole and read by smart_open."""
 
@@ -139,15 +156,11 @@ class Bucket:
     @classmethod
     def from_settings(cls, settings: Settings) -> Bucket:
         """Take ``s3Bucket``, its endpoint and its encryption."""
-        encryption = {
-            "ServerSideEncryption": settings[ENCRYPTION],
-            "SSEKMSKeyId": settings[KMS_KEY],
-        }
         return cls(
             _shared_client("s3", settings),
             settings[S3_BUCKET],
             Retry.from_settings(settings),
-            {name: value for name, value in encryption.items() if value},
+            encryption_of(settings),
         )
 
     def once(self) -> Bucket:

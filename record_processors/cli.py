@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import logging
-import re
+import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import NoReturn
 
+from .arguments import parser
 from .errors import (
     EXIT_FAILED,
     EXIT_FOUND,
@@ -26,56 +26,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; return its exit code."""
     arguments = parser().parse_args(argv)
     try:
-        return int(arguments.command(arguments))
+        return COMMANDS[arguments.command](arguments)
     except KeyboardInterrupt:
         return 130
-
-
-class _Version(argparse.Action):
-    """Prints the version, which takes 10 ms to find out: not at every start."""
-
-    def __call__(self, *_: object) -> NoReturn:
-        from importlib.metadata import version  # noqa: PLC0415
-
-        print(version("kinesis-connectors"))
-        raise SystemExit(EXIT_OK)
-
-
-def parser() -> argparse.ArgumentParser:
-    """Return the parser of all commands."""
-    top = argparse.ArgumentParser(
-        prog="kinesis-connectors",
-        description="Carries Kinesis streams into S3 and Redshift under the KCL MultiLangDaemon.",
-    )
-    top.add_argument("--version", action=_Version, nargs=0, help="print the version")
-    commands = top.add_subparsers(required=True, metavar="COMMAND")
-    for name, command, text in (
-        ("run", run, "check the file, then become the daemon that runs its pipeline"),
-        ("process", process, "the daemon's child for one shard; executableName names this"),
-        ("check", check, "say everything that is wrong with the file"),
-        ("create", create, "make the streams, the bucket and the ledger that the file names"),
-    ):
-        sub = commands.add_parser(name, help=text, description=text)
-        sub.add_argument("properties", metavar="PROPERTIES", help="the pipeline's .properties file")
-        sub.set_defaults(command=command)
-    text = "print the IAM policy that the pipeline needs while it runs"
-    sub = commands.add_parser("iam-policy", help=text, description=text)
-    sub.add_argument("properties", metavar="PROPERTIES", help="the pipeline's .properties file")
-    sub.add_argument("--account", default="*", type=_account, help="its 12 digits (default: *)")
-    sub.add_argument("--create", action="store_true", help="print what `create` needs instead")
-    sub.set_defaults(command=iam_policy)
-    text = "put the lines of files, or of stdin, to a stream"
-    sub = commands.add_parser("put", help=text, description=text)
-    sub.add_argument("stream", metavar="STREAM")
-    sub.add_argument("files", metavar="FILE", nargs="*")
-    sub.set_defaults(command=put)
-    text = "run stand-ins for Kinesis, DynamoDB, S3 and Redshift on this machine"
-    sub = commands.add_parser("local", help=text, description=text)
-    sub.add_argument(
-        "--directory", default=".local", help="where their logs and data go (default: .local)"
-    )
-    sub.set_defaults(command=local)
-    return top
+    except BrokenPipeError:  # whoever read our output has gone, and so must what is still in it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_FAILED
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -85,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     try:
         launch.run(load(arguments.properties))
-    except (SettingsError, LaunchError) as error:
+    except (SettingsError, LaunchError, OSError) as error:  # the last of a folder, or of java
         return _complain(error, EXIT_USAGE)
 
 
@@ -97,15 +53,29 @@ def process(arguments: argparse.Namespace) -> int:
 
 
 def check(arguments: argparse.Namespace) -> int:
-    """Print every problem of the file."""
+    """Print every problem of the file and, if asked, of what it points to."""
     from .properties import SettingsError, load  # noqa: PLC0415
+    from .rules import notes  # noqa: PLC0415
 
     try:
-        load(arguments.properties)
+        settings = load(arguments.properties)
     except SettingsError as error:
         return _complain(error, EXIT_USAGE)
-    print(f"{arguments.properties}: fine")
-    return EXIT_OK
+    print(f"{arguments.properties}: fine", flush=True)
+    for sentence in notes(settings):
+        print(f"note  {sentence}", flush=True)
+    if not arguments.connect:
+        return EXIT_OK
+
+    from .connect import findings  # noqa: PLC0415
+
+    code = EXIT_OK
+    for kind, sentence in findings(settings):
+        if kind == "problem":
+            code = _complain(f"{arguments.properties}: {sentence}", EXIT_USAGE)
+        else:
+            print(f"{kind:<5} {sentence}", flush=True)
+    return code
 
 
 def create(arguments: argparse.Namespace) -> int:
@@ -114,9 +84,11 @@ def create(arguments: argparse.Namespace) -> int:
     from .properties import SettingsError, load  # noqa: PLC0415
 
     try:
-        for line in creation.create(load(arguments.properties)):
-            print(line, flush=True)
-    except SettingsError as error:
+        settings = load(arguments.properties)
+        table = creation.read_table(settings, arguments.table) if arguments.table else None
+        for thing in creation.create(settings, table, dry=arguments.dry_run):
+            print(thing, flush=True)
+    except (SettingsError, creation.TableError) as error:
         return _complain(error, EXIT_USAGE)
     except ConnectorError as error:
         return _complain(error, EXIT_FAILED)
@@ -149,18 +121,26 @@ def put(arguments: argparse.Namespace) -> int:
     logging.basicConfig(format="%(message)s")
     defaults = Settings("", {})
     try:
+        _insist_on_readable(arguments.files)
         progress = Progress("put", "records", _count_lines(arguments.files), sys.stderr)
+        kinesis = client("kinesis", defaults)
+    except OSError as error:
+        return _complain(f"{error.filename}: {error.strerror}", EXIT_USAGE)
+    except ConnectorError as error:
+        return _complain(error, EXIT_FAILED)
+    try:
         summary = put_lines(
-            client("kinesis", defaults),
+            kinesis,
             arguments.stream,
             _lines(arguments.files),
             Retry(defaults[RETRY_LIMIT], defaults[BACKOFF_INTERVAL]),
             progress,
         )
-    except OSError as error:
-        return _complain(error, EXIT_USAGE)
     except ConnectorError as error:
-        return _complain(error, EXIT_FAILED)
+        return _complain(f"{error}; put before: {progress.done:,} records", EXIT_FAILED)
+    except KeyboardInterrupt:
+        progress.finish(progress.done)
+        raise
     progress.finish(summary.put)
     if summary.empty:
         print(f"empty lines left out: {summary.empty:,}", file=sys.stderr)
@@ -170,18 +150,39 @@ def put(arguments: argparse.Namespace) -> int:
 def local(arguments: argparse.Namespace) -> int:
     """Run the stand-ins in the foreground."""
     try:
+        from .local.children import ChildError  # noqa: PLC0415
         from .local.stack import foreground  # noqa: PLC0415
     except ImportError as error:
-        missing = f"{error.name} is not installed; pip install 'kinesis-connectors[local]'"
-        return _complain(missing, EXIT_USAGE)
+        return _complain_of_missing(error, "local")
+    try:
+        return foreground(Path(arguments.directory))
+    except ChildError as error:
+        return _complain(error, EXIT_FAILED)
+    except OSError as error:  # of the directory
+        return _complain(error, EXIT_USAGE)
 
-    return foreground(Path(arguments.directory))
+
+def completion(arguments: argparse.Namespace) -> int:
+    """Print a shell's completion script."""
+    try:
+        from .completion import script  # noqa: PLC0415
+    except ImportError as error:
+        return _complain_of_missing(error, "completion")
+    print(script(parser(), arguments.shell))
+    return EXIT_OK
 
 
-def _account(value: str) -> str:
-    if not re.fullmatch(r"[0-9]{12}|\*", value):
-        raise argparse.ArgumentTypeError(f"{value}: not the 12 digits of an account")
-    return value
+COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
+    each.__name__.replace("_", "-"): each
+    for each in (run, process, check, create, iam_policy, put, local, completion)
+}
+
+
+def _insist_on_readable(files: Sequence[str]) -> None:
+    """Find the one that cannot be read before records of the others are put. Raises OSError."""
+    for name in files:
+        if not Path(name).is_fifo():  # which can be opened but once
+            Path(name).open("rb").close()
 
 
 def _lines(files: Sequence[str]) -> Iterator[bytes]:
@@ -199,6 +200,11 @@ def _count_lines(files: Sequence[str]) -> int | None:
     if not files or not all(Path(name).is_file() for name in files):
         return None
     return sum(1 for line in _lines(files) if without_line_break(line))
+
+
+def _complain_of_missing(error: ImportError, extra: str) -> int:
+    missing = f"{error.name} is not installed; pip install 'kinesis-connectors[{extra}]'"
+    return _complain(missing, EXIT_USAGE)
 
 
 def _complain(error: object, code: int) -> int:

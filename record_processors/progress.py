@@ -18,10 +18,12 @@ class Progress:
         self.total = total
         self.out = out
         self.pause = 0.2 if out.isatty() else 10.0
+        self.done = 0
         self.started = self._shown = time.monotonic()
 
     def __call__(self, done: int) -> None:
         """Show that ``done`` are done, unless something was shown a moment ago."""
+        self.done = done
         if time.monotonic() - self._shown >= self.pause:
             self._show(done, "\r" if self.out.isatty() else "\n")
 

@@ -13,7 +13,7 @@ from fakes import STAGE_ONE, properties
 
 from record_processors import cli
 
-COMMANDS = ["run", "process", "check", "create", "iam-policy", "put", "local"]
+COMMANDS = ["run", "process", "check", "create", "iam-policy", "put", "local", "completion"]
 
 
 def test_console_script():
@@ -48,8 +48,114 @@ def test_each_command_has_help(command, capsys):
     assert len(capsys.readouterr().out.splitlines()) > 3
 
 
+def test_help_names_the_exit_codes(capsys):
+    """Whoever starts the program from another one finds what its end means."""
+    with pytest.raises(SystemExit):
+        cli.main(["--help"])
+    text = capsys.readouterr().out
+    for code in ("0", "1", "2", "70", "130,143"):
+        assert re.search(rf"^  {code} +\w", text, re.MULTILINE), code
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_command_has_an_example(command, capsys):
+    """The help of a command ends with a line that one may type, names and all on one line."""
+    with pytest.raises(SystemExit):
+        cli.main([command, "--help"])
+    _, example = capsys.readouterr().out.split("\nexample:\n")
+    assert f"kinesis-connectors {command}" in example.splitlines()[0]
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion(shell, capsys):
+    """A shell's script knows the commands and the options."""
+    assert cli.main(["completion", shell]) == 0
+    script = capsys.readouterr().out
+    for word in [*COMMANDS, "connect", "dry-run"]:
+        assert word in script, word
+
+
+def test_completion_by_bash(tmp_path, capsys):
+    """Bash itself completes commands, options of a command, and files where they stand."""
+    assert cli.main(["completion", "bash"]) == 0
+    (tmp_path / "script").write_text(capsys.readouterr().out)
+    (tmp_path / "flights.properties").touch()
+
+    def completed(*words):
+        array = " ".join(f"'{word}'" for word in ("kinesis-connectors", *words))
+        commands = (
+            f"source ./script; COMP_WORDS=({array}); COMP_CWORD={len(words)}; "
+            "$(complete -p kinesis-connectors | sed 's/.*-F \\([^ ]*\\).*/\\1/') "
+            f"kinesis-connectors '{words[-1]}' ''; printf '%s\\n' \"${{COMPREPLY[@]}}\""
+        )
+        return subprocess.run(
+            ["bash", "-c", commands], cwd=tmp_path, capture_output=True, text=True, check=True
+        ).stdout.split()
+
+    assert completed("ch") == ["check"]
+    assert "--connect" in completed("check", "--")
+    assert "flights.properties" in completed("check", "fl")
+    assert "flights.properties" in completed("create", "--table", "fl")
+
+
+def test_completion_without_its_library(monkeypatch, capsys):
+    """Where shtab is not installed, one sentence says how to get it."""
+    monkeypatch.setitem(sys.modules, "shtab", None)
+    monkeypatch.delitem(sys.modules, "record_processors.completion", raising=False)
+    assert cli.main(["completion", "bash"]) == 2
+    assert "kinesis-connectors[completion]" in capsys.readouterr().err
+
+
+def test_the_childs_start_imports_nothing_of_other_commands():
+    """`process` starts once per shard: what only other commands need is not imported."""
+    program = (
+        "import sys; from record_processors import cli; cli.main(['process', 'no-such-file']); "
+        "print(*sys.modules, sep='\\n', file=sys.__stderr__)"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", program],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    imported = set(answer.stderr.split())
+    assert "record_processors.child" in imported
+    assert not imported & {"shtab", "record_processors.connect", "record_processors.create"}
+
+
+def test_a_reader_that_goes_away(tmp_path):
+    """`check … | head -1` leaves no traceback."""
+    path = properties(tmp_path, {"kinesisEndpoint": "http://127.0.0.1:9"})
+    reader = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            "import sys; from record_processors import cli; sys.stdin.read();"
+            f"sys.exit(cli.main(['check', {path!r}]))",
+        ],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    reader.stdout.close()
+    _, said = reader.communicate()
+    assert said == ""
+    assert reader.returncode == 70
+
+
 @pytest.mark.parametrize(
-    "arguments", [[], ["nosuch"], ["check"], ["check", "a", "b"], ["put"], ["run", "--fast", "a"]]
+    "arguments",
+    [
+        [],
+        ["nosuch"],
+        ["check"],
+        ["check", "a", "b"],
+        ["put"],
+        ["run", "--fast", "a"],
+        ["completion", "tcsh"],
+    ],
 )
 def test_usage(arguments, capsys):
     """A wrong command line is exit code 2 with the usage on stderr."""
@@ -89,8 +195,8 @@ def test_create(cloud, tmp_path, capsys):
     """Streams with the shards that the file asks for and the bucket are made, a line for each."""
     shards = {"kinesisInputStreamShardCount": "3", "kinesisOutputStreamShardCount": "1"}
     path = properties(tmp_path, shards)
-    lines = ["stream events (3 shards)", "stream manifests (1 shard)", "bucket bucket"]
-    assert create(path, capsys) == (0, "\n".join(lines) + "\n", "")
+    things = ["stream events (3 shards)", "stream manifests (1 shard)", "bucket bucket"]
+    assert create(path, capsys) == (0, "".join(f"{thing}: made\n" for thing in things), "")
     assert boto3.client("s3").head_bucket(Bucket="bucket")
     streams = boto3.client("kinesis").list_streams()["StreamNames"]
     assert sorted(streams) == ["events", "manifests"]
@@ -99,9 +205,9 @@ def test_create(cloud, tmp_path, capsys):
 def test_create_again(cloud, tmp_path, capsys):
     """What is there is left as it is, objects and shard counts included."""
     path = properties(tmp_path, {"kinesisInputStreamShardCount": "3"})
-    first = create(path, capsys)
+    _, first, _ = create(path, capsys)
     boto3.client("s3").put_object(Bucket="bucket", Key="a", Body=b"x")
-    assert create(path, capsys) == first
+    assert create(path, capsys) == (0, first.replace(": made", ": was there"), "")
     again = properties(tmp_path, {"kinesisInputStreamShardCount": "5"})
     assert "stream events (3 shards)" in create(again, capsys)[1]
     assert boto3.client("s3").get_object(Bucket="bucket", Key="a")["Body"].read() == b"x"

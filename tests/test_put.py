@@ -156,3 +156,43 @@ def test_command_fails_with_a_sentence(tmp_path, capsys):
     error = capsys.readouterr().err
     assert "nostream" in error
     assert "Traceback" not in error
+
+
+@moto.mock_aws
+@pytest.mark.parametrize("bad", ["none", "."])
+def test_command_reads_no_file_if_one_cannot_be_read(tmp_path, capsys, bad):
+    """A file that cannot be read is found before the records of the others are put."""
+    kinesis = boto3.client("kinesis")
+    kinesis.create_stream(StreamName="events", ShardCount=1)
+    (tmp_path / "one").write_text("a\n")
+    assert cli.main(["put", "events", str(tmp_path / "one"), str(tmp_path / bad)]) == 2
+    assert "records" not in capsys.readouterr().err
+    (shard,) = kinesis.list_shards(StreamName="events")["Shards"]
+    iterator = kinesis.get_shard_iterator(
+        StreamName="events", ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
+    )["ShardIterator"]
+    assert not kinesis.get_records(ShardIterator=iterator)["Records"]
+
+
+def test_command_says_what_was_put_before_it_failed(tmp_path, capsys, monkeypatch, waits):
+    """Records of the calls before the one that failed are there; how many, the sentence says."""
+    kinesis = Kinesis(set(), *[{b"x"}] * 20)
+    monkeypatch.setattr("record_processors.aws.client", lambda *_: kinesis)
+    (tmp_path / "one").write_bytes(b"a\n" * 500 + b"x\n")
+    assert cli.main(["put", "events", str(tmp_path / "one")]) == 70
+    assert "put before: 500 records" in capsys.readouterr().err
+
+
+def test_command_that_is_interrupted_says_how_far_it_came(tmp_path, capsys, monkeypatch):
+    """After Ctrl-C the last line of the progress tells what is on the stream."""
+
+    class Interrupted(Kinesis):
+        def put_records(self, **arguments):
+            if self.calls:
+                raise KeyboardInterrupt
+            return super().put_records(**arguments)
+
+    monkeypatch.setattr("record_processors.aws.client", lambda *_: Interrupted())
+    (tmp_path / "one").write_bytes(b"a\n" * 501)
+    assert cli.main(["put", "events", str(tmp_path / "one")]) == 130
+    assert "500 records" in capsys.readouterr().err

@@ -1442,15 +1442,17 @@ def test_rows_that_copy_counts_otherwise_than_announced_are_reported(house, capl
 
 
 def test_create_may_be_repeated(house):
-    """A second `create` says the same and leaves streams, bucket and ledger as they are."""
+    """A second `create` says what was there, and leaves streams, bucket and ledger as they are."""
     here = house(streamName="made-by-create")
     here.query(f"DROP TABLE {here.ledger}")
     first = list(create(here.settings))
     here.load(here.file("a", 1))
     again = list(create(here.settings))
 
-    assert again == first
-    assert [line.split()[0] for line in first] == ["stream", "bucket", "ledger"]
+    assert [thing.what.split()[0] for thing in first] == ["stream", "bucket", "ledger"]
+    assert [thing.outcome for thing in first] == ["made", "was there", "made"]
+    assert [thing.what for thing in again] == [thing.what for thing in first]
+    assert {thing.outcome for thing in again} == {"was there"}
     assert here.entered() == ["a"]
 
 

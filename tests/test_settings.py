@@ -314,6 +314,29 @@ def test_good_file(base, tmp_path, capsys):
     assert capsys.readouterr().out == f"{path}: fine\n"
 
 
+@pytest.mark.parametrize(
+    ("base", "changes", "sentence"),
+    [
+        (STAGE_ONE, {"workerId": "me"}, "workerId stands in the file: two hosts that share it"),
+        (STAGE_ONE, {"workerIdentifier": "me"}, "workerIdentifier stands in the file"),
+        (STAGE_ONE, {"redshiftURL": "h:1/d"}, "redshiftURL has no effect on s3-manifest: it is fo"),
+        (STAGE_ONE, {"connectorDestination": "s3"}, "kinesisOutputStream has no effect on s3"),
+        (STAGE_TWO, {"s3Compression": "gzip"}, "s3Compression has no effect on redshift-manifest"),
+        (
+            STAGE_ONE,
+            {"retrievalMode": "FANOUT", "maxRecords": "500"},
+            "maxRecords has no effect with retrievalMode = FANOUT",
+        ),
+    ],
+)
+def test_what_may_be_meant_so_is_a_note(base, changes, sentence, tmp_path, capsys):
+    """What is odd and harms nobody is told by `check`, and the file is fine."""
+    assert cli.main(["check", path := properties(tmp_path, changes, base)]) == 0
+    fine, *notes = capsys.readouterr().out.splitlines()
+    assert fine == f"{path}: fine"
+    assert [note.startswith(f"note  {sentence}") for note in notes] == [True]
+
+
 def test_duplicate_key(tmp_path):
     """A key that stands there twice is told with both lines."""
     path = properties(tmp_path)

@@ -131,7 +131,7 @@ class Demonstration:
         """Make streams, bucket, ledger, table; and the leases, which saves KCL a minute."""
         with saying("created") as told:
             for settings in (self.one, self.two):
-                told += [line for line in create(settings) if line not in told]
+                told += [thing.what for thing in create(settings) if thing.what not in told]
                 create_leases(
                     client("dynamodb", self.at_stand_ins()),
                     client("kinesis", settings),
