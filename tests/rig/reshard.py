@@ -1,13 +1,17 @@
 """Splits and merges, under load."""
 
+import threading
+
+_ONE_AT_A_TIME = threading.Lock()  # two incidents of one round may choose the same shard
+
 
 def reshard(kinesis, stream, random):
     """Split a shard, or merge two when there are many."""
-    shards = open_shards(kinesis, stream)
-    if len(shards) > random.randint(1, 2):
-        merge(kinesis, stream, random)
-    else:
-        split(kinesis, stream, random)
+    with _ONE_AT_A_TIME:
+        if len(open_shards(kinesis, stream)) > random.randint(1, 2):
+            merge(kinesis, stream, random)
+        else:
+            split(kinesis, stream, random)
 
 
 def split(kinesis, stream, random):
