@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import re
 
-from .settings import APPLICATION_NAME, REGION, S3_BUCKET, STREAM_NAME, Settings
+import botocore.exceptions
+import botocore.session
+
+from .settings import APPLICATION_NAME, S3_BUCKET, STREAM_NAME, Settings, region_of
 
 ANY = "*"
-
-# By how a region begins: docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html
-PARTITIONS = {"cn-": "aws-cn", "us-gov-": "aws-us-gov"}
 
 
 class Arns:
@@ -20,10 +20,8 @@ class Arns:
     """
 
     def __init__(self, settings: Settings, account: str) -> None:
-        environment = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
-        region = settings[REGION] or environment or ANY
-        found = [name for start, name in PARTITIONS.items() if region.startswith(start)]
-        self.partition = found[0] if found else "aws"
+        region = region_of(settings) or os.environ.get("AWS_DEFAULT_REGION") or ANY
+        self.partition = partition_of(region)
         self.place = f"{region}:{account}"
         self.settings = settings
         self.texts = settings.texts
@@ -47,6 +45,14 @@ class Arns:
         """Name the table that ``key`` names, or that is named after the application."""
         name = literal(self.texts.get(key, f"{self.application}{ending}"))
         return self.arn("dynamodb", f"table/{name}")
+
+
+def partition_of(region: str) -> str:
+    """Return the partition of a region, as botocore knows it; the ordinary one of any."""
+    try:
+        return str(botocore.session.Session().get_partition_for_region(region))
+    except botocore.exceptions.UnknownRegionError:
+        return "aws"
 
 
 def literal(text: str) -> str:

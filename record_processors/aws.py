@@ -19,11 +19,11 @@ from .settings import (
     ENCRYPTION,
     KINESIS_ENDPOINT,
     KMS_KEY,
-    REGION,
     S3_BUCKET,
     S3_ENDPOINT,
     Setting,
     Settings,
+    region_of,
 )
 
 Result = TypeVar("Result")
@@ -34,6 +34,9 @@ ENDPOINTS: dict[str, Setting[str | None]] = {
     "kinesis": KINESIS_ENDPOINT,
     "s3": S3_ENDPOINT,
 }
+
+# KCL's own keys for one service, which must lead our clients to the same place.
+KCL_CLIENTS = {"kinesis": "kinesisClient", "dynamodb": "dynamoDbClient"}
 
 # docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html and …/kinesis/latest/APIReference/
 # CommonErrors.html: what passes by itself. Any 5xx counts too. BadDigest (a body damaged on its
@@ -80,6 +83,7 @@ def client(
     It does not try again by itself, unless told to: ``Retry`` does. Raises Fatal.
     """
     endpoint = settings[ENDPOINTS[service]] if service in ENDPOINTS else None
+    of_kcl = KCL_CLIENTS.get(service, "")
     config = Config(
         connect_timeout=CONNECT_SECONDS,
         read_timeout=read_seconds,
@@ -88,8 +92,8 @@ def client(
     try:
         return boto3.client(
             service,  # type: ignore[call-overload]
-            region_name=settings[REGION],
-            endpoint_url=endpoint,
+            region_name=settings.texts.get(f"{of_kcl}.region") or region_of(settings),
+            endpoint_url=endpoint or settings.texts.get(f"{of_kcl}.endpointOverride"),
             config=config,
         )
     except botocore.exceptions.NoRegionError as error:

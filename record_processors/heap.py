@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from .errors import LaunchError
+from .kcl_kinds import MOST_INT
 from .setting import Settings
 
 MIB = 2**20
@@ -29,7 +30,7 @@ RECORD_BYTES = 3_300  # for each of maxRecords: the objects of five batches in f
 
 # Resident beside the heap: code, classes, buffers, stacks; 150 to 170 MiB were measured.
 BESIDE_HEAP = 200 * MIB
-CHILD_BYTES = 75 * MIB  # one process for each shard
+CHILD_BYTES = 80 * MIB  # one process for each shard, with the default buffers
 
 # What the daemon and its children may take of a host, if the file does not say for which shards.
 SHARE = 0.75
@@ -53,7 +54,8 @@ def heap_size(settings: Settings, given: int | None) -> int:
     host's memory, does not hold the file's shards (``maxLeasesForWorker``; at least one).
     """
     records = int(settings.texts.get("maxRecords", MOST_RECORDS))
-    leases = int(settings.texts.get("maxLeasesForWorker", 0))  # 0: as many as there are
+    leases = int(settings.texts.get("maxLeasesForWorker", 0))
+    leases = 0 if leases == MOST_INT else leases  # KCL's default: as many as there are
     least = need(leases or 1, records)
     if given is not None:
         if given < least.heap:

@@ -146,7 +146,7 @@ def _tell_missing_objects(arns: Arns) -> Iterator[Statement]:
 def _log_in(arns: Arns) -> Iterator[Statement]:
     """By IAM on what AWS's own policy AmazonRedshiftDataFullAccess has it on."""
     if (secret := arns.settings[REDSHIFT_SECRET]) is not None:
-        yield allow("ReadTheLogin", "secretsmanager: GetSecretValue", literal(secret))
+        yield allow("ReadTheLogin", "secretsmanager: GetSecretValue", _secret(arns, secret))
     if (cluster := arns.settings[REDSHIFT_CLUSTER]) is not None:
         database = literal(f"{cluster}/{database_of(arns.settings)}")
         resource = arns.arn("redshift", f"dbname:{database}")
@@ -155,6 +155,12 @@ def _log_in(arns: Arns) -> Iterator[Statement]:
         # A workgroup's ARN ends in an id that the file does not know.
         resource = arns.arn("redshift-serverless", "workgroup/*")
         yield allow("LogInToTheWorkgroup", "redshift-serverless: GetCredentials", resource)
+
+
+def _secret(arns: Arns, secret: str) -> str:
+    """Name a secret; after its name, its ARN has six characters that the file does not know."""
+    by_name = arns.arn("secretsmanager", f"secret:{literal(secret)}-??????")
+    return literal(secret) if secret.startswith("arn:") else by_name
 
 
 def _keep_dead_letters(arns: Arns) -> Iterator[Statement]:
@@ -185,7 +191,7 @@ def _encrypt(arns: Arns) -> Iterator[Statement]:
 
 def _make_streams(arns: Arns) -> Iterator[Statement]:
     streams = [arns.stream]
-    if OUTPUT_STREAM in arns.settings:
+    if OUTPUT_STREAM in arns.settings and OUTPUT_STREAM.is_used_by(arns.settings[DESTINATION]):
         streams.append(arns.arn("kinesis", f"stream/{arns.settings[OUTPUT_STREAM]}"))
     actions = "kinesis: CreateStream DescribeStream DescribeStreamSummary"
     yield allow("MakeTheStreams", actions, *streams)
@@ -193,6 +199,9 @@ def _make_streams(arns: Arns) -> Iterator[Statement]:
 
 def _make_bucket(arns: Arns) -> Iterator[Statement]:
     yield allow("MakeTheBucket", "s3: CreateBucket ListBucket", arns.bucket)
+    # What new_bucket.py sets: API_PutBucketEncryption.html and so on, "Permissions".
+    actions = "s3: PutEncryptionConfiguration PutBucketPublicAccessBlock PutLifecycleConfiguration"
+    yield allow("FurnishTheBucket", actions, arns.bucket)
 
 
 Parts = tuple[Callable[[Arns], Iterator[Statement]], ...]

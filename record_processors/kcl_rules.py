@@ -62,10 +62,10 @@ def notes(settings: Settings) -> Iterator[str]:
                 f"{key} stands in the file: two hosts that share it would take each other's "
                 "shards; without it, `run` gives each host a name of its own that stays"
             )
-    if settings.texts.get("retrievalMode") == "FANOUT":
-        for key in POLLING_ONLY:
-            if key in settings.texts:
-                yield f"{key} has no effect with retrievalMode = FANOUT"
+    mode = settings.texts.get("retrievalMode")
+    for key in settings.texts:
+        if key in POLLING_ONLY if mode == "FANOUT" else key.startswith("fanoutConfig."):
+            yield f"{key} has no effect with retrievalMode = {mode}"
 
 
 def _command(settings: Settings) -> Iterator[Contradiction]:
@@ -96,9 +96,6 @@ def _calls(settings: Settings) -> Iterator[Contradiction]:
             "retrievalMode must be POLLING, or FANOUT, which is charged for; KCL's own default "
             "is fan-out",
         )
-    for key in texts:
-        if mode == "POLLING" and key.startswith("fanoutConfig."):
-            yield key, f"{key} has no effect with retrievalMode = POLLING: take one of them out"
 
 
 def _ends(settings: Settings) -> Iterator[Contradiction]:
@@ -133,7 +130,7 @@ def _ends(settings: Settings) -> Iterator[Contradiction]:
 def _same_things(settings: Settings) -> Iterator[Contradiction]:
     texts = settings.texts
     for one, other in SAME:
-        if one in texts and other in texts:
+        if one in texts and texts[one] != texts.get(other, texts[one]):
             yield other, f"{one} and {other} set the same thing, and KCL takes either: keep one"
     if "initialPositionInStream" not in texts and "initialPositionInStreamExtended" not in texts:
         yield (

@@ -16,7 +16,7 @@ from .errors import LaunchError
 from .heap import given_heap, heap_size
 from .java import find_java, flags, said_options
 from .redshift_settings import PASSWORD_VARIABLE, REDSHIFT_USER
-from .settings import APPLICATION_NAME, WORKER_ID, Settings
+from .settings import APPLICATION_NAME, DESTINATION, WORKER_ID, Settings
 
 DAEMON = "software.amazon.kinesis.multilang.MultiLangDaemon"
 # The JVM's threads, some dozens, share their pools of memory outside the heap: mallopt(3).
@@ -26,7 +26,8 @@ LOGBACK = Path(__file__).with_name("logback.xml")
 
 def run(settings: Settings) -> NoReturn:
     """Become the daemon. Raises LaunchError when this host cannot run it now."""
-    if REDSHIFT_USER in settings and not os.environ.get(PASSWORD_VARIABLE):
+    logs_in = REDSHIFT_USER in settings and REDSHIFT_USER.is_used_by(settings[DESTINATION])
+    if logs_in and not os.environ.get(PASSWORD_VARIABLE):
         raise LaunchError(
             f"redshiftUsername is set, but {PASSWORD_VARIABLE} is not in the environment"
         )
@@ -58,15 +59,19 @@ def run(settings: Settings) -> NoReturn:
 def classpath(path: str) -> str:
     """Return KCL's jars and the file's folder, as ``amazon_kclpy_helper`` puts them together.
 
-    Not its whole command, which cannot tell a blank in a path from one between words.
+    Not its whole command, which cannot tell a blank in a path from one between words. Raises
+    LaunchError.
     """
     helper = Path(sysconfig.get_path("scripts"), "amazon_kclpy_helper.py")
     answer = subprocess.run(
         [sys.executable, str(helper), "--print_classpath", "--properties", path],
-        check=True,
+        check=False,
         capture_output=True,
         text=True,
     )
+    if answer.returncode:
+        said = answer.stderr.strip().splitlines()[-1:]
+        raise LaunchError(f"{helper} of amazon_kclpy does not run: {' '.join(said)}")
     return answer.stdout.strip()
 
 

@@ -59,3 +59,9 @@ def plugin_settings(texts: Mapping[str, str]) -> dict[str, Setting[object]]:
         if is_plugin(name := texts.get(chooser.key, ""))
         for setting in getattr(load_class(chooser.key, name), "declares", ())
     }
+
+
+def is_newer(cls: type, one: str, other: str) -> bool:
+    """Whether the method ``one`` of a class comes from nearer to it than the method ``other``."""
+    definer = next(each for each in cls.__mro__ if one in vars(each) or other in vars(each))
+    return other not in vars(definer)

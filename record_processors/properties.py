@@ -13,12 +13,14 @@ from . import rules
 from .catalogue import OURS
 from .kcl import KCL_KEYS, KCL_NEEDED
 from .plugins import PluginError, plugin_settings
-from .settings import DESTINATION, Setting, Settings
+from .settings import DESTINATION, FILTER_EXPRESSION, Setting, Settings
 from .unknown_keys import SECRETS, told_of
 
 # Keys of AWS, the class that takes them as they are, and passwords in addresses.
 SECRET = re.compile(
     r"\b(AKIA|ASIA)[A-Z0-9]{16}\b|\bStaticCredentialsProvider\b|://[^/\s:]+:[^/\s@]+@"
+    r"|password=|secret_?(access_?)?key=|MASTER_SYMMETRIC_KEY",
+    re.IGNORECASE,
 )
 
 
@@ -51,6 +53,7 @@ class Entry(NamedTuple):
     line: int
     key: str
     value: str
+    source: str  # as it stands there
 
 
 def load(path: str) -> Settings:
@@ -91,7 +94,7 @@ def _entries(path: str) -> Iterator[Entry]:
     try:
         for element in javaproperties.parse(source):
             if isinstance(element, javaproperties.KeyValue):
-                yield Entry(line, element.key, element.value)
+                yield Entry(line, element.key, element.value, element.source)
             line += len(re.findall(r"\r\n|\r|\n", element.source))
     except javaproperties.InvalidUEscapeError as error:
         raise SettingsError([Problem(path, line, str(error))]) from error
@@ -106,7 +109,7 @@ def _wrong_keys(
 ) -> Iterator[Problem]:
     """Find repeated and unknown keys; unless all are known, only what resembles a known one."""
     seen: dict[str, int] = {}
-    for line, key, _ in entries:
+    for line, key, _, _ in entries:
         if key in seen:
             yield Problem(path, line, f"{key} stands already in line {seen[key]}")
         seen.setdefault(key, line)
@@ -120,19 +123,42 @@ def _wrong_keys(
 def _wrong_values(
     path: str, entries: list[Entry], known: dict[str, Setting[object]]
 ) -> Iterator[Problem]:
-    for line, key, value in entries:
+    for line, key, value, source in entries:
         setting = known.get(key) or KCL_KEYS.get(key)
         if not value:
             yield Problem(path, line, f"{key} has no value; give it one, or take the line out")
-        elif SECRET.search(value):
+        elif SECRET.search(value) and key != FILTER_EXPRESSION.key:
             yield Problem(path, line, f"{key}: {SECRETS}")
-        elif value != value.rstrip():
+        elif setting is None:
+            continue  # nothing is known of it, nor whether it may be shown
+        elif _is_utf8(source):
+            yield Problem(
+                path,
+                line,
+                f"{key}: Java reads this file as Latin-1, and the line is UTF-8; write "
+                f"{_escaped(value)}",
+            )
+        elif value != value.rstrip() and len(value) > 1:  # a tab may be a delimiter
             yield Problem(path, line, f"{key} = {value!r}: blanks at the end count; take them out")
-        elif setting:
+        else:
             try:
                 setting.parse(value)
             except ValueError as error:
                 yield Problem(path, line, f"{key} = {value}: {error}")
+
+
+def _is_utf8(source: str) -> bool:
+    """Whether bytes, read as Latin-1, are letters of UTF-8."""
+    try:
+        return not source.isascii() and bool(source.encode("latin-1").decode())
+    except UnicodeDecodeError:
+        return False
+
+
+def _escaped(value: str) -> str:
+    """Write what UTF-8 meant as Java reads it."""
+    meant = value.encode("latin-1").decode()
+    return "".join(each if each.isascii() else f"\\u{ord(each):04x}" for each in meant)
 
 
 def _missing(

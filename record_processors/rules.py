@@ -33,7 +33,7 @@ from .settings import (
 )
 
 # With these COPY would leave rows out, and the ledger would say that the whole file is loaded.
-LOSSY_COPY_WORDS = frozenset({"MAXERROR", "IGNOREALLERRORS", "NOLOAD"})
+LOSSY_COPY_WORDS = frozenset({"MAXERROR", "IGNOREALLERRORS", "IGNOREHEADER", "NOLOAD"})
 
 # What we add to COPY ourselves, from the other settings.
 COPY_WORDS_OF_OURS = frozenset(

@@ -6,6 +6,7 @@ filter or emitter of one's own declares its settings in its class attribute ``de
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 from .kinds import (
@@ -234,3 +235,8 @@ OUTPUT_SHARDS = Setting(
     used_by=MANIFEST,
     unit="shards",
 )
+
+
+def region_of(settings: Settings) -> str | None:
+    """Return the region of the file, or of the environment by the name that boto3 does not read."""
+    return settings[REGION] or os.environ.get("AWS_REGION")

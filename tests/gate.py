@@ -51,7 +51,8 @@ class Gate(aws.Application):
         if key == TRUSTED:
             return super()._answer(scope, headers, body)
         user = create_access_key(ACCOUNT, "aws", key, {})
-        needed = calls(service, scope["method"], scope["path"], headers, body)
+        query = scope["query_string"].decode()
+        needed = calls(service, scope["method"], scope["path"], query, headers, body)
         for call in needed:
             if not self.allows(user, call):
                 return refusal(service, scope["method"], user.arn, call)
@@ -75,10 +76,10 @@ def credential(headers):
     return headers["authorization"].partition("Credential=")[2].partition(",")[0].split("/")
 
 
-def calls(service, method, path, headers, body):
+def calls(service, method, path, query, headers, body):
     """Read off a request what it needs."""
     if service == "s3":
-        return s3_calls(method, path, headers)
+        return s3_calls(method, path, query, headers)
     if service == "monitoring":
         fields = parse_qs(body.decode())
         namespace = {"cloudwatch:namespace": fields["Namespace"][0]}
@@ -87,15 +88,21 @@ def calls(service, method, path, headers, body):
     return [Call(action, RESOURCES[service](json.loads(body)))]
 
 
-def s3_calls(method, path, headers):
+def s3_calls(method, path, query, headers):
     _, bucket, *key = path.split("/", 2)
     actions = OBJECT_ACTIONS if key and key[0] else BUCKET_ACTIONS
-    yield Call(actions[method], f"arn:aws:s3:::{'/'.join(filter(None, [bucket, *key]))}")
+    action = FURNISHING.get(query.partition("=")[0], actions[method])
+    yield Call(action, f"arn:aws:s3:::{'/'.join(filter(None, [bucket, *key]))}")
     if encrypting_key := headers.get(KMS_HEADER):
         yield Call("kms:GenerateDataKey", encrypting_key)
 
 
 OBJECT_ACTIONS = {"PUT": "s3:PutObject", "HEAD": "s3:GetObject", "GET": "s3:GetObject"}
+FURNISHING = {
+    "encryption": "s3:PutEncryptionConfiguration",
+    "publicAccessBlock": "s3:PutBucketPublicAccessBlock",
+    "lifecycle": "s3:PutLifecycleConfiguration",
+}
 BUCKET_ACTIONS = {"PUT": "s3:CreateBucket", "HEAD": "s3:ListBucket", "GET": "s3:ListBucket"}
 
 

@@ -237,6 +237,15 @@ def test_create_without_a_region(cloud, tmp_path, capsys, monkeypatch):
     assert "AWS_REGION" in err
 
 
+def test_the_region_of_the_environment_counts(cloud, tmp_path, capsys, monkeypatch):
+    """AWS_REGION alone is enough, as it is for the daemon."""
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    assert create(properties(tmp_path, {"regionName": None}), capsys)[0] == 0
+    where = boto3.client("s3", "eu-west-1").get_bucket_location(Bucket="bucket")
+    assert where["LocationConstraint"] == "eu-west-1"
+
+
 def test_create_where_nobody_answers(tmp_path, capsys, waits):
     """An endpoint that does not answer is exit code 70 and a sentence that names it."""
     path = properties(tmp_path, {"kinesisEndpoint": "http://127.0.0.1:9"})

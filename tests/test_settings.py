@@ -184,7 +184,17 @@ BAD_STAGE_ONE = [
     ),
     ({"kinesisClient.region": "eu-west-1"}, "kinesisClient.region", "set the same thing"),
     ({"initialPositionInStream": None}, None, "initialPositionInStream is missing, and needed"),
-    ({"fanoutConfig.consumerName": "a"}, "fanoutConfig.consumerName", "no effect with retrievalM"),
+    (
+        {"s3Endpoint": "http://a:1", "filter": "jmespath", "filterExpression": "name == 'größe'"},
+        "filterExpression",
+        r"the line is UTF-8; write name == 'gr\u00f6\u00dfe'",
+    ),
+    (
+        {"executableName": "env REDSHIFT_PASSWORD=hush kinesis-connectors process {path}"},
+        "executableName",
+        "secrets never stand in this file",
+    ),
+    ({"redshiftPassword": "hush "}, "redshiftPassword", "secrets never stand in this file"),
     # Secrets.
     ({"redshift_password": "hush"}, "redshift_password", "REDSHIFT_PASSWORD"),
     ({"aws.secretAccessKey": "hush"}, "aws.secretAccessKey", "secrets never stand in this file"),
@@ -224,6 +234,12 @@ BAD_STAGE_ONE = [
 ]
 BAD_STAGE_TWO = [
     ({"redshiftCopyOptions": "MAXERROR 10"}, "redshiftCopyOptions", "leave rows out unnoticed"),
+    ({"redshiftCopyOptions": "IGNOREHEADER 1"}, "redshiftCopyOptions", "leave rows out unnoticed"),
+    (
+        {"redshiftURL": "jdbc:redshift://h:5439/dev?user=a&password=hush"},
+        "redshiftURL",
+        "secrets never stand in this file",
+    ),
     ({"redshiftCopyOptions": "FIXEDWIDTH '1'"}, "redshiftCopyOptions", "repeats FIXEDWIDTH"),
     ({"redshiftDataColumns": 'a"b'}, "redshiftDataColumns", "not a column's name"),
     ({"redshiftFileTable": '"a%b"'}, "redshiftFileTable", "not [schema.]table"),
@@ -321,6 +337,7 @@ def test_good_file(base, tmp_path, capsys):
         (STAGE_ONE, {"workerIdentifier": "me"}, "workerIdentifier stands in the file"),
         (STAGE_ONE, {"redshiftURL": "h:1/d"}, "redshiftURL has no effect on s3-manifest: it is fo"),
         (STAGE_ONE, {"connectorDestination": "s3"}, "kinesisOutputStream has no effect on s3"),
+        (STAGE_ONE, {"fanoutConfig.consumerName": "a"}, "fanoutConfig.consumerName has no effect"),
         (STAGE_TWO, {"s3Compression": "gzip"}, "s3Compression has no effect on redshift-manifest"),
         (
             STAGE_ONE,
@@ -335,6 +352,23 @@ def test_what_may_be_meant_so_is_a_note(base, changes, sentence, tmp_path, capsy
     fine, *notes = capsys.readouterr().out.splitlines()
     assert fine == f"{path}: fine"
     assert [note.startswith(f"note  {sentence}") for note in notes] == [True]
+
+
+@pytest.mark.parametrize(
+    ("base", "changes"),
+    [
+        (STAGE_ONE, {"transformerDelimiter": "\\t"}),
+        (STAGE_ONE, {"transformerDelimiter": "\\u0009"}),
+        (STAGE_TWO, {"redshiftDataDelimiter": "\\t"}),
+        (STAGE_ONE, {"regionName": "eusc-de-east-1"}),
+        (STAGE_ONE, {"regionName": "us-gov-west-1", "kinesisClient.region": "us-gov-west-1"}),
+        (STAGE_ONE, {"filter": "regex", "filterExpression": "password="}),
+        (STAGE_ONE, {"filter": "regex", "filterExpression": "gr\\u00f6\\u00dfe"}),
+    ],
+)
+def test_what_looks_odd_and_is_right(base, changes, tmp_path):
+    """A tab, a region of another kind of cloud, an escaped letter are taken."""
+    assert cli.main(["check", properties(tmp_path, changes, base)]) == 0
 
 
 def test_duplicate_key(tmp_path):

@@ -355,6 +355,14 @@ def test_a_transform_of_ones_own_is_the_one_that_counts():
         def transform_all(self, records):
             return [(b"!",) for _ in records]
 
+    class Mixin:
+        def transform(self, record):
+            return [b"?"]
+
+    class Mixed(Mixin, Text):
+        pass
+
     given_records = [record("a\n"), record("b\nc")]
+    assert Mixed().transform_all(given_records) == [(b"?",), (b"?",)]
     assert Loud().transform_all(given_records) == [(b"A",), (b"B", b"C")]
     assert Louder().transform_all(given_records) == [(b"!",), (b"!",)]

@@ -61,7 +61,7 @@ def status_of(error: ClientError) -> int:
     return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
 
 
-def is_denied(error: Exception) -> bool:
+def is_denied(error: BaseException) -> bool:
     """Whether we are known, and lack a permission."""
     return bool(DENIED.search(code_of(error)) or NAMED_ACTION.search(str(error)))
 
@@ -95,3 +95,6 @@ def results(check: Iterator[Finding]) -> Generator[Finding, None, None]:
         yield Finding("problem", str(failure))
     except ERRORS as error:
         yield Finding("problem", why(error))
+    except LookupError as error:
+        sentence = f"what answers at the endpoint is not AWS: its answer lacks {error}"
+        yield Finding("problem", sentence)

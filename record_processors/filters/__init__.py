@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
 from ..errors import BAD_DATA, Refused
-from ..plugins import load_class
+from ..plugins import is_newer, load_class
 from ..record import Record
 from ..settings import FILTER, Setting, Settings
 
@@ -51,7 +51,7 @@ class Filter(ABC):
     def __init_subclass__(cls) -> None:
         """Let a ``keep`` that is written anew be the one that counts."""
         super().__init_subclass__()
-        if "keep" in vars(cls) and "keep_all" not in vars(cls):
+        if is_newer(cls, "keep", "keep_all"):
             cls.keep_all = Filter.keep_all  # type: ignore[method-assign]
 
 

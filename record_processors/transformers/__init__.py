@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar, Generic, TypeVar
 
 from ..errors import BAD_DATA, Refused
-from ..plugins import load_class
+from ..plugins import is_newer, load_class
 from ..record import Record
 from ..settings import TRANSFORMER, Setting, Settings
 
@@ -63,7 +63,7 @@ class Transformer(ABC, Generic[Row_co]):
     def __init_subclass__(cls) -> None:
         """Let a ``transform`` that is written anew be the one that counts."""
         super().__init_subclass__()
-        if "transform" in vars(cls) and "transform_all" not in vars(cls):
+        if is_newer(cls, "transform", "transform_all"):
             cls.transform_all = Transformer.transform_all  # type: ignore[method-assign]
 
 
