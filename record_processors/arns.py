@@ -8,7 +8,7 @@ import re
 import botocore.exceptions
 import botocore.session
 
-from .settings import APPLICATION_NAME, S3_BUCKET, STREAM_NAME, Settings, region_of
+from .settings import APPLICATION_NAME, S3_BUCKET, STREAM_NAME, Setting, Settings, region_of
 
 ANY = "*"
 
@@ -26,7 +26,7 @@ class Arns:
         self.settings = settings
         self.texts = settings.texts
         self.application = settings[APPLICATION_NAME]
-        self.stream = self.arn("kinesis", f"stream/{settings[STREAM_NAME]}")
+        self.stream = self.stream_of(STREAM_NAME)
         self.bucket = f"arn:{self.partition}:s3:::{settings[S3_BUCKET]}"
         # KCL's tables: the leases with the checkpoints, how busy each worker is, and who leads.
         self.leases = self._table("tableName", "")
@@ -37,9 +37,13 @@ class Arns:
         """Name a resource of the account in the region."""
         return f"arn:{self.partition}:{service}:{self.place}:{resource}"
 
-    def objects(self, prefix: str, folder: str = "") -> str:
+    def stream_of(self, setting: Setting[str]) -> str:
+        """Name the stream that a setting names."""
+        return self.arn("kinesis", f"stream/{self.settings[setting]}")
+
+    def objects(self, prefix: str) -> str:
         """Name all objects of the bucket whose keys begin so."""
-        return f"{self.bucket}/{literal(prefix)}{folder}*"
+        return f"{self.bucket}/{literal(prefix)}*"
 
     def _table(self, key: str, ending: str) -> str:
         """Name the table that ``key`` names, or that is named after the application."""

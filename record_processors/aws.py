@@ -83,7 +83,7 @@ def client(
     It does not try again by itself, unless told to: ``Retry`` does. Raises Fatal.
     """
     endpoint = settings[ENDPOINTS[service]] if service in ENDPOINTS else None
-    of_kcl = KCL_CLIENTS.get(service, "")
+    of_kcl = KCL_CLIENTS.get(service, service)
     config = Config(
         connect_timeout=CONNECT_SECONDS,
         read_timeout=read_seconds,

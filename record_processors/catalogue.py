@@ -1,10 +1,11 @@
-"""Every setting of ours, in the order in which a person meets them."""
+"""Every setting that a file may hold: KCL's and ours, in the order of their declarations."""
 
 from __future__ import annotations
 
 from types import ModuleType
 
 from . import redshift_settings, settings
+from .kcl import KCL_KEYS
 from .setting import Setting
 
 
@@ -14,3 +15,4 @@ def _declared_in(module: ModuleType) -> list[Setting[object]]:
 
 REDSHIFT = _declared_in(redshift_settings)
 OURS: dict[str, Setting[object]] = {each.key: each for each in [*_declared_in(settings), *REDSHIFT]}
+ALL = {**KCL_KEYS, **OURS}

@@ -28,6 +28,7 @@ from .settings import (
     STREAM_NAME,
     Setting,
     Settings,
+    counts,
 )
 from .sql import quoted
 from .tables import ABSENT, columns_of, is_there
@@ -78,7 +79,7 @@ def create(settings: Settings, table: str | None = None, *, dry: bool = False) -
     kinesis = client("kinesis", settings)
     with _naming(STREAM_NAME, settings):
         yield _stream(kinesis, settings[STREAM_NAME], settings[INPUT_SHARDS], dry=dry)
-    if OUTPUT_STREAM in settings and OUTPUT_STREAM.is_used_by(settings[DESTINATION]):
+    if counts(settings, OUTPUT_STREAM):
         with _naming(OUTPUT_STREAM, settings):
             yield _stream(kinesis, settings[OUTPUT_STREAM], settings[OUTPUT_SHARDS], dry=dry)
     with _naming(S3_BUCKET, settings):

@@ -8,8 +8,9 @@ import logging
 import msgspec
 
 from .aws import Bucket
+from .places import dead_letters_folder
 from .record import Record
-from .settings import APPLICATION_NAME, BYTE_LIMIT, DEAD_LETTER_PREFIX, STREAM_NAME, Settings
+from .settings import BYTE_LIMIT, STREAM_NAME, Settings
 
 log = logging.getLogger(__name__)
 
@@ -39,9 +40,11 @@ class DeadLetters:
     @classmethod
     def from_settings(cls, settings: Settings) -> DeadLetters:
         """Write to ``s3Bucket``, at most ``bufferByteSizeLimit`` bytes an object or so."""
-        prefix = f"{settings[DEAD_LETTER_PREFIX]}{settings[APPLICATION_NAME]}/"
         return cls(
-            Bucket.from_settings(settings), prefix, settings[STREAM_NAME], settings[BYTE_LIMIT]
+            Bucket.from_settings(settings),
+            dead_letters_folder(settings),
+            settings[STREAM_NAME],
+            settings[BYTE_LIMIT],
         )
 
     def add(self, record: Record, stage: str, reason: str) -> None:

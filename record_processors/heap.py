@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from .errors import LaunchError
-from .kcl_kinds import MOST_INT
+from .kcl_kinds import MOST_INT, MOST_RECORDS
 from .setting import Settings
 
 MIB = 2**20
@@ -37,8 +37,6 @@ SHARE = 0.75
 # Above it pointers take 8 bytes instead of 4 (-XX:+UseCompressedOops), and less fits.
 LARGEST_HEAP = 31 * 1024 * MIB
 
-MOST_RECORDS = 10_000  # KCL's default of maxRecords, and all that GetRecords gives
-
 
 class Need(NamedTuple):
     """Bytes that some shards need."""
@@ -53,7 +51,7 @@ def heap_size(settings: Settings, given: int | None) -> int:
     ``given`` is what the user's own flags say, if they do. Raises LaunchError when that, or this
     host's memory, does not hold the file's shards (``maxLeasesForWorker``; at least one).
     """
-    records = int(settings.texts.get("maxRecords", MOST_RECORDS))
+    records = int(settings.texts.get("maxRecords", MOST_RECORDS))  # KCL's default
     leases = int(settings.texts.get("maxLeasesForWorker", 0))
     leases = 0 if leases == MOST_INT else leases  # KCL's default: as many as there are
     least = need(leases or 1, records)

@@ -16,14 +16,15 @@ from typing import Any
 
 from .arns import ANY, Arns, literal
 from .credentials import database_of
+from .places import dead_letters_folder, files_folder, manifests_folder
 from .redshift_settings import REDSHIFT_CLUSTER, REDSHIFT_SECRET, REDSHIFT_WORKGROUP
 from .settings import (
-    DEAD_LETTER_PREFIX,
     DESTINATION,
     KMS_KEY,
     OUTPUT_STREAM,
     S3_PREFIX,
     Settings,
+    counts,
 )
 
 Statement = dict[str, Any]
@@ -119,19 +120,18 @@ def _report_metrics(arns: Arns) -> Iterator[Statement]:
 
 
 def _write_files(arns: Arns) -> Iterator[Statement]:
-    files = arns.objects(arns.settings[S3_PREFIX], f"{arns.application}/")
+    files = arns.objects(files_folder(arns.settings))
     yield allow("WriteFilesAndFindThem", "s3: PutObject GetObject", files)
 
 
 def _announce_files(arns: Arns) -> Iterator[Statement]:
-    stream = arns.arn("kinesis", f"stream/{arns.settings[OUTPUT_STREAM]}")
-    yield allow("AnnounceFiles", "kinesis: PutRecord", stream)
+    yield allow("AnnounceFiles", "kinesis: PutRecord", arns.stream_of(OUTPUT_STREAM))
 
 
 def _load_files(arns: Arns) -> Iterator[Statement]:
-    prefix = arns.settings[S3_PREFIX]
-    manifests = arns.objects(prefix, f"{arns.application}/manifests/")
-    yield allow("LookAtAnnouncedFiles", "s3: GetObject", arns.objects(prefix))
+    announced = arns.objects(arns.settings[S3_PREFIX])
+    yield allow("LookAtAnnouncedFiles", "s3: GetObject", announced)
+    manifests = arns.objects(manifests_folder(arns.settings))
     yield allow("WriteManifests", "s3: PutObject", manifests)
 
 
@@ -164,7 +164,7 @@ def _secret(arns: Arns, secret: str) -> str:
 
 
 def _keep_dead_letters(arns: Arns) -> Iterator[Statement]:
-    letters = arns.objects(arns.settings[DEAD_LETTER_PREFIX], f"{arns.application}/")
+    letters = arns.objects(dead_letters_folder(arns.settings))
     yield allow("KeepDeadLetters", "s3: PutObject", letters)
 
 
@@ -191,8 +191,8 @@ def _encrypt(arns: Arns) -> Iterator[Statement]:
 
 def _make_streams(arns: Arns) -> Iterator[Statement]:
     streams = [arns.stream]
-    if OUTPUT_STREAM in arns.settings and OUTPUT_STREAM.is_used_by(arns.settings[DESTINATION]):
-        streams.append(arns.arn("kinesis", f"stream/{arns.settings[OUTPUT_STREAM]}"))
+    if counts(arns.settings, OUTPUT_STREAM):
+        streams.append(arns.stream_of(OUTPUT_STREAM))
     actions = "kinesis: CreateStream DescribeStream DescribeStreamSummary"
     yield allow("MakeTheStreams", actions, *streams)
 

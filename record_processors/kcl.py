@@ -17,22 +17,27 @@ from .kcl_kinds import (
     FRACTION,
     LONG,
     MOST_INT,
+    MOST_RECORDS,
     NUMBER,
     SECONDS_SINCE_1970,
     TABLE_NAME,
     TAGS,
 )
 from .kinds import endpoint, region
-from .setting import Setting, boolean, matching, one_of, text, whole_number
+from .setting import EVERYWHERE, Setting, boolean, matching, one_of, text, whole_number
 
-MOST_RECORDS = 10_000  # docs.aws.amazon.com/kinesis/latest/APIReference/API_GetRecords.html
 V3 = "CLIENT_VERSION_CONFIG_3X"
 
 
 def _key(
-    name: str, kind: Callable[[str], object], default: str, unit: str, help_: str
+    name: str,
+    kind: Callable[[str], object],
+    default: str,
+    unit: str,
+    help_: str,
+    needed_by: frozenset[str] = frozenset(),
 ) -> Setting[object]:
-    return Setting(name, kind, help_, default or None, unit=unit)
+    return Setting(name, kind, help_, default or None, needed_by, unit=unit)
 
 
 # fmt: off
@@ -48,7 +53,7 @@ _KEYS = [
     _key("workerIdentifier", text, "a random UUID", "",
          "Name of this worker in the lease table; the same setting as workerId."),
     _key("AwsCredentialsProvider", CREDENTIALS, "", "",
-         "Where the AWS credentials come from, as class names with commas between."),
+         "Where the AWS credentials come from, as class names with commas between.", EVERYWHERE),
     _key("AwsCredentialsProviderDynamoDB", CREDENTIALS, "AwsCredentialsProvider", "",
          "Other credentials for DynamoDB."),
     _key("AwsCredentialsProviderCloudWatch", CREDENTIALS, "AwsCredentialsProvider", "",
@@ -226,5 +231,3 @@ KCL_KEYS: dict[str, Setting[object]] = {
         ),
     ]
 }
-
-KCL_NEEDED = ("AwsCredentialsProvider",)

@@ -8,6 +8,7 @@ from .kinds import TABLE
 from .setting import Kind, boolean, did_you_mean, matching, one_of, whole_number
 
 MOST_INT = 2**31 - 1  # above it, KCL reads an int as 0
+MOST_RECORDS = 10_000  # docs.aws.amazon.com/kinesis/latest/APIReference/API_GetRecords.html
 
 # software.amazon.awssdk.auth.credentials of the SDK 2.33, and KCL's own.
 PROVIDERS = (

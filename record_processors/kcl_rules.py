@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from os.path import realpath
 
-from .limits import LONGEST_WAIT, READ_SECONDS
+from .limits import COPY_MILLISECONDS, LOCK_MILLISECONDS, LONGEST_WAIT, READ_SECONDS
 from .setting import Settings
 from .settings import (
     DESTINATION,
@@ -19,8 +19,7 @@ from .settings import (
 Contradiction = tuple[str, str]  # the key at fault, and the sentence
 
 FLUSH_MILLISECONDS = 1_000  # the least that one takes: a PUT and a message; a COPY takes more
-# One try of stage two: the wait for the ledger's lock and the longest COPY (warehouse.py).
-LOAD_SECONDS = 35 * 60
+LOAD_SECONDS = (LOCK_MILLISECONDS + COPY_MILLISECONDS) // 1000  # one try of stage two
 
 # Above these a shard lies idle for minutes after a host has died, or after a reshard.
 SLOW = {
@@ -64,7 +63,8 @@ def notes(settings: Settings) -> Iterator[str]:
             )
     mode = settings.texts.get("retrievalMode")
     for key in settings.texts:
-        if key in POLLING_ONLY if mode == "FANOUT" else key.startswith("fanoutConfig."):
+        is_of_other = key in POLLING_ONLY if mode == "FANOUT" else key.startswith("fanoutConfig.")
+        if is_of_other:
             yield f"{key} has no effect with retrievalMode = {mode}"
 
 
@@ -130,7 +130,7 @@ def _ends(settings: Settings) -> Iterator[Contradiction]:
 def _same_things(settings: Settings) -> Iterator[Contradiction]:
     texts = settings.texts
     for one, other in SAME:
-        if one in texts and texts[one] != texts.get(other, texts[one]):
+        if one in texts and other in texts and texts[one] != texts[other]:
             yield other, f"{one} and {other} set the same thing, and KCL takes either: keep one"
     if "initialPositionInStream" not in texts and "initialPositionInStreamExtended" not in texts:
         yield (

@@ -16,7 +16,7 @@ from .errors import LaunchError
 from .heap import given_heap, heap_size
 from .java import find_java, flags, said_options
 from .redshift_settings import PASSWORD_VARIABLE, REDSHIFT_USER
-from .settings import APPLICATION_NAME, DESTINATION, WORKER_ID, Settings
+from .settings import APPLICATION_NAME, WORKER_ID, Settings, counts
 
 DAEMON = "software.amazon.kinesis.multilang.MultiLangDaemon"
 # The JVM's threads, some dozens, share their pools of memory outside the heap: mallopt(3).
@@ -26,8 +26,7 @@ LOGBACK = Path(__file__).with_name("logback.xml")
 
 def run(settings: Settings) -> NoReturn:
     """Become the daemon. Raises LaunchError when this host cannot run it now."""
-    logs_in = REDSHIFT_USER in settings and REDSHIFT_USER.is_used_by(settings[DESTINATION])
-    if logs_in and not os.environ.get(PASSWORD_VARIABLE):
+    if counts(settings, REDSHIFT_USER) and not os.environ.get(PASSWORD_VARIABLE):
         raise LaunchError(
             f"redshiftUsername is set, but {PASSWORD_VARIABLE} is not in the environment"
         )

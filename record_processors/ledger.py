@@ -10,12 +10,13 @@ import psycopg2.errors
 import psycopg2.extensions
 
 from .errors import Fatal, Transient
+from .limits import COPY_MILLISECONDS
 from .manifest import Chain, File
 from .record import Position
 from .redshift_settings import DATA_TABLE, FILE_KEY_COLUMN, FILE_TABLE
 from .settings import Settings
 from .sql import folded, quoted
-from .warehouse import COPY_MILLISECONDS, Cursor
+from .warehouse import Cursor
 
 # The longest s3://bucket/key: 5 + 63 + 1 + 1,024 bytes, and some room.
 URL_BYTES = 1280

@@ -10,8 +10,7 @@ from typing import NamedTuple
 import javaproperties
 
 from . import rules
-from .catalogue import OURS
-from .kcl import KCL_KEYS, KCL_NEEDED
+from .catalogue import ALL
 from .plugins import PluginError, plugin_settings
 from .settings import DESTINATION, FILTER_EXPRESSION, Setting, Settings
 from .unknown_keys import SECRETS, told_of
@@ -64,11 +63,11 @@ def load(path: str) -> Settings:
     entries = list(_entries(path))
     texts = {entry.key: entry.value for entry in entries}
     try:
-        known = {**OURS, **plugin_settings(texts)}
+        known = {**ALL, **plugin_settings(texts)}
         problems = list(_wrong_keys(path, entries, known, all_known=True))
     except PluginError as error:
         # What that class declares is unknown.
-        known = OURS
+        known = ALL
         problems = [Problem(path, _line(entries, error.key), str(error))]
         problems += _wrong_keys(path, entries, known, all_known=False)
     invalid = [*_wrong_values(path, entries, known), *_missing(path, texts, known)]
@@ -113,9 +112,9 @@ def _wrong_keys(
         if key in seen:
             yield Problem(path, line, f"{key} stands already in line {seen[key]}")
         seen.setdefault(key, line)
-        if key in known or key in KCL_KEYS:
+        if key in known:
             continue
-        told = told_of(key, [*known, *KCL_KEYS])
+        told = told_of(key, known)
         if all_known or not told.endswith("is not a setting"):
             yield Problem(path, line, told)
 
@@ -124,7 +123,7 @@ def _wrong_values(
     path: str, entries: list[Entry], known: dict[str, Setting[object]]
 ) -> Iterator[Problem]:
     for line, key, value, source in entries:
-        setting = known.get(key) or KCL_KEYS.get(key)
+        setting = known.get(key)
         if not value:
             yield Problem(path, line, f"{key} has no value; give it one, or take the line out")
         elif SECRET.search(value) and key != FILTER_EXPRESSION.key:
@@ -165,10 +164,7 @@ def _missing(
     path: str, texts: dict[str, str], known: dict[str, Setting[object]]
 ) -> Iterator[Problem]:
     destination = texts.get(DESTINATION.key, "")
-    needed = list(KCL_NEEDED)
-    needed += [key for key, setting in known.items() if setting.is_needed_by(destination)]
-    for key in needed:
-        if key not in texts:
-            why = f" for {destination}" if key in known and "*" not in known[key].needed_by else ""
-            about = f" ({known[key].help})" if key in known else ""
-            yield Problem(path, 0, f"{key} is missing, and needed{why}{about}")
+    for key, setting in known.items():
+        if setting.is_needed_by(destination) and key not in texts:
+            why = "" if "*" in setting.needed_by else f" for {destination}"
+            yield Problem(path, 0, f"{key} is missing, and needed{why} ({setting.help})")

@@ -9,7 +9,7 @@ import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
-from .catalogue import OURS
+from .catalogue import ALL
 from .kcl import KCL_KEYS
 from .setting import Setting
 from .shipped import EXAMPLES, SECTIONS, SHIPPED, Shipped
@@ -17,7 +17,6 @@ from .shipped import EXAMPLES, SECTIONS, SHIPPED, Shipped
 FOLDER = Path(__file__).parents[1] / "properties"
 
 WIDTH = 98
-ALL = {**KCL_KEYS, **OURS}
 
 # What stands before it in README.md is written by hand.
 MARK = "<!-- from here on written by python -m record_processors.reference -->\n"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from typing import Any
 
 from .kinds import (
     BUCKET_NAME,
@@ -240,3 +241,8 @@ OUTPUT_SHARDS = Setting(
 def region_of(settings: Settings) -> str | None:
     """Return the region of the file, or of the environment by the name that boto3 does not read."""
     return settings[REGION] or os.environ.get("AWS_REGION")
+
+
+def counts(settings: Settings, setting: Setting[Any]) -> bool:
+    """Whether the file holds the key, and its destination heeds it."""
+    return setting in settings and setting.is_used_by(settings[DESTINATION])

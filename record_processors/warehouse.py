@@ -15,6 +15,7 @@ import psycopg2.extensions
 
 from .credentials import Login, login_of
 from .errors import Fatal, Transient
+from .limits import LOCK_MILLISECONDS
 from .redshift_settings import REDSHIFT_URL, SSL_MODE, SSL_ROOT_CERT
 from .settings import Settings
 
@@ -24,8 +25,6 @@ Cursor = psycopg2.extensions.cursor
 
 # Bounds on every wait: a host that vanished must not hold the ledger's lock for ever.
 CONNECT_SECONDS = 15
-LOCK_MILLISECONDS = 5 * 60 * 1000  # any statement, above all LOCK, until a transaction allows more
-COPY_MILLISECONDS = 30 * 60 * 1000  # the longest COPY
 DEAD_PEER_MILLISECONDS = 60 * 1000  # sent data that nobody acknowledges; as long as the keepalives
 
 # SQLSTATE classes, PostgreSQL's appendix A, that pass by themselves, or are nothing that a file

@@ -1,5 +1,6 @@
 """The MultiLangDaemon's end of the pipes to one real child: what is said, heard and answered."""
 
+import base64
 import json
 import os
 import queue
@@ -140,6 +141,18 @@ class Talk:
         self.process.kill()
         self.process.wait(SECONDS)
         self.hang_up()
+
+
+def record_message(data, sequence, sub_sequence=0, key="", arrival=0):
+    """Return a record as it stands in the daemon's message."""
+    return {
+        "action": "record",
+        "data": base64.b64encode(data).decode(),
+        "partitionKey": key,
+        "sequenceNumber": str(sequence),
+        "subSequenceNumber": sub_sequence,
+        "approximateArrivalTimestamp": arrival,
+    }
 
 
 def environment_of_child(package=None):

@@ -59,10 +59,16 @@ def waits(monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory):
+def kind_of_stack():
+    """Return what runs the stand-ins; a module may have another."""
+    return Stack
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory, kind_of_stack):
     """Run the stand-ins, with what leads to them in the environment."""
     with (
-        Stack(tmp_path_factory.mktemp("stand-ins")) as running,
+        kind_of_stack(tmp_path_factory.mktemp("stand-ins")) as running,
         pytest.MonkeyPatch.context() as patch,
     ):
         for name, value in running.environment.items():

@@ -5,7 +5,6 @@ A ``World`` is what surrounds a pipeline: its settings file, its bucket, its man
 record that it passes must be durable; and no secret may be on stderr.
 """
 
-import base64
 import functools
 import gzip
 import itertools
@@ -16,7 +15,7 @@ from typing import NamedTuple
 
 import boto3
 from botocore.config import Config
-from child_talk import Talk, environment_of_child
+from child_talk import Talk, environment_of_child, record_message
 from fault_proxy import Proxy
 from moto.server import ThreadedMotoServer
 
@@ -48,14 +47,7 @@ class Given(NamedTuple):
 
     @property
     def message(self):
-        return {
-            "action": "record",
-            "data": base64.b64encode(self.data).decode(),
-            "partitionKey": "clé",
-            "sequenceNumber": str(self.position.sequence),
-            "subSequenceNumber": self.position.sub_sequence,
-            "approximateArrivalTimestamp": self.arrival,
-        }
+        return record_message(self.data, *self.position, "clé", self.arrival)
 
 
 def record(number, sub=0, fate=KEPT, arrival=ARRIVAL):

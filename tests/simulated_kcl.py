@@ -20,6 +20,7 @@ import boto3
 import greenlet
 import psycopg2
 import pytest
+from child_talk import record_message
 from simulated_services import S3, Content, Kinesis, Redshift, Stored, is_refused
 from simulation import LogOfProcess, Outcome, Pipes, Process, Violation, demand
 
@@ -398,14 +399,7 @@ class World:
 
 
 def _message(given: Given) -> dict[str, object]:
-    return {
-        "action": "record",
-        "data": base64.b64encode(given.data).decode(),
-        "partitionKey": "key",
-        "sequenceNumber": str(given.position.sequence),
-        "subSequenceNumber": given.position.sub_sequence,
-        "approximateArrivalTimestamp": ARRIVAL,
-    }
+    return record_message(given.data, *given.position, "key", ARRIVAL)
 
 
 def _created_ledger() -> str:

@@ -65,6 +65,14 @@ class Place:
             [line.removeprefix(start) for line in err.splitlines()],
         )
 
+    def check_beside(self, sql):
+        """Check while another session does that in a transaction."""
+        with self.connection() as other, other.cursor() as cursor:
+            cursor.execute(sql)
+            found = self.check()
+        other.close()
+        return found
+
     def only_problem(self, **changes):
         """Return the one thing that is wrong."""
         code, _, _, problems = self.check(**changes)
@@ -596,10 +604,7 @@ def test_a_ledger_that_is_none(two):
 def test_a_ledger_that_is_locked(two, monkeypatch):
     """A loader at work is no problem; we do not wait for it long."""
     monkeypatch.setattr(redshift, "LOCK_MILLISECONDS", 50)
-    with two.connection() as other, other.cursor() as cursor:
-        cursor.execute(f"LOCK {two.ledger}")
-        code, _, notes, problems = two.check()
-    other.close()
+    code, _, notes, problems = two.check_beside(f"LOCK {two.ledger}")
     assert (code, problems) == (0, [])
     assert notes == [
         f"redshiftFileTable = {two.ledger}: the ledger is locked by another session just now; "
@@ -687,10 +692,7 @@ def test_copy_options_that_redshift_refuses(two):
 def test_a_copy_that_waits(two, monkeypatch):
     """Of a COPY that waits for another session it is said that it was not tried."""
     monkeypatch.setattr(redshift, "COPY_MILLISECONDS", 50)
-    with two.connection() as other, other.cursor() as cursor:
-        cursor.execute(f"LOCK {two.table}")
-        code, _, notes, problems = two.check()
-    other.close()
+    code, _, notes, problems = two.check_beside(f"LOCK {two.table}")
     assert (code, problems) == (0, [])
     assert "whether COPY can read the bucket was not tried, as it took longer" in notes[0]
 

@@ -11,13 +11,12 @@ import json
 import re
 import subprocess
 import sys
-from base64 import b64encode
 from pathlib import Path
 
 import boto3
 import botocore.session
 import pytest
-from child_talk import Talk, environment_of_child
+from child_talk import Talk, environment_of_child, record_message
 from fakes import STAGE_ONE, STAGE_TWO, properties
 from gate import ACCOUNT, Call
 from house import PROGRAM, House
@@ -95,14 +94,8 @@ class Guarded(Stack):
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory):
-    with (
-        Guarded(tmp_path_factory.mktemp("guarded")) as running,
-        pytest.MonkeyPatch.context() as patch,
-    ):
-        for name, value in running.environment.items():
-            patch.setenv(name, value)
-        yield running
+def kind_of_stack():
+    return Guarded
 
 
 class User:
@@ -239,17 +232,7 @@ def test_a_child_is_refused_what_is_taken_out(users, stack, tmp_path, stage, sid
 
 def messages(data):
     """Write records as the daemon does, numbered from 1."""
-    return [
-        {
-            "action": "record",
-            "data": b64encode(one).decode(),
-            "partitionKey": "",
-            "sequenceNumber": str(number),
-            "subSequenceNumber": 0,
-            "approximateArrivalTimestamp": 0,
-        }
-        for number, one in enumerate(data, 1)
-    ]
+    return [record_message(one, number) for number, one in enumerate(data, 1)]
 
 
 def test_a_daemon_is_refused_what_is_taken_out(users, stack):

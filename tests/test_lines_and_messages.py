@@ -1,6 +1,5 @@
 """What the daemon sends is read whole, and means what it means to ``amazon_kclpy``."""
 
-import base64
 import io
 import json
 import os
@@ -9,6 +8,7 @@ import threading
 import pytest
 from amazon_kclpy import kcl
 from amazon_kclpy.v3 import processor as v3
+from child_talk import record_message
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -99,16 +99,11 @@ class Plain(v3.RecordProcessorBase):
         self.seen.append("shutdown requested")
 
 
+SEQUENCE = 49590338271490256608559692538361925221059304674498969602
+
+
 def message(data, **changes):
-    return {
-        "action": "record",
-        "data": base64.b64encode(data).decode(),
-        "partitionKey": "clé 😀",
-        "sequenceNumber": "49590338271490256608559692538361925221059304674498969602",
-        "subSequenceNumber": 3,
-        "approximateArrivalTimestamp": 1_709_618_828_123,
-        **changes,
-    }
+    return {**record_message(data, SEQUENCE, 3, "clé 😀", 1_709_618_828_123), **changes}
 
 
 CALLS = [

@@ -12,7 +12,7 @@ import pytest
 from fakes import STAGE_ONE, STAGE_TWO, properties
 
 from record_processors import Setting, cli, reference
-from record_processors.catalogue import OURS
+from record_processors.catalogue import ALL, OURS
 from record_processors.emitters import BUILT_IN
 from record_processors.kcl import KCL_KEYS
 from record_processors.pipeline import build_pipeline
@@ -488,13 +488,13 @@ def test_commented_settings_of_shipped_files_are_valid(path):
     commented = [line[1:].split(" = ", 1) for line in lines if re.match(r"#\w+ = ", line)]
     assert commented
     for key, value in commented:
-        ({**KCL_KEYS, **OURS})[key].parse(value)
+        ALL[key].parse(value)
 
 
 def test_the_reference_tells_every_key():
     """Each key of ours and of KCL's has its row in properties/README.md."""
     text = (reference.FOLDER / "README.md").read_text()
-    assert [key for key in {**KCL_KEYS, **OURS} if text.count(f"\n| `{key}` |") != 1] == []
+    assert [key for key in ALL if text.count(f"\n| `{key}` |") != 1] == []
 
 
 @pytest.mark.parametrize("setting", OURS.values(), ids=lambda setting: setting.key)
@@ -804,9 +804,8 @@ def slips(key):
     yield from (key.lower(), key.upper(), key[0].upper() + key[1:])
 
 
-@pytest.mark.parametrize("key", {**KCL_KEYS, **OURS})
+@pytest.mark.parametrize("key", ALL)
 def test_a_slip_of_the_fingers_is_understood(key):
     """Whatever single slip is made in a key, the message names the key that was meant."""
-    known = {**KCL_KEYS, **OURS}
-    for slip in set(slips(key)) - set(known):
-        assert told_of(slip, known) == f"{slip} is not a setting; did you mean {key}?"
+    for slip in set(slips(key)) - set(ALL):
+        assert told_of(slip, ALL) == f"{slip} is not a setting; did you mean {key}?"

@@ -9,13 +9,8 @@ from contextlib import contextmanager
 from botocore.exceptions import ClientError
 
 from ..aws import encryption_of
-from ..settings import (
-    APPLICATION_NAME,
-    DEAD_LETTER_PREFIX,
-    S3_BUCKET,
-    S3_PREFIX,
-    Settings,
-)
+from ..places import dead_letters_folder, manifests_folder
+from ..settings import DEAD_LETTER_PREFIX, S3_BUCKET, Settings
 from .finding import ERRORS, Failed, Finding, about, code_of, quick_client, status_of, why
 
 NAME = "access-check-"  # and what no other check has
@@ -92,11 +87,6 @@ def written(settings: Settings, folder: str, body: bytes = b"") -> Iterator[Prob
         probe.delete()
 
 
-def manifests_folder(settings: Settings) -> str:
-    """Where the pipeline writes what is no file of records: no reader takes ours for one."""
-    return f"{settings[S3_PREFIX]}{settings[APPLICATION_NAME]}/manifests/"
-
-
 def files(settings: Settings) -> Iterator[Finding]:
     """Try what writing files and finding them again takes."""
     with written(settings, manifests_folder(settings)) as probe:
@@ -109,10 +99,9 @@ def files(settings: Settings) -> Iterator[Finding]:
 
 def dead_letters(settings: Settings) -> Iterator[Finding]:
     """Try to write where dead letters go."""
-    prefix = settings[DEAD_LETTER_PREFIX]
-    where = about(DEAD_LETTER_PREFIX, prefix)
+    where = about(DEAD_LETTER_PREFIX, settings[DEAD_LETTER_PREFIX])
     try:
-        with written(settings, f"{prefix}{settings[APPLICATION_NAME]}/") as probe:
+        with written(settings, dead_letters_folder(settings)) as probe:
             yield Finding("ok", f"{where}: dead letters can be written")
     except Failed as failure:
         if code_of(failure.__cause__) == "NoSuchBucket":  # no more than the check of files says

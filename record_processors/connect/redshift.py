@@ -12,6 +12,7 @@ from ..copy_statement import copy_statement, manifest_of
 from ..errors import ConnectorError, Transient
 from ..ledger import COLUMNS, Ledger
 from ..manifest import File
+from ..places import manifests_folder
 from ..redshift_settings import (
     DATA_COLUMNS,
     DATA_FORMAT,
@@ -30,7 +31,7 @@ from ..settings import Settings
 from ..sql import quoted
 from ..tables import ABSENT, columns_of
 from ..warehouse import NO_AUTHORITY, QUOTED, Cursor, LoadFailed, Warehouse
-from .bucket import manifests_folder, written
+from .bucket import written
 from .finding import Failed, Finding, about, results, why
 
 LOCK_MILLISECONDS = 5_000  # how long we wait for a loader that is at work

@@ -17,10 +17,11 @@ from ..dead_letters import LOAD_STAGE
 from ..errors import Fatal, Transient
 from ..ledger import Ledger, Refused, Verdict
 from ..manifest import File, ManifestMessage
+from ..places import manifests_folder
 from ..record import Record
 from ..redshift_settings import COPY_MANDATORY, DATA_TABLE
 from ..retry import Retry
-from ..settings import APPLICATION_NAME, S3_PREFIX, Settings
+from ..settings import Settings
 from ..warehouse import NO_AUTHORITY, Cursor, LoadFailed, Warehouse
 from . import Emitter
 from .file_check import FileCheck
@@ -57,7 +58,7 @@ class RedshiftManifestEmitter(Emitter[File]):
         self.warehouse = warehouse
         self.ledger = ledger
         self.retry = retry
-        self.manifests = f"{settings[S3_PREFIX]}{settings[APPLICATION_NAME]}/manifests/"
+        self.manifests = manifests_folder(settings)
         self.check = FileCheck(settings, bucket, f"{self.manifests}access-check")
         self.bucket_under_lock = bucket.once()
         self.check_under_lock = FileCheck(settings, self.bucket_under_lock, self.check.probe)

@@ -11,8 +11,9 @@ from ..aws import AlreadyExists, Bucket, Denied, Missing
 from ..buffer import Batch
 from ..errors import Fatal
 from ..manifest import EXTENSIONS, File
+from ..places import files_folder
 from ..record import Position, Record
-from ..settings import APPLICATION_NAME, COMPRESSION, S3_PREFIX, STREAM_NAME, Settings
+from ..settings import APPLICATION_NAME, COMPRESSION, STREAM_NAME, Settings
 from ..transformers import configured_transformer
 from . import Emitter
 
@@ -41,14 +42,14 @@ class S3Emitter(Emitter[bytes]):
     def __init__(
         self,
         bucket: Bucket,
-        prefix: str,
+        folder: str,
         application: str,
         stream: str,
         format: str,  # noqa: A002 - the word of the contract
         compression: str,
     ) -> None:
         self.bucket = bucket
-        self.prefix = f"{prefix}{application}/"
+        self.folder = folder
         self.application = application
         self.stream = stream
         self.format = format
@@ -59,7 +60,7 @@ class S3Emitter(Emitter[bytes]):
         """Take bucket, prefix, compression, and the format that the transformer makes."""
         return cls(
             Bucket.from_settings(settings),
-            settings[S3_PREFIX],
+            files_folder(settings),
             settings[APPLICATION_NAME],
             settings[STREAM_NAME],
             configured_transformer(settings).format,
@@ -127,7 +128,7 @@ class S3Emitter(Emitter[bytes]):
         """Name the object: shard and first position, in a folder of the hour of its arrival."""
         hour = datetime.fromtimestamp(first.arrival / 1000, timezone.utc)
         extension = FORMAT_EXTENSIONS.get(self.format, ".txt") + EXTENSIONS[self.compression]
-        return f"{self.prefix}{hour:%Y/%m/%d/%H}/{shard}-{first.position}{extension}"
+        return f"{self.folder}{hour:%Y/%m/%d/%H}/{shard}-{first.position}{extension}"
 
     def _winner(self, batch: Batch[bytes], ours: File) -> File:
         """Return the object that stands where ours would: it decides what the shard's rows are."""

@@ -1,8 +1,9 @@
 """The daemon's messages, made beforehand: flights as 300-byte JSON records."""
 
-import base64
 import itertools
 import json
+
+from child_talk import record_message
 
 SHARD = "shardId-000000000007"
 FIRST = 49590338271490256608559692538361925221059304674498969602
@@ -16,14 +17,7 @@ def line(action, **fields):
 
 
 def record(data, number):
-    return {
-        "action": "record",
-        "data": base64.b64encode(data).decode(),
-        "partitionKey": str(number),
-        "sequenceNumber": str(FIRST + number),
-        "subSequenceNumber": 0,
-        "approximateArrivalTimestamp": ARRIVAL + number,
-    }
+    return record_message(data, FIRST + number, key=str(number), arrival=ARRIVAL + number)
 
 
 def deliveries(payloads, count, per_line, start=0):

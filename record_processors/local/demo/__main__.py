@@ -23,9 +23,10 @@ import psycopg2
 from ...aws import client
 from ...create import create
 from ...errors import ConnectorError
+from ...places import files_folder
 from ...progress import Progress
 from ...redshift_settings import DATA_TABLE, FILE_TABLE
-from ...settings import APPLICATION_NAME, S3_BUCKET, S3_PREFIX, STREAM_NAME, Settings
+from ...settings import APPLICATION_NAME, S3_BUCKET, STREAM_NAME, Settings
 from ..children import Child, ChildError
 from ..leases import create_leases
 from ..stack import Stack
@@ -221,8 +222,8 @@ class Demonstration:
         """Read every file of stage one; return how many, their bytes, and the rows in them."""
         s3 = client("s3", self.one)
         bucket = self.one[S3_BUCKET]
-        prefix = f"{self.one[S3_PREFIX]}{self.one[APPLICATION_NAME]}/"
-        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+        folder = files_folder(self.one)
+        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=folder)
         files = size = rows = 0
         for page in pages:
             for item in page.get("Contents", ()):
