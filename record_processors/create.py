@@ -13,10 +13,11 @@ from typing import NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError, WaiterError
 
-from .aws import Client, classify, client
+from .aws import Client, client, sentence
 from .errors import Fatal
 from .ledger import Ledger
 from .new_bucket import furnish, make_bucket
+from .redshift_errors import LoadFailed
 from .redshift_settings import DATA_TABLE
 from .settings import (
     DESTINATION,
@@ -32,7 +33,7 @@ from .settings import (
 )
 from .sql import quoted
 from .tables import ABSENT, columns_of, is_there
-from .warehouse import LoadFailed, Warehouse
+from .warehouse import Warehouse
 
 
 class Thing(NamedTuple):
@@ -100,7 +101,7 @@ def _naming(setting: Setting[str], settings: Settings) -> Iterator[None]:
     try:
         yield
     except (ClientError, BotoCoreError) as error:
-        raise classify(error, f"{setting.key} = {settings[setting]}") from error
+        raise Fatal(f"{setting.key} = {settings[setting]}: {sentence(error)}") from error
 
 
 def _stream(kinesis: Client, name: str, shards: int, *, dry: bool) -> Thing:

@@ -7,7 +7,7 @@ import logging
 
 import msgspec
 
-from .aws import Bucket
+from .bucket import Bucket
 from .places import dead_letters_folder
 from .record import Record
 from .settings import BYTE_LIMIT, STREAM_NAME, Settings

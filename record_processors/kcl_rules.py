@@ -19,7 +19,8 @@ from .settings import (
 Contradiction = tuple[str, str]  # the key at fault, and the sentence
 
 FLUSH_MILLISECONDS = 1_000  # the least that one takes: a PUT and a message; a COPY takes more
-LOAD_SECONDS = (LOCK_MILLISECONDS + COPY_MILLISECONDS) // 1000  # one try of stage two
+# A try of stage two; it takes more to find out which of its files cannot be loaded.
+LOAD_SECONDS = (LOCK_MILLISECONDS + COPY_MILLISECONDS) // 1000
 
 # Above these a shard lies idle for minutes after a host has died, or after a reshard.
 SLOW = {

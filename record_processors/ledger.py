@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import psycopg2.errors
 import psycopg2.extensions
 
 from .errors import Fatal, Transient
-from .limits import COPY_MILLISECONDS
-from .manifest import Chain, File
-from .record import Position
+from .ledger_query import SORT_KEY, digits_of, near
+from .limits import COPY_MILLISECONDS, LOCK_MILLISECONDS
+from .manifest import File
+from .ranges import Ranges, differ
 from .redshift_settings import DATA_TABLE, FILE_KEY_COLUMN, FILE_TABLE
 from .settings import Settings
 from .sql import folded, quoted
@@ -32,34 +32,11 @@ COLUMNS = (
     "byte_count BIGINT",
     f"manifest VARCHAR({URL_BYTES})",
     "loaded_at TIMESTAMP NOT NULL",
-    # How many digits the sequence numbers of both positions have: among equals the order of text is
-    # theirs, so that a look-up compares the columns as they are, and Redshift passes over blocks by
-    # their least and greatest values. NULL if text does not tell: the two differ in length, or have
-    # leading zeros; there are none; or somebody else made the row.
-    "digits SMALLINT",
+    "digits SMALLINT",  # of the sequence numbers; for looking up, see ledger_query.py
 )
 
-# Redshift does not index: it keeps a table in the order of its sort key, and of each block of a
-# column what lies in it. docs.aws.amazon.com/redshift/latest/dg/t_Sorting_data.html
-SORT_KEY = "data_table, application, stream, shard, digits, last_position, first_position"
 
-IN_CHAIN = "application = %s AND stream = %s AND shard = %s"
-# Sequence numbers as they stand, of one length; or of any, written as text of one length, as they
-# are too long for Redshift's numbers (38 digits). Sub-sequence numbers are left to ``judge``.
-REACHES = "digits = %s AND last_position >= %s AND first_position < %s"
-LENGTH = 64
-REACHES_ANYHOW = (
-    f"digits IS NULL AND lpad(split_part(last_position, '-', 1), {LENGTH}, '0') >= %s "
-    f"AND lpad(split_part(first_position, '-', 1), {LENGTH}, '0') <= %s"
-)
-# More than one span of a chain only if files of long ago are among new ones, which must not make
-# the ledger tell of all between.
-MOST_SPANS = 4
-# A SELECT for each span, as what is joined by OR lets no block be passed over; but no more of them.
-MOST_SELECTS = 32
-
-
-class Refused(NamedTuple):
+class Quarantined(NamedTuple):
     """A file that must not be loaded, or cannot be, and why."""
 
     file: File
@@ -71,7 +48,7 @@ class Verdict(NamedTuple):
 
     fresh: list[File]
     loaded: list[File]
-    refused: list[Refused]
+    quarantined: list[Quarantined]
 
 
 class Entry(NamedTuple):
@@ -146,9 +123,10 @@ class Ledger:
             cursor.execute(f"LOCK {self.table}; SET LOCAL statement_timeout TO {COPY_MILLISECONDS}")
         except psycopg2.extensions.QueryCanceledError as error:
             raise Transient(
-                f"the ledger {self.table} is locked by another session, for longer than we wait "
-                "(a long COPY of another loader, or a session that hangs): as a superuser, look "
-                "at lock_owner_pid in stv_locks; SELECT pg_terminate_backend(pid) ends a session"
+                f"the ledger {self.table} (redshiftFileTable) is locked by another session, for "
+                f"longer than the {LOCK_MILLISECONDS // 60_000} minutes that we wait (a long COPY "
+                "of another loader, or a session that hangs): as a superuser, look at "
+                "lock_owner_pid in stv_locks; SELECT pg_terminate_backend(pid) ends a session"
             ) from error
 
     def judge(self, cursor: Cursor, files: Sequence[File]) -> Verdict:
@@ -158,19 +136,19 @@ class Ledger:
         """
         entered = [entry.as_file() for entry in self._entries_near(cursor, files)]
         by_url = {file.url: file for file in entered}
-        taken = _Ranges(entered)
+        taken = Ranges(entered)
         verdict = Verdict([], [], [])
         for file in files:
             same = by_url.get(file.url)
             if same is not None:
-                if _ranges_differ(file, same):
+                if differ(file, same):
                     reason = f"{file.url} is loaded with another range, {same.first} to {same.last}"
-                    verdict.refused.append(Refused(file, reason))
+                    verdict.quarantined.append(Quarantined(file, reason))
                 else:
                     verdict.loaded.append(file)
             elif (other := taken.overlapping(file)) is not None:
                 reason = f"overlaps {other.url}, which covers {other.first} to {other.last}"
-                verdict.refused.append(Refused(file, reason))
+                verdict.quarantined.append(Quarantined(file, reason))
             else:
                 verdict.fresh.append(file)
                 by_url[file.url] = file
@@ -183,7 +161,7 @@ class Ledger:
         values: list[object] = []
         for file in files:
             values += [file.url, self.data_table, file.application, file.stream, file.shard]
-            values += [file.first, file.last, file.rows, file.bytes, manifest, _digits(file)]
+            values += [file.first, file.last, file.rows, file.bytes, manifest, digits_of(file)]
         names = ", ".join(column.split()[0] for column in COLUMNS)
         rows = ", ".join([row] * len(files))
         cursor.execute(f"INSERT INTO {self.table} ({self.key}, {names}) VALUES {rows}", values)  # noqa: S608
@@ -206,19 +184,7 @@ class Ledger:
 
         Raises Fatal if the table lacks our column.
         """
-        names = _Condition(f"{self.key} IN %s", [tuple(file.url for file in files)])
-        ordered: list[_Condition] = []
-        unordered: list[_Condition] = []
-        for chain, low, high in _spans(files):
-            for digits in range(len(str(low)), len(str(high)) + 1):
-                least, most = max(low, 10 ** (digits - 1)), min(high, 10**digits - 1)
-                # "-" comes before ":", and each digit too.
-                bounds = [digits, str(least), f"{most}:"]
-                ordered.append(_Condition(f"{IN_CHAIN} AND {REACHES}", [*chain, *bounds]))
-            bounds = [f"{low:0{LENGTH}}", f"{high:0{LENGTH}}"]
-            unordered.append(_Condition(f"{IN_CHAIN} AND {REACHES_ANYHOW}", [*chain, *bounds]))
-        groups = [[names], unordered, *(ordered[at::MOST_SELECTS] for at in range(MOST_SELECTS))]
-        conditions = [_any(group) for group in groups if group]
+        conditions = near(files, self.key)
         select = f"SELECT {self._entry} FROM {self.table} WHERE data_table = %s AND "  # noqa: S608
         try:
             cursor.execute(
@@ -233,86 +199,3 @@ class Ledger:
                 "`kinesis-connectors create` brings it up to date"
             ) from error
         return [Entry(*row) for row in cursor.fetchall()]
-
-
-class _Condition(NamedTuple):
-    sql: str
-    values: Sequence[object]
-
-
-def _any(conditions: Sequence[_Condition]) -> _Condition:
-    alternatives = " OR ".join(f"({one.sql})" for one in conditions)
-    return _Condition(f"({alternatives})", [value for one in conditions for value in one.values])
-
-
-def _ranges_differ(file: File, loaded: File) -> bool:
-    if None in (file.first, file.last, loaded.first, loaded.last):
-        return False
-    return file.covered != loaded.covered
-
-
-class _Range(NamedTuple):
-    first: Position
-    last: Position
-    file: File
-
-
-class _Ranges:
-    """What is loaded, or about to be, by chain: ranges in order, by both of their ends."""
-
-    def __init__(self, files: Iterable[File]) -> None:
-        self._by_chain: dict[Chain, list[_Range]] = {}
-        for file in sorted((file for file in files if file.chain), key=lambda file: file.covered):
-            self.add(file)
-
-    def add(self, file: File) -> None:
-        """Take in a file that overlaps none, or begins no sooner than all; one without range not.
-
-        What lies within another takes nothing that is not taken.
-        """
-        if (chain := file.chain) is not None:
-            ranges = self._by_chain.setdefault(chain, [])
-            first, last = file.covered
-            at = bisect_right(ranges, first, key=_first)
-            if not at or ranges[at - 1].last < last:
-                ranges.insert(at, _Range(first, last, file))
-
-    def overlapping(self, file: File) -> File | None:
-        """Return a file whose range has a position in common with this one's."""
-        if (chain := file.chain) is None:
-            return None
-        first, last = file.covered
-        ranges = self._by_chain.get(chain, [])
-        at = bisect_right(ranges, last, key=_first)
-        # Of those that begin in time it is the one that ends last.
-        return ranges[at - 1].file if at and ranges[at - 1].last >= first else None
-
-
-def _first(taken: _Range) -> Position:
-    return taken.first
-
-
-def _spans(files: Iterable[File]) -> Iterator[tuple[Chain, int, int]]:
-    """Return the sequence numbers from and to which a chain's files reach, near ones together."""
-    by_chain: dict[Chain, list[tuple[int, int]]] = {}
-    for file in files:
-        if (chain := file.chain) is not None:
-            (first, _), (last, _) = file.covered
-            by_chain.setdefault(chain, []).append((first, last))
-    for chain, ranges in by_chain.items():
-        low, high = min(ranges)
-        whole = max(last for _, last in ranges) - low
-        for first, last in sorted(ranges):
-            if (first - high) * MOST_SPANS > whole:
-                yield chain, low, high
-                low = first
-            high = max(high, last)
-        yield chain, low, high
-
-
-def _digits(file: File) -> int | None:
-    """Return what the column ``digits`` says of a file."""
-    if file.first is None or file.last is None or "0" in (file.first[0], file.last[0]):
-        return None
-    first, last = file.first.index("-"), file.last.index("-")
-    return first if first == last else None

@@ -84,7 +84,7 @@ class Pipeline(Generic[Row]):
             verdicts = iter(self.filter.keep_all(list(compress(chunk, rows_of))))
             for record, rows in zip(chunk, rows_of, strict=True):
                 kept: object = next(verdicts) if rows else rows
-                if self._durable_through and self._already_durable(record.position, checkpoint):
+                if self._durable_through and self._skips(record.position, checkpoint):
                     continue
                 if not kept:
                     self._pass_over(record, "filter" if rows else "transform", kept)
@@ -141,7 +141,7 @@ class Pipeline(Generic[Row]):
         self.dead_letters.write()
         self.buffer.release(through)
         self._skip_through(through)
-        return self._already_durable(first.position, checkpoint)
+        return self._skips(first.position, checkpoint)
 
     def _skip_through(self, end: Position) -> None:
         log.info("skipping records through %s: they are durable already", end)
@@ -162,8 +162,8 @@ class Pipeline(Generic[Row]):
         self.dead_letters.write()
         return through
 
-    def _already_durable(self, position: Position, checkpoint: Checkpoint) -> bool:
-        """Whether ``position`` lies in an object found in the bucket; checkpoint at its end.
+    def _skips(self, position: Position, checkpoint: Checkpoint) -> bool:
+        """Skip what lies in an object found in the bucket; checkpoint when its end has come.
 
         Never inside it: the next life would begin between the object's records, write them under
         another key, and double their rows.

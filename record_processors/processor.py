@@ -122,7 +122,7 @@ def _classify(error: CheckpointError, where: str) -> Exception:
     if name == LEASE_LOST:
         return LeaseLost(f"the checkpoint at {where} was refused with {name}")
     if name in TRANSIENT_CHECKPOINTS:
-        return Transient(name)
+        return Transient(f"{name} (of KCL's lease table, in DynamoDB)")
     return Fatal(f"the checkpoint at {where} was refused with {name}")
 
 

@@ -74,12 +74,15 @@ class Retry:
 class Once(Retry):
     """A single try: for a part of an action that is itself tried again as a whole.
 
-    What it raises goes through, Transient too.
+    What it raises goes through, Transient too, which then says what was tried.
     """
 
     def __init__(self) -> None:
         super().__init__(1, 0)
 
-    def __call__(self, what: str, action: Callable[[], Result]) -> Result:  # noqa: ARG002 - as Retry
+    def __call__(self, what: str, action: Callable[[], Result]) -> Result:
         """Return what ``action`` returns."""
-        return action()
+        try:
+            return action()
+        except Transient as error:
+            raise Transient(f"{what}: {error}") from error

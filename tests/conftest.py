@@ -9,6 +9,8 @@ from rig import tally
 
 from record_processors.local.stack import Stack
 
+pytest_plugins = ["stage_two"]
+
 hypothesis.settings.register_profile("tests", deadline=None)
 hypothesis.settings.register_profile("thorough", deadline=None, max_examples=10_000)
 hypothesis.settings.load_profile("tests")

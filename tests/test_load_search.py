@@ -7,8 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from record_processors import Transient
-from record_processors.emitters.load_search import BadFile, LoadSearch, Unnamed
-from record_processors.ledger import Refused, Verdict
+from record_processors.emitters.blame import Unnamed
+from record_processors.emitters.file_check import BadFile
+from record_processors.emitters.load_search import LoadSearch
+from record_processors.ledger import Quarantined, Verdict
 from record_processors.manifest import File
 
 FAILED = Transient("for all")
@@ -36,7 +38,7 @@ class Warehouse:
             if file in self.loaded or kind == "loaded":
                 verdict.loaded.append(file)
             elif kind == "overlaps":
-                verdict.refused.append(Refused(file, kind))
+                verdict.quarantined.append(Quarantined(file, kind))
             else:
                 verdict.fresh.append(file)
         for file in verdict.fresh:
@@ -155,7 +157,7 @@ def test_when_nothing_can_be_loaded_any_more_no_file_is_refused(when):
     warehouse.calls.clear()
 
     assert raised.value is FAILED
-    assert search.refused == []
+    assert search.quarantined == []
     when = 1000
     assert [file for file, _ in search.run()] == warehouse.of("nameless")
     assert set(warehouse.loaded) == set(warehouse.of("sound"))

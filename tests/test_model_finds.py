@@ -51,7 +51,7 @@ LINES = [
     Broken(
         "a checkpoint inside an object that is found at the start",
         "pipeline.py",
-        "        return self._already_durable(first.position, checkpoint)\n",
+        "        return self._skips(first.position, checkpoint)\n",
         "        checkpoint(first.position)\n        return True\n",
     ),
     Broken(
@@ -106,7 +106,7 @@ LINES = [
         "    def __le__(self, other: object) -> bool:\n"
         "        return str(self) <= str(other)\n",
     ),
-    Broken("an object overwritten", "aws.py", '"IfNoneMatch": "*", ', ""),
+    Broken("an object overwritten", "bucket.py", '"IfNoneMatch": "*", ', ""),
     Broken(
         "an object that is there taken for ours",
         "emitters/s3.py",
@@ -194,13 +194,13 @@ LINES = [
     ),
     Broken(
         "a loaded file not entered",
-        "emitters/redshift_manifest.py",
+        "emitters/load.py",
         "                    self.ledger.enter(cursor, fresh, manifest)\n",
         "",
     ),
     Broken(
         "rows and ledger in two transactions",
-        "emitters/redshift_manifest.py",
+        "emitters/load.py",
         "                    self.ledger.enter(cursor, fresh, manifest)\n",
         "                    cursor.connection.commit()\n"
         "                    self.ledger.enter(cursor, fresh, manifest)\n",
@@ -216,7 +216,7 @@ LINES = [
     ),
     Broken(
         "one manifest for all loads",
-        "emitters/redshift_manifest.py",
+        "emitters/load.py",
         "{hashlib.sha256(body).hexdigest()}",
         "all",
     ),
@@ -229,7 +229,7 @@ LINES = [
     Broken(
         "a failure that names no file is nobody's fault",
         "emitters/load_search.py",
-        "                can_load = self.can_load()\n",
+        "                can_load = self.rehearse()\n",
         "                can_load = None\n",
     ),
     Broken(

@@ -12,8 +12,9 @@ from fakes import properties
 from record_processors import Fatal, Retry, Transient
 from record_processors.aws import AlreadyExists, Denied, Missing, call, classify
 from record_processors.properties import load
-from record_processors.warehouse import LoadFailed, Warehouse
-from record_processors.warehouse import classify as classify_redshift
+from record_processors.redshift_errors import LoadFailed
+from record_processors.redshift_errors import classify as classify_redshift
+from record_processors.warehouse import Warehouse
 
 
 def client_error(code, status):

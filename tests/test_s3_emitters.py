@@ -219,6 +219,8 @@ def test_who_may_not_list_the_bucket_finds_out_by_writing(emitter, cloud):
     one.bucket.s3 = SimpleNamespace(head_object=head_object, put_object=cloud.s3.put_object)
     assert one.adopt(SHARD, batch(b"a").first) is None
     assert one.emit(batch(b"a")) == Position(10)
+    with pytest.raises(Fatal, match=rf"s3://bucket/{KEY}.*it is there, .* s3:GetObject"):
+        one.emit(batch(b"a", b"b"))
 
 
 CONTRACT_FIELDS = set(

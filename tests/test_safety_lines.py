@@ -89,7 +89,7 @@ LINES = [
     Broken(
         "a checkpoint inside an object, when it is found at the start",
         "pipeline.py",
-        "        return self._already_durable(first.position, checkpoint)\n",
+        "        return self._skips(first.position, checkpoint)\n",
         "        checkpoint(first.position)\n        return True\n",
         protocol.test_a_larger_object_is_there,
         "inside flights/",
@@ -157,14 +157,14 @@ LINES = [
     ),
     Broken(
         "an object overwritten",
-        "aws.py",
+        "bucket.py",
         '"IfNoneMatch": "*", ',
         "",
         protocol.test_a_larger_object_appears,
     ),
     Broken(
         "a smaller object overwritten",
-        "aws.py",
+        "bucket.py",
         '"IfNoneMatch": "*", ',
         "",
         protocol.test_a_smaller_object_appears,

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from botocore.exceptions import ClientError
 
-from ..aws import encryption_of
+from ..bucket import encryption_of
 from ..places import dead_letters_folder, manifests_folder
 from ..settings import DEAD_LETTER_PREFIX, S3_BUCKET, Settings
 from .finding import ERRORS, Failed, Finding, about, code_of, quick_client, status_of, why

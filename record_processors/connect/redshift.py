@@ -13,6 +13,7 @@ from ..errors import ConnectorError, Transient
 from ..ledger import COLUMNS, Ledger
 from ..manifest import File
 from ..places import manifests_folder
+from ..redshift_errors import NO_AUTHORITY, QUOTED, LoadFailed
 from ..redshift_settings import (
     DATA_COLUMNS,
     DATA_FORMAT,
@@ -30,7 +31,7 @@ from ..redshift_settings import (
 from ..settings import Settings
 from ..sql import quoted
 from ..tables import ABSENT, columns_of
-from ..warehouse import NO_AUTHORITY, QUOTED, Cursor, LoadFailed, Warehouse
+from ..warehouse import Cursor, Warehouse
 from .bucket import written
 from .finding import Failed, Finding, about, results, why
 
@@ -88,12 +89,11 @@ def _ledger(house: Warehouse, settings: Settings) -> Iterator[Finding]:
     ledger = Ledger.from_settings(settings)
     place = f"{about(FILE_TABLE, settings[FILE_TABLE])}: the ledger"
     try:
-        with house.transaction() as cursor:
+        with house.rehearsal() as cursor:
             cursor.execute(f"SET LOCAL statement_timeout TO {LOCK_MILLISECONDS}")
             ledger.lock(cursor)
             columns = columns_of(cursor, ledger.table)
             lacking = _lacking_rights(cursor, ledger.table, ("select", "insert"))
-            cursor.connection.rollback()
     except ERRORS as error:
         if isinstance(error.__cause__, ABSENT):
             raise Failed(f"{place} is not there; `kinesis-connectors create` makes it") from error
@@ -161,10 +161,9 @@ def _copy(house: Warehouse, settings: Settings) -> Iterator[Finding]:
 def _rehearsed(house: Warehouse, settings: Settings, manifest: str) -> Finding:
     place = about(IAM_ROLE, settings[IAM_ROLE])
     try:
-        with house.transaction() as cursor:
+        with house.rehearsal() as cursor:
             cursor.execute(f"SET LOCAL statement_timeout TO {COPY_MILLISECONDS}")
             cursor.execute(copy_statement(settings, manifest, "none"))
-            cursor.connection.rollback()
     except ERRORS as error:
         if isinstance(error.__cause__, psycopg2.errors.QueryCanceled):
             return _not_tried(settings, f"it took longer than {COPY_MILLISECONDS // 1000} s")

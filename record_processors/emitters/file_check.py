@@ -5,12 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..aws import Bucket, Denied, Missing
+from ..aws import Denied, Missing
+from ..bucket import Bucket
 from ..errors import Fatal
 from ..manifest import File
 from ..redshift_settings import COPY_MANDATORY, DATA_FORMAT
 from ..settings import Settings
-from .load_search import BadFile
+
+
+class BadFile(Exception):
+    """One file of a load cannot be loaded, and it is known which."""
+
+    def __init__(self, file: File, reason: str) -> None:
+        super().__init__(reason)
+        self.file = file
+        self.reason = reason
 
 
 class FileCheck:

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from datetime import datetime, timezone
 from typing import Protocol
 
-from ..aws import AlreadyExists, Bucket, Denied, Missing
+from ..aws import AlreadyExists, Denied, Missing
+from ..bucket import Bucket
 from ..buffer import Batch
 from ..errors import Fatal
 from ..manifest import EXTENSIONS, File
@@ -136,6 +137,10 @@ class S3Emitter(Emitter[bytes]):
             theirs = self._read(ours.key, batch.shard, batch.first)
         except Missing as error:
             raise Fatal(f"{ours.url} was there a moment ago: somebody deletes files") from error
+        except Denied as error:
+            raise Fatal(
+                f"{error}; it is there, and to see how far it reaches takes s3:GetObject"
+            ) from error
         if theirs == ours:  # our own, written by a try whose answer was lost, or by our twin
             log.info("%s is written already, with the same rows", ours.url)
         else:

@@ -19,7 +19,7 @@ class Transformer(ABC, Generic[Row_co]):
 
     It must be deterministic: the same bytes give the same rows, in every life of the process.
     Exactly-once rests on that. When its logic changes, give the pipeline a new ``applicationName``
-    or ``s3Prefix``, or stop all its workers first.
+    , or stop all its workers first.
     """
 
     format: ClassVar[str] = "text"

@@ -1,0 +1,67 @@
+"""Which file it is that a COPY refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from ..errors import Fatal, Transient
+from ..manifest import File
+from ..redshift_errors import NO_AUTHORITY
+from ..warehouse import LoadError
+from .file_check import BadFile, FileCheck
+
+# How much of a file's name is in the error tables, padded with blanks:
+# docs.aws.amazon.com/redshift/latest/dg/SYS_LOAD_ERROR_DETAIL.html
+ERROR_FILE_NAME = 256
+
+
+class Unnamed(Exception):
+    """A load failed, and nothing says because of which file.
+
+    ``error`` is what to raise if it is because of none.
+    """
+
+    def __init__(self, reason: str, error: Exception) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.error = error
+
+
+def blame(
+    files: Sequence[File], message: str, complaints: Iterable[LoadError], check: FileCheck
+) -> BadFile | Unnamed:
+    """Find the file at fault: by a row of the error table, as it is missing, or by COPY's words.
+
+    Never by guess: if nothing names a file, Unnamed. ``message`` is COPY's, blanks folded.
+    """
+    for complaint in complaints:
+        if (file := _named(files, complaint.file)) is not None:
+            return BadFile(file, f"{file.url}, {complaint}")
+    # The one that COPY names comes first: of a thousand files, it is mostly the one that is gone.
+    for file in sorted(files, key=lambda file: not _is_read(file, message)):
+        try:
+            check.look_at(file)
+        except BadFile as bad:
+            return bad
+        is_elsewhere = file.bucket != check.bucket.name  # there the role may have no rights
+        if (is_elsewhere or message.startswith("failed to inflate")) and _is_read(file, message):
+            return BadFile(file, f"{file.url}: {message}")
+    if NO_AUTHORITY.search(message):
+        return Unnamed(
+            message, Fatal(f"Redshift may not read the files (redshiftIamRole): {message}")
+        )
+    return Unnamed(message, Transient(f"Redshift: {message}"))
+
+
+def _named(files: Sequence[File], name: str) -> File | None:
+    """Find the file that an error table means, which keeps the beginning of long names only.
+
+    None if several begin alike.
+    """
+    found = [file for file in files if file.url[:ERROR_FILE_NAME].rstrip() == name]
+    return found[0] if len(found) == 1 else None
+
+
+def _is_read(file: File, message: str) -> bool:
+    """Whether a message of COPY, whose blanks are folded, is about this file."""
+    return f" S3 key being read : {' '.join(file.url.split())} " in f"{message} "
