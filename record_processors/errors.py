@@ -1,4 +1,4 @@
-"""The three kinds of failure, and what each one leads to.
+"""What can fail, and what each kind of failure leads to.
 
 ::
 
@@ -11,8 +11,8 @@
     SettingsError       in properties.py: usage, exit code 2, before anything starts
     LaunchError         the same, of the host that the daemon is to run on
 
-Each service's own errors are sorted into these in one function: ``aws.classify`` and
-``warehouse.classify``.
+Each service's own errors are sorted into these in one place: ``aws.classify``,
+``redshift_errors``, and KCL's refusals of a checkpoint in ``processor``.
 """
 
 from __future__ import annotations
