@@ -17,7 +17,6 @@ from .aws import Client, client, sentence
 from .errors import Fatal
 from .ledger import Ledger
 from .new_bucket import furnish, make_bucket
-from .redshift_errors import LoadFailed
 from .redshift_settings import DATA_TABLE
 from .settings import (
     DESTINATION,
@@ -155,7 +154,7 @@ def _ledger(warehouse: Warehouse, ledger: Ledger, *, dry: bool) -> Thing:
         with warehouse.transaction() as cursor:
             ledger.lock(cursor)
             ledger.upgrade(cursor)
-    except LoadFailed as error:
+    except Fatal as error:
         raise Fatal(f"the ledger cannot be made: {error}") from error
     return Thing(what, WAS_THERE if there else MADE)
 
@@ -173,7 +172,7 @@ def _table(warehouse: Warehouse, name: str, sql: str, *, dry: bool) -> Thing:
             cursor.execute(sql)
             ran = True
             columns_of(cursor, quoted(name))
-    except (Fatal, LoadFailed) as error:
+    except Fatal as error:
         if ran and isinstance(error.__cause__, ABSENT):
             raise Fatal(
                 f"the SQL makes another table than {name} (redshiftDataTable): it is undone"

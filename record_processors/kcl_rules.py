@@ -29,6 +29,7 @@ SLOW = {
     "parentShardPollIntervalMillis": (120_000, "so long the children of a shard wait behind it"),
     "shardSyncIntervalMillis": (600_000, "so long the shards of a reshard are not seen"),
 }
+SKIP_SYNC = "skipShardSyncAtWorkerInitializationIfLeasesExist"
 POLLING_ONLY = (
     "idleTimeBetweenReadsInMillis",
     "maxRecords",
@@ -62,6 +63,11 @@ def notes(settings: Settings) -> Iterator[str]:
                 f"{key} stands in the file: two hosts that share it would take each other's "
                 "shards; without it, `run` gives each host a name of its own that stays"
             )
+    if settings.texts.get(SKIP_SYNC) == "true":
+        yield (
+            f"{SKIP_SYNC} = true: KCL then delivers aggregates with records of other shards, which "
+            "it otherwise leaves out; change it only when all workers are stopped gracefully"
+        )
     mode = settings.texts.get("retrievalMode")
     for key in settings.texts:
         is_of_other = key in POLLING_ONLY if mode == "FANOUT" else key.startswith("fanoutConfig.")

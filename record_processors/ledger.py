@@ -60,6 +60,7 @@ class Entry(NamedTuple):
     shard: str | None
     first: str | None
     last: str | None
+    bytes: int | None = None
 
     def as_file(self) -> File:
         """Return it as the file that was loaded."""
@@ -72,6 +73,7 @@ class Entry(NamedTuple):
             shard=self.shard,
             first=self.first if self.last else None,
             last=self.last if self.first else None,
+            bytes=self.bytes,
         )
 
 
@@ -169,7 +171,7 @@ class Ledger:
     def latest(self, cursor: Cursor) -> list[File]:
         """Return a few of the files that were loaded last, the newest first."""
         cursor.execute(
-            f"SELECT {self._entry} FROM {self.table} WHERE data_table = %s "  # noqa: S608
+            f"SELECT {self._entry}, byte_count FROM {self.table} WHERE data_table = %s "  # noqa: S608
             "ORDER BY loaded_at DESC LIMIT 5",
             [self.data_table],
         )

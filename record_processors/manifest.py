@@ -15,6 +15,8 @@ from .settings import S3_BUCKET, Settings
 from .transformers import Transformer
 
 VERSION = 1
+# docs.aws.amazon.com/AmazonS3/latest/userguide/directory-bucket-naming-rules.html
+DIRECTORY_BUCKET = "--x-s3"
 EXTENSIONS = {"gzip": ".gz", "zstd": ".zst", "none": ""}
 
 Compression = Literal["gzip", "zstd", "none"]
@@ -150,6 +152,14 @@ def read_message(data: bytes, bucket: str) -> File:
         raise Rejected(f"not a manifest message: {error}") from error
     if file.version != VERSION:
         raise Rejected(f"a manifest message of version {file.version}; this program knows 1")
+    return _in_a_usual_bucket(file)
+
+
+def _in_a_usual_bucket(file: File) -> File:
+    if file.bucket.endswith(DIRECTORY_BUCKET):
+        raise Rejected(
+            f"a manifest message of {file.url}: files in directory buckets are not loaded"
+        )
     return file
 
 
@@ -159,8 +169,9 @@ def _bare(text: str, bucket: str) -> File:
     if not text.isprintable():
         raise Rejected("not a manifest message: neither JSON nor the path of a file")
     try:
-        return msgspec.convert({"bucket": bucket, "key": text}, File)
+        file = msgspec.convert({"bucket": bucket, "key": text}, File)
     except ValueError as error:
         raise Rejected(
             f"not a manifest message: neither JSON nor the path of a file: {error}"
         ) from error
+    return _in_a_usual_bucket(file)

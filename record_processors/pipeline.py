@@ -118,7 +118,9 @@ class Pipeline(Generic[Row]):
         if self._durable_through is not None:
             raise Fatal(
                 f"shard {self.shard} ended before {self._durable_through}, through which an object "
-                "claims to cover it: the object belongs to another stream of the same name"
+                "claims to cover it: it is of another stream of the same name; or KCL, which "
+                "leaves out aggregates with records of other shards, left one out now and not "
+                "before: skipShardSyncAtWorkerInitializationIfLeasesExist = true brings it back"
             )
 
     def _pass_over(self, record: Record, stage: str, verdict: object) -> None:

@@ -53,18 +53,21 @@ NO_LOGIN = re.compile(
     r"|does not exist|denied"
 )
 QUOTED = re.compile(r'"[^"]*"')  # names of hosts, users, databases, which may be any words
+# The same of tables and of files. Not what is between the apostrophes of two words.
+NAMES = re.compile(rf"{QUOTED.pattern}|(?<!\w)'[^']*'(?!\w)|s3://\S*")
 
 
 class LoadFailed(Exception):
     """A COPY refused the data: a bad row or a missing file. The transaction is rolled back."""
 
 
-def classify(error: psycopg2.Error) -> Exception:
-    """Turn an error of psycopg2 into Transient, LoadFailed or Fatal."""
+def classify(error: psycopg2.Error, *, of_copy: bool = False) -> Exception:
+    """Turn an error of psycopg2 into Transient or Fatal, or into LoadFailed if it is of a COPY."""
     state, message = error.pgcode or "", " ".join(str(error).split())
     told = message
     if SPECTRUM not in message:  # which tells the cause there; of others it has keys of files
         told = message.partition(" DETAIL: ")[0]
+    told = NAMES.sub("", told)
     if state == CANCELLED:
         message += OUR_LIMITS
     ours = Transient(f"Redshift: {message}")
@@ -74,8 +77,10 @@ def classify(error: psycopg2.Error) -> Exception:
     no_role = "not authorized" in told and "S3ServiceException" not in told
     if FATAL_STATES.match(state) or no_role:
         return Fatal(f"Redshift: {message}")
-    if DATA_STATES.match(state) or (state == INTERNAL_STATE and LOAD_FAILED.search(message)):
+    if of_copy and state == INTERNAL_STATE and LOAD_FAILED.search(message):
         return LoadFailed(message)
+    if DATA_STATES.match(state):
+        return LoadFailed(message) if of_copy else Fatal(f"Redshift: {message}")
     # Also what has no state, as psycopg2 has none for a lost connection.
     return ours
 

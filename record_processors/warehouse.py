@@ -64,7 +64,7 @@ class Warehouse:
         """Run statements in one transaction: COMMIT at the end, ROLLBACK on any exception.
 
         Raises Transient (the outcome of a lost COMMIT is unknown: run the whole again, the ledger
-        knows), LoadFailed, Fatal.
+        knows), Fatal, and LoadFailed of ``copy``.
         """
         connection = self._connect()
         try:
@@ -72,10 +72,12 @@ class Warehouse:
                 yield cursor
             connection.commit()
         except psycopg2.Error as error:
-            ours = classify(error)
-            if not (isinstance(ours, LoadFailed) and _rolled_back(connection)):
+            self.close()
+            raise classify(error) from error
+        except LoadFailed:
+            if not _rolled_back(connection):  # which leaves ``load_errors`` of this connection
                 self.close()
-            raise ours from error
+            raise
         except BaseException:
             self.close()
             raise
@@ -147,6 +149,17 @@ class Warehouse:
                 raise classify_login(error, self.url) from error
             self._connection = connection
         return self._connection
+
+
+def copy(cursor: Cursor, statement: str) -> None:
+    """Run a COPY in a transaction of a Warehouse. Raises LoadFailed if it refused the files."""
+    try:
+        cursor.execute(statement)
+    except psycopg2.Error as error:
+        ours = classify(error, of_copy=True)
+        if isinstance(ours, LoadFailed):
+            raise ours from error
+        raise
 
 
 def _rolled_back(connection: psycopg2.extensions.connection) -> bool:

@@ -25,6 +25,7 @@ class Warehouse:
         self.loaded = []
         self.calls = []
         self.is_down = False  # nothing can be loaded by anybody, and nothing says why
+        self.rehearsals = 0
 
     def load(self, files):
         self.calls.append([file.key for file in files])
@@ -51,6 +52,7 @@ class Warehouse:
 
     def can_load(self):
         """Rehearse with what the table holds: None while that is nothing."""
+        self.rehearsals += 1
         return not self.is_down if self.loaded or self.of("loaded") else None
 
     def search(self):
@@ -139,6 +141,47 @@ def test_a_bad_file_alone_on_an_empty_table_is_not_refused():
 
     assert raised.value is FAILED
     assert len(warehouse.calls) == 2
+
+
+def test_of_files_that_are_loaded_none_is_rehearsed():
+    """One bad file that is named, among sound ones, costs one load more, and nothing else."""
+    warehouse = Warehouse(["loaded", "sound", "named", "sound"])
+    ((file, _),) = warehouse.search().run()
+
+    assert file == warehouse.files[2]
+    assert (len(warehouse.calls), warehouse.rehearsals) == (2, 0)
+
+
+@pytest.mark.parametrize("kinds", [["named"], ["named"] * 3, ["named", "loaded"]])
+def test_files_that_are_named_are_refused_if_another_can_be_loaded(kinds):
+    """What the table holds shows that it is not everybody's fault; once is enough."""
+    warehouse = Warehouse(["loaded", *kinds])
+    refused = warehouse.search().run()
+
+    assert {file for file, _ in refused} == set(warehouse.of("named"))
+    assert warehouse.rehearsals == 1
+
+
+def test_files_are_named_on_an_empty_table():
+    """With nothing to compare with, who is named is at fault."""
+    warehouse = Warehouse(["named"] * 3)
+
+    assert len(warehouse.search().run()) == 3
+
+
+@pytest.mark.parametrize("count", [1, 2, 100])
+def test_when_every_file_is_named_and_none_can_be_loaded_none_is_refused(count):
+    """A column made too short lets each file be named: the second one is enough to see that."""
+    warehouse = Warehouse(["loaded", *["named"] * count])
+    search = LoadSearch(warehouse.files, warehouse.load, lambda: False)
+    with pytest.raises(Transient, match="named"):
+        search.run()
+
+    assert search.quarantined == []
+    assert len(warehouse.calls) == 2
+    warehouse.calls.clear()
+    search.rehearse = lambda: True
+    assert len(search.run()) == count
 
 
 @pytest.mark.parametrize("when", range(1, 6))

@@ -96,6 +96,8 @@ REFUSED = {
     "no key": b"s3://bucket/",
     "no bucket": b"s3:///key",
     "no such bucket's name": b"s3://My Bucket/key",
+    "a path in a directory bucket": b"s3://logs--use1-az4--x-s3/key",
+    "a directory bucket": encoded(bucket="logs--use1-az4--x-s3"),
     "a key too long for S3": b"k" * 1025,
     "array": b'["a"]',
     "cut off": encoded()[:-1],

@@ -369,6 +369,92 @@ def test_a_file_to_compare_with_is_looked_for(stage_two, nameless):
     assert set(here.letters()) == {bad}
 
 
+def test_a_column_made_too_short_is_no_files_fault(stage_two, waits, caplog):
+    """Each is named by the error table, and so would be those that are loaded: none is kept out."""
+    here = stage_two()
+    here.load(here.file("a", 1))
+    table, column = here.table, "text"
+    here.query(f"ALTER TABLE {table} ALTER {column} TYPE VARCHAR(2) USING left({column}, 2)")
+    with pytest.raises(Fatal, match=r"retryLimit.*line 1, column text"):
+        here.load(*[here.file(f"f{n}", n) for n in range(2, 8)])
+
+    assert not here.letters()
+    assert here.ids() == [1]
+    assert f"{here.url('a')} is in {here.table}, and could not be loaded there" in caplog.text
+
+
+def test_a_ledger_that_takes_no_row_is_no_files_fault(stage_two):
+    """What the INSERT of the ledger says is not said of files: the process ends at once."""
+    here = stage_two()
+    here.load(here.file("a", 1))
+    here.query(f"ALTER TABLE {here.ledger} ADD CHECK (loaded_at < '2000-01-01') NOT VALID")
+    with pytest.raises(Fatal, match=here.ledger):
+        here.load(here.file("b", 2), here.file("c", 3))
+
+    assert not here.letters()
+    assert here.ids() == [1]
+
+
+def test_a_file_of_another_format_is_none_to_compare_with(stage_two, nameless):
+    """A table may have been loaded with CSV before: the newest file of our format is rehearsed."""
+    here = stage_two()
+    here.load(here.file("a", 1))
+    data = gzip.compress(b"2,text\n")
+    here.s3.put_object(Bucket=BUCKET, Key=f"{here.name}/b", Body=data, Metadata={"format": "csv"})
+    texts = {**here.settings.texts, "redshiftDataFormat": "csv"}
+    texts.pop("redshiftJsonPaths", None)
+    csv = here.message("b", bytes=len(data), format="csv")
+    here.load(csv, settings=Settings(here.settings.path, texts))
+    bad = here.file("bad", body=BAD_ROW)
+    here.load(bad)
+
+    assert here.ids() == [1, 2]
+    assert set(here.letters()) == {bad}
+
+
+@contextlib.contextmanager
+def loader_sees_only(prefix):
+    """Let the loader look at nothing else; COPY has a role of its own, which may."""
+    real = Bucket.head
+
+    def head(self, key, of=None):
+        if not key.startswith(prefix):
+            answer = {"Error": {"Code": "403"}, "ResponseMetadata": {"HTTPStatusCode": 403}}
+            raise classify(ClientError(answer, "HeadObject"), f"looking at {key}")
+        return real(self, key, of)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Bucket, "head", head)
+        yield
+
+
+def test_files_that_only_copy_may_see(stage_two):
+    """That the loader may not look at files is no fault of theirs: only the bad are kept out."""
+    here = stage_two()
+    with loader_sees_only("data/"):
+        here.load(here.file("a", 1))
+        bad = here.file("bad", body=b"no gzip", compression="none").replace('"none"', '"gzip"')
+        here.load(*[here.file(f"f{n}", n) for n in range(2, 6)], bad)
+
+    assert here.ids() == [1, 2, 3, 4, 5]
+    assert set(here.letters()) == {bad}
+
+
+@pytest.mark.parametrize("own", [BUCKET, "another"])
+def test_a_right_that_copy_loses_is_no_files_fault(stage_two, own):
+    """Be it of our bucket or of another: nothing is kept out, and the process ends at once."""
+    here = stage_two(s3Bucket=own)
+    here.s3.create_bucket(Bucket=own)
+    with loader_sees_only("data/"):
+        here.load(here.file("a", 1))
+        here.file("a", 1, tier="GLACIER")
+        with pytest.raises(Fatal, match="redshiftIamRole"):
+            here.load(*[here.file(f"f{n}", n, tier="GLACIER") for n in range(2, 6)])
+
+    assert here.s3.list_objects_v2(Bucket=own, Prefix=f"errors/{here.name}/")["KeyCount"] == 0
+    assert here.ids() == [1]
+
+
 def test_what_no_file_can_pass_refuses_none(stage_two, nameless, waits, caplog):
     """With a table that takes no row any more, no file is refused, and the process ends."""
     here = stage_two()

@@ -220,7 +220,25 @@ STL = "Load into table 'flights' failed.  Check 'stl_load_errors' system table f
 )
 def test_redshift_errors(error, kind):
     """Conflicts and lost connections pass; bad data is a file's fault; the rest needs a person."""
-    assert type(classify_redshift(error)) is kind
+    assert type(classify_redshift(error, of_copy=True)) is kind
+
+
+@pytest.mark.parametrize("state", ["22001", "23502"])
+def test_only_copy_complains_of_files(state):
+    """A value that does not fit is no file's fault when another statement says so."""
+    error = redshift(state, "value too long for type character varying(1)")
+    assert type(classify_redshift(error)) is Fatal
+
+
+@pytest.mark.parametrize("name", ["api_throttles", "slowdown", "x concurrent transaction", "a.b"])
+def test_a_tables_name_is_no_error(name):
+    """What a table or a file is called does not make a bad row pass, or a passing failure fatal."""
+    text = f"Load into table '{name}' failed.  Check 'sys_load_error_detail' for details"
+    assert type(classify_redshift(redshift("XX000", text), of_copy=True)) is LoadFailed
+    text = f'could not complete because of conflict with concurrent transaction on "{name}"'
+    assert type(classify_redshift(redshift("XX000", text), of_copy=True)) is Transient
+    text = f"Query cancelled on user's request of s3://bucket/{name.split()[0]}"
+    assert type(classify_redshift(redshift("42501", text), of_copy=True)) is Fatal
 
 
 SERVER = 'connection to server at "{}" (10.0.0.1), port 5439 failed: '

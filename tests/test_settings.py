@@ -338,6 +338,11 @@ def test_good_file(base, tmp_path, capsys):
         (STAGE_ONE, {"redshiftURL": "h:1/d"}, "redshiftURL has no effect on s3-manifest: it is fo"),
         (STAGE_ONE, {"connectorDestination": "s3"}, "kinesisOutputStream has no effect on s3"),
         (STAGE_ONE, {"fanoutConfig.consumerName": "a"}, "fanoutConfig.consumerName has no effect"),
+        (
+            STAGE_ONE,
+            {"skipShardSyncAtWorkerInitializationIfLeasesExist": "true"},
+            "skipShardSyncAtWorkerInitializationIfLeasesExist = true: KCL then delivers aggregates",
+        ),
         (STAGE_TWO, {"s3Compression": "gzip"}, "s3Compression has no effect on redshift-manifest"),
         (
             STAGE_ONE,

@@ -31,7 +31,7 @@ from ..redshift_settings import (
 from ..settings import Settings
 from ..sql import quoted
 from ..tables import ABSENT, columns_of
-from ..warehouse import Cursor, Warehouse
+from ..warehouse import Cursor, Warehouse, copy
 from .bucket import written
 from .finding import Failed, Finding, about, results, why
 
@@ -163,7 +163,7 @@ def _rehearsed(house: Warehouse, settings: Settings, manifest: str) -> Finding:
     try:
         with house.rehearsal() as cursor:
             cursor.execute(f"SET LOCAL statement_timeout TO {COPY_MILLISECONDS}")
-            cursor.execute(copy_statement(settings, manifest, "none"))
+            copy(cursor, copy_statement(settings, manifest, "none"))
     except ERRORS as error:
         if isinstance(error.__cause__, psycopg2.errors.QueryCanceled):
             return _not_tried(settings, f"it took longer than {COPY_MILLISECONDS // 1000} s")

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 from ..errors import Fatal, Transient
 from ..manifest import File
-from ..redshift_errors import NO_AUTHORITY
+from ..redshift_errors import NAMES, NO_AUTHORITY
 from ..warehouse import LoadError
-from .file_check import BadFile, FileCheck
+from .file_check import BadFile, FileCheck, Unseen
 
 # How much of a file's name is in the error tables, padded with blanks:
 # docs.aws.amazon.com/redshift/latest/dg/SYS_LOAD_ERROR_DETAIL.html
 ERROR_FILE_NAME = 256
+
+
+# What COPY says of the file that it names, and of no right to read it.
+OF_THIS_FILE = re.compile(r"^failed to inflate|Status 404|NoSuchKey|NoSuchBucket")
 
 
 class Unnamed(Exception):
@@ -32,7 +37,9 @@ def blame(
 ) -> BadFile | Unnamed:
     """Find the file at fault: by a row of the error table, as it is missing, or by COPY's words.
 
-    Never by guess: if nothing names a file, Unnamed. ``message`` is COPY's, blanks folded.
+    Never by guess: if nothing names a file, Unnamed. ``message`` is COPY's, blanks folded. That we
+    may not look at a file ourselves tells nothing, as COPY reads by a role of its own; nor does it
+    tell of one file that COPY may not read it.
     """
     for complaint in complaints:
         if (file := _named(files, complaint.file)) is not None:
@@ -41,10 +48,11 @@ def blame(
     for file in sorted(files, key=lambda file: not _is_read(file, message)):
         try:
             check.look_at(file)
+        except Unseen:
+            pass
         except BadFile as bad:
             return bad
-        is_elsewhere = file.bucket != check.bucket.name  # there the role may have no rights
-        if (is_elsewhere or message.startswith("failed to inflate")) and _is_read(file, message):
+        if OF_THIS_FILE.search(NAMES.sub("", message)) and _is_read(file, message):
             return BadFile(file, f"{file.url}: {message}")
     if NO_AUTHORITY.search(message):
         return Unnamed(

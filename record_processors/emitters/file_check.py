@@ -22,6 +22,10 @@ class BadFile(Exception):
         self.reason = reason
 
 
+class Unseen(BadFile):
+    """S3 does not say whether the file is there, nor how long it is: COPY's role may know more."""
+
+
 class FileCheck:
     """Looks at files in S3: for what a message does not say, and for what is wrong with them."""
 
@@ -45,13 +49,16 @@ class FileCheck:
         return whole
 
     def look_at(self, file: File) -> File:
-        """Return the file with what S3 says of it. Raises BadFile if it is not as announced."""
+        """Return the file with what S3 says of it.
+
+        Raises Unseen, and BadFile if it is not as announced.
+        """
         try:
             head = self._head(file)
         except Missing as error:
             raise BadFile(file, f"{file.url} is not there") from error
         except Denied as error:
-            raise BadFile(file, f"{file.url} is not there, or not for us: {error}") from error
+            raise Unseen(file, f"{file.url} is not there, or not for us: {error}") from error
         if file.bytes is not None and head["ContentLength"] != file.bytes:
             reason = f"{file.url} has {head['ContentLength']} bytes, announced were {file.bytes}"
             raise BadFile(file, reason)

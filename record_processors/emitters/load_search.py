@@ -6,6 +6,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 
+from ..errors import Transient
 from ..ledger import Quarantined, Verdict
 from ..manifest import File
 from .blame import Unnamed
@@ -24,13 +25,14 @@ class LoadSearch:
     ::
 
         all together ─┬─ loaded
-                      ├─ one is named ──► quarantined; the others together
+                      ├─ one is named ──► it is at fault; the others together
                       └─ none is named ─► each half by itself, and so on; a file that fails alone,
-                                          twice, is quarantined
+                                          twice, is at fault
 
-    What fails for all is not the fault of one. So after each failure that names no file,
-    ``rehearse`` tries a file that the table holds already: True if that one can be loaded, False if
-    it cannot (then nothing more is quarantined), None if there is no such file yet.
+    What fails for all is not the fault of one. So before a file is quarantined, another must have
+    been loaded meanwhile, or ``rehearse`` tries one that the table holds already: True if it can be
+    loaded, False if it cannot (then nothing is quarantined), None if there is no such file yet
+    (then only who is named is).
     """
 
     def __init__(
@@ -43,48 +45,77 @@ class LoadSearch:
         self.load = load
         self.rehearse = rehearse
         self.quarantined: list[Quarantined] = []
+        self._begin()
+
+    def _begin(self) -> None:
+        self._parts = deque([self.waiting] if self.waiting else [])
+        self._accused: list[BadFile] = []
+        self._failed_alone: set[File] = set()
+        self._fruitless = 0
+        self._is_shown = False  # that files can be loaded
 
     def run(self) -> list[Quarantined]:
         """Load what can be loaded, return the rest. Called again, goes on with what still waits.
 
         Raises what ``load`` raises; of Unnamed its ``error``, if it is no file's fault.
         """
-        parts = deque([self.waiting] if self.waiting else [])
-        failed_alone: set[File] = set()
-        failures = 0
-        while parts:
-            part = parts.popleft()
+        self._begin()
+        while self._parts:
+            part = self._parts.popleft()
             try:
                 verdict = self.load(part)
             except BadFile as bad:
-                self._quarantine(bad.file, bad.reason)
-                if others := [file for file in part if file != bad.file]:
-                    parts.appendleft(others)
+                self._accuse(bad, part)
             except Unnamed as failure:
-                failures += 1
-                _report(part, failure)
-                can_load = self.rehearse()
-                if can_load is False:
-                    raise failure.error from failure
-                # At the end of the line, so that a sound part comes soon.
-                if middle := len(part) // 2:
-                    parts += [part[:middle], part[middle:]]
-                elif part[0] not in failed_alone:
-                    failed_alone.add(part[0])
-                    parts.append(part)
-                elif can_load:
-                    self._quarantine(part[0], f"{part[0].url}: {failure.reason}")
-                elif parts:
-                    parts.append(part)
-                else:
-                    raise failure.error from failure
-                if can_load is None and failures >= FRUITLESS_TRIES:
-                    raise failure.error from failure
+                self._divide(part, failure)
             else:
+                self._is_shown |= bool(verdict.fresh)
                 done = set(part)
                 self.waiting = [file for file in self.waiting if file not in done]
                 self.quarantined += verdict.quarantined
+        self._judge()
         return self.quarantined
+
+    def _accuse(self, bad: BadFile, part: Sequence[File]) -> None:
+        """Go on with the others of a part, one of which is named."""
+        self._accused.append(bad)
+        if others := [file for file in part if file != bad.file]:
+            self._parts.appendleft(others)
+        if len(self._accused) > 1:  # one alone is judged when the others have been tried
+            self._judge()
+
+    def _judge(self) -> None:
+        """Quarantine who is named, unless it is everybody's fault; raises Transient then."""
+        if self._accused and not self._is_shown and self.rehearse() is False:
+            raise Transient(f"Redshift: {self._accused[0].reason}")
+        for bad in self._accused:
+            self._is_shown = True
+            self._quarantine(bad.file, bad.reason)
+        self._accused.clear()
+
+    def _divide(self, part: list[File], failure: Unnamed) -> None:
+        """Let the halves of a part be loaded, at the end of the line, so that a sound one is soon.
+
+        What cannot be halved is tried once more, and is then at fault.
+        """
+        _report(part, failure)
+        can_load = self.rehearse()
+        self._is_shown |= can_load is True
+        self._fruitless += can_load is None
+        middle = len(part) // 2
+        if can_load is False or self._fruitless >= FRUITLESS_TRIES:
+            raise failure.error from failure
+        if middle:
+            self._parts += [part[:middle], part[middle:]]
+        elif part[0] not in self._failed_alone:
+            self._failed_alone.add(part[0])
+            self._parts.append(part)
+        elif can_load:
+            self._quarantine(part[0], f"{part[0].url}: {failure.reason}")
+        elif self._parts:
+            self._parts.append(part)
+        else:
+            raise failure.error from failure
 
     def _quarantine(self, file: File, reason: str) -> None:
         self.waiting = [one for one in self.waiting if one != file]
