@@ -403,6 +403,7 @@ def test_a_file_of_another_format_is_none_to_compare_with(stage_two, nameless):
     here.s3.put_object(Bucket=BUCKET, Key=f"{here.name}/b", Body=data, Metadata={"format": "csv"})
     texts = {**here.settings.texts, "redshiftDataFormat": "csv"}
     texts.pop("redshiftJsonPaths", None)
+    here.query(f"UPDATE {here.ledger} SET loaded_at = loaded_at - interval '1 hour'")
     csv = here.message("b", bytes=len(data), format="csv")
     here.load(csv, settings=Settings(here.settings.path, texts))
     bad = here.file("bad", body=BAD_ROW)
@@ -438,6 +439,19 @@ def test_files_that_only_copy_may_see(stage_two):
 
     assert here.ids() == [1, 2, 3, 4, 5]
     assert set(here.letters()) == {bad}
+
+
+def test_a_file_that_only_copy_may_see_is_one_to_compare_with(stage_two, nameless):
+    """It is rehearsed by what the ledger knows of it."""
+    here = stage_two()
+    bad = here.file("bad", body=BAD_ROW)
+    with loader_sees_only("data/"):
+        here.load(here.file("a", 1))
+        here.load(bad)
+
+    assert set(here.letters()) == {bad}
+    entries = [entry for manifest in here.manifests().values() for entry in manifest["entries"]]
+    assert all(entry["meta"]["content_length"] for entry in entries)
 
 
 @pytest.mark.parametrize("own", [BUCKET, "another"])

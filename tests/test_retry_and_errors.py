@@ -14,6 +14,7 @@ from record_processors.aws import AlreadyExists, Denied, Missing, call, classify
 from record_processors.properties import load
 from record_processors.redshift_errors import LoadFailed
 from record_processors.redshift_errors import classify as classify_redshift
+from record_processors.retry import Once
 from record_processors.warehouse import Warehouse
 
 
@@ -310,6 +311,14 @@ def test_gives_up_after_the_limit(waits):
     with pytest.raises(Fatal, match=r"writing: given up after 3 tries \(retryLimit\): throttled"):
         Retry(3, 100)("writing", action)
     assert (len(calls), len(waits)) == (3, 2)
+
+
+def test_a_part_of_what_is_tried_again_says_what_it_was(waits):
+    """A single try hands a passing failure on, with what was tried, to whoever tries again."""
+    action, calls = failing(99)
+    with pytest.raises(Transient, match="writing: throttled"):
+        Once()("writing", action)
+    assert (len(calls), waits) == (1, [])
 
 
 @pytest.mark.parametrize("error", [Fatal("no bucket"), AlreadyExists("x"), ValueError("x")])
