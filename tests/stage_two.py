@@ -170,7 +170,7 @@ class StageTwo:
 
     def manifests(self):
         found = self.objects(f"data/{self.name}/manifests/")
-        return {key: json.loads(body) for key, body in found.items()}
+        return {k: json.loads(body) for k, body in found.items() if k.endswith(".manifest")}
 
     def letters(self):
         """Return the dead letters' reasons by the message; all must be of stage two."""
