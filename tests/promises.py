@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from simulated_services import FIRST, LAST, Place, Stored, is_refused
+from simulated_services import FIRST, LAST, Place, Stored, fault_of
 from simulation import demand, violations_told
 
 from record_processors.record import Position
@@ -34,7 +34,7 @@ class Written(NamedTuple):
     @property
     def is_refused(self) -> bool:
         """Whether COPY takes it for bad."""
-        return any(map(is_refused, self.rows))
+        return any(map(fault_of, self.rows))
 
     def overlaps(self, other: Written) -> bool:
         """Whether both cover a position of one shard."""

@@ -65,7 +65,7 @@ ANOTHER_RANGE = {"first": "1-0", "last": "1-0"}
 
 FIRST = "first.json.gz"
 NOWHERE = Position(-1)  # where a shard without a checkpoint begins
-BEGINNING = Position(7)  # before the first record: the second has more digits than that
+BEGINNING = Position(5)  # before the first record: the second has more digits than that
 
 
 class Rows(Transformer[bytes]):
@@ -139,7 +139,7 @@ class Shard:
         position = Position(sequence, sub_sequence + 1)
         if not (aggregated and self.records):
             # Every now and then with one digit more: they must not compare as text.
-            position = Position(sequence + sequence // 5 + 1)
+            position = Position(sequence + sequence // 2 + 1)
         self.records.append(Given(position, data))
 
     def take_down(self, position: Position, *, is_end: bool) -> None:
@@ -195,16 +195,19 @@ class Life:
 
     def deliver(self, count: int) -> None:
         """Hand over up to ``count`` records, perhaps none."""
-        rest = [given for given in self.shard.records if given.position > self.delivered][:count]
-        if rest:
-            self.delivered = rest[-1].position
-        self.pipes.send("processRecords", records=list(map(_message, rest)), millisBehindLatest=0)
+        if given := self.rest[:count]:
+            self.delivered = given[-1].position
+        self.pipes.send("processRecords", records=list(map(_message, given)), millisBehindLatest=0)
+
+    @property
+    def rest(self) -> list[Given]:
+        """What it was not given yet."""
+        return [given for given in self.shard.records if given.position > self.delivered]
 
     @property
     def has_all(self) -> bool:
         """Whether it was given every record that the shard will ever have."""
-        records = self.shard.records
-        return self.shard.is_closed and (not records or self.delivered == records[-1].position)
+        return self.shard.is_closed and not self.rest
 
     def end(self, action: str) -> None:
         """Call it for the last time."""
@@ -218,7 +221,7 @@ class Life:
         if effect is not None and effect.name == MESSAGE:
             outcome = Outcome.DONE
         if self.is_idle:
-            self.faults = 0
+            self.faults, self.process.is_excused = 0, False
         self.faults += outcome is not Outcome.DONE
         if effect is not None and effect.name == "checkpoint" and outcome in SILENCE:
             self.faults = TRIES  # the daemon is gone
@@ -244,7 +247,8 @@ class Life:
             self.process.kill()
 
     def _look(self) -> None:
-        if self.is_over and self.process.code and self.faults < TRIES:
+        may_give_up = self.faults >= TRIES or self.process.is_excused
+        if self.is_over and self.process.code and not may_give_up:
             raise AssertionError("it gave up:\n" + "\n".join(self.process.log[-5:]))
         if self.is_idle and self.pipes.answered == "shardEnded" and self.is_owner:
             assert self.shard.is_done, "the end of a shard is answered, and not checkpointed"
@@ -280,6 +284,7 @@ class World:
         self._load_a_first_file()
         self.manifests = [Shard(f"shardId-{number:012}") for number in range(2)]
         self.shards = [Shard("shardId-000000000001")]
+        self.loading: dict[str, str] = {}  # settings of stage two
         self.lives: list[Life] = []
         self.promises = Promises(self)
         self.count = 0
@@ -290,18 +295,18 @@ class World:
         entry = (f"s3://bucket/{FIRST}", "rows", *[None] * 5, 1, 26, "no manifest", "before", None)
         self.redshift.committed = Content([entry], [b"first"])
 
-    def begin(self, shard: Shard, count: int, size: int, milliseconds: int, **more: str) -> Life:
+    def begin(self, shard: Shard, count: int, size: int, milliseconds: int) -> Life:
         """Begin a life on a shard, with thresholds of its own; of many there, the oldest dies."""
         if len(others := [life for life in self.lives if life.shard is shard]) >= MOST_LIVES:
             others[0].kill()
             self.lives.remove(others[0])
-        stage = STAGE_ONE if shard in self.shards else STAGE_TWO
+        stage = STAGE_ONE if shard in self.shards else STAGE_TWO | self.loading
         thresholds = {
             "bufferRecordCountLimit": str(count),
             "bufferByteSizeLimit": str(size),
             "bufferMillisecondsLimit": str(milliseconds),
         }
-        life = Life(self, shard, {**COMMON, **stage, **thresholds, **more})
+        life = Life(self, shard, {**COMMON, **stage, **thresholds})
         self.lives.append(life)
         return life
 
@@ -354,6 +359,13 @@ class World:
         shard.history = [position for position in shard.history if position >= last]
         self.s3.delete(file.key)
 
+    def alter_table(self, fault: str) -> None:
+        """Let a person spoil the table for all files, or mend it, when nobody is at work on it."""
+        for life in self.lives:
+            if life.shard in self.manifests and not life.is_idle:
+                life.kill()
+        self.redshift.fault = fault
+
     def _announce(self, partition_key: str, message: bytes) -> None:
         self.promises.look_at_message(json.loads(message))
         self.manifests_of(partition_key).append(message)
@@ -365,6 +377,7 @@ class World:
     def finish(self) -> None:
         """Let all run dry, without faults and zombies."""
         self.close()
+        self.alter_table("")
         while self.late:
             self.arrive(0)
         while ready := [shard for shard in self.shards if shard.is_ready]:
@@ -382,7 +395,7 @@ class World:
 
     def _drain(self, shard: Shard) -> None:
         life = self.begin(shard, 3, 1_000_000, 1_000_000)
-        for _ in range(0, len(shard.records), 2):
+        while life.rest:
             life.deliver(2)
             life.run()
         life.end("shardEnded" if shard.is_closed else "shutdownRequested")

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import SimpleNamespace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import botocore.exceptions
 import greenlet
@@ -163,6 +163,7 @@ class Redshift:
         self.s3 = s3
         self.committed = Content()
         self.locked_by: Connection | None = None
+        self.fault = ""  # of the table: why it takes no row of any file
         self.sqlite = sqlite3.connect(":memory:", isolation_level=None)
         self.sqlite.create_function("lpad", 3, lambda text, n, c: text and text.rjust(n, c))
         self.sqlite.create_function("split_part", 3, lambda t, s, n: t and t.split(s)[n - 1])
@@ -337,24 +338,29 @@ class Connection:
         for entry in json.loads(objects[key[1]].body)["entries"]:
             url = entry["url"]
             file = objects.get(url.split("/", 3)[3])
-            if file is None and not entry["mandatory"]:
-                continue
-            if file is None:
-                self.is_failed = True
-                raise Refused(f"The specified S3 prefix '{url}' does not exist")
-            for number, row in enumerate(file.lines, 1):
-                if is_refused(row):
-                    self.is_failed = True
-                    if b"poison" in row:
-                        self.complaint = (url, number, "id", "Invalid digit")
-                    raise Refused("Load into table 'rows' failed.  Check 'sys_load_error_detail'")
-            self.added.rows += file.lines
-            self.added.copied.append((url, file))
+            if file is not None:
+                self._read_rows(url, file)
+            elif entry["mandatory"]:
+                self._refuse(f"The specified S3 prefix '{url}' does not exist")
+
+    def _read_rows(self, url: str, file: Stored) -> None:
+        for number, row in enumerate(file.lines, 1):
+            self.process.is_excused |= bool(self.server.fault)
+            if fault := self.server.fault or fault_of(row):
+                if fault == "poison":
+                    self.complaint = (url, number, "id", "Invalid digit")
+                self._refuse("Load into table 'rows' failed.  Check 'sys_load_error_detail'")
+        self.added.rows += file.lines
+        self.added.copied.append((url, file))
+
+    def _refuse(self, why: str) -> NoReturn:
+        self.is_failed = True
+        raise Refused(why)
 
 
-def is_refused(row: bytes) -> bool:
-    """Whether COPY takes a row for bad: of ``poison`` the error tables say which, else nothing."""
-    return b"poison" in row or b"nameless" in row
+def fault_of(row: bytes) -> str:
+    """Return why COPY refuses a row: of ``poison`` the error tables tell, of ``nameless`` not."""
+    return next((fault for fault in ("poison", "nameless") if fault.encode() in row), "")
 
 
 def _written_out(sql: str, values: Sequence[Any]) -> str:

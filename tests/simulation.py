@@ -9,7 +9,7 @@ and of Redshift: connect, LOCK, SELECT, COPY, INSERT, COMMIT.
 No effects, as they change nothing that others see, and follow one that may fail: what the child
 says on its pipe, ROLLBACK and the end of a connection, the first statements of one, a look at the
 error tables, ``pg_last_copy_count``. Not simulated: time under a lock, rights that are withdrawn,
-errors of S3 or of COPY that concern every file, objects under our keys that somebody else wrote.
+errors of S3 that concern every file, objects under our keys that somebody else wrote.
 """
 
 from __future__ import annotations
@@ -83,6 +83,7 @@ class Process(greenlet.greenlet):
         self.log: list[str] = []
         self.killed = False
         self.is_silent = False  # as its shard is another's, and it knows: no effect is left to it
+        self.is_excused = False  # if it gives up, as what failed was no passing failure
         self.on_death: list[Callable[[], object]] = []
         self.effect: Effect | None = None
         self._go()
