@@ -8,8 +8,15 @@ import record_processors
 
 PACKAGE = Path(record_processors.__file__).parent
 
-# What the log of a copy says that does not run at all.
-NOT_RUNNING = ("SyntaxError", "NameError", "ImportError", "UnboundLocalError")
+# What the log of a copy says that does not run at all, or trips over the broken line itself.
+NOT_RUNNING = (
+    "SyntaxError",
+    "NameError",
+    "ImportError",
+    "UnboundLocalError",
+    "AttributeError",
+    "TypeError",
+)
 
 
 class Broken(NamedTuple):

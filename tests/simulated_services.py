@@ -13,13 +13,16 @@ import sqlite3
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple, NoReturn
 
 import botocore.exceptions
 import greenlet
 import psycopg2
 from simulation import Effect, Process, demand, perform
+
+from record_processors.record import Position
 
 
 def cut() -> Exception:
@@ -33,6 +36,14 @@ def refused(code: str, status: int) -> Exception:
     return botocore.exceptions.ClientError(answer, "Call")
 
 
+class Place(NamedTuple):
+    """What a file of stage one says of its place: positions of a shard, both included."""
+
+    shard: str
+    first: Position
+    last: Position
+
+
 @dataclass(frozen=True)
 class Stored:
     """An object; ``lines`` are its rows, without their ends."""
@@ -41,12 +52,25 @@ class Stored:
     metadata: dict[str, str]
     lines: tuple[bytes, ...]
 
+    @cached_property
+    def place(self) -> Place | None:
+        """Its place; None if it is no file of stage one."""
+        if "first-position" not in (about := self.metadata):
+            return None
+        ends = (Position.parse(about[name]) for name in ("first-position", "last-position"))
+        return Place(about["shard"], *ends)
+
 
 class S3:
     """One bucket."""
 
     def __init__(self) -> None:
         self.objects: dict[str, Stored] = {}
+        self.deleted: dict[str, Stored] = {}
+
+    def delete(self, key: str) -> None:
+        """Take an object away, as a person does."""
+        self.deleted[key] = self.objects.pop(key)
 
     def put_object(
         self, *, Bucket: str, Key: str, Body: Any, IfNoneMatch: str = "", Metadata: Any = None
@@ -58,6 +82,9 @@ class S3:
         def put() -> None:
             if IfNoneMatch and Key in self.objects:
                 raise refused("PreconditionFailed", 412)
+            before = self.objects.setdefault(Key, stored)
+            is_same = "/manifests/" not in Key or before.body == body
+            demand(is_same, f"{Key} gets other bytes: a COPY may be about to read it")
             self.objects[Key] = stored
 
         code = ("ConditionalRequestConflict", 409) if IfNoneMatch else ("SlowDown", 503)
@@ -74,15 +101,18 @@ class S3:
 
 
 class Kinesis:
-    """The manifest stream, of one shard; ``deliver`` takes what is put."""
+    """The manifest stream; ``deliver`` takes what is put, with its partition key."""
 
-    def __init__(self, deliver: Callable[[bytes], None]) -> None:
+    def __init__(self, deliver: Callable[[str, bytes], None]) -> None:
         self.deliver = deliver
 
     def put_record(self, *, StreamName: str, PartitionKey: str, Data: bytes) -> object:
         throttled = "ProvisionedThroughputExceededException", 400
-        put = Effect("announce", lambda: self.deliver(Data), lambda: refused(*throttled), cut)
-        return perform(put)
+
+        def put() -> None:
+            self.deliver(PartitionKey, Data)
+
+        return perform(Effect("announce", put, lambda: refused(*throttled), cut))
 
 
 class Broken(psycopg2.OperationalError):
@@ -97,15 +127,33 @@ class Refused(psycopg2.InternalError):
     pgcode = "XX000"
 
 
-Entry = tuple[object, ...]  # a row of the ledger
+class Canceled(psycopg2.extensions.QueryCanceledError):
+    pgcode = "57014"
+
+
+# What an answer to nobody may be.
+SERVICE_ERRORS = (botocore.exceptions.ClientError, psycopg2.Error)
+
+Entry = tuple[Any, ...]  # a row of the ledger
+SHARD, FIRST, LAST, ROWS = 4, 5, 6, 7  # its columns; 0 is the URL
 
 
 @dataclass
 class Content:
-    """What is committed, or seen: the ledger's rows, and those of the data table."""
+    """What is committed, or seen, or added: the ledger's rows, and those of the data table."""
 
     ledger: list[Entry] = field(default_factory=list)
     rows: list[bytes] = field(default_factory=list)
+    copied: list[tuple[str, Stored]] = field(default_factory=list)  # the files that rows are of
+
+    def look_at_agreement(self) -> None:
+        """See that what a transaction adds to the ledger is what it adds to the table."""
+        entered = sorted((e[0], *map(str, e[FIRST : ROWS + 1])) for e in self.ledger)
+        names = ("first-position", "last-position", "rows")
+        copied = sorted(
+            (url, *(str(file.metadata.get(name)) for name in names)) for url, file in self.copied
+        )
+        demand(entered == copied, f"entered are {entered}, loaded are {copied}")
 
 
 class Redshift:
@@ -115,6 +163,7 @@ class Redshift:
         self.s3 = s3
         self.committed = Content()
         self.locked_by: Connection | None = None
+        self.fault = ""  # of the table: why it takes no row of any file
         self.sqlite = sqlite3.connect(":memory:", isolation_level=None)
         self.sqlite.create_function("lpad", 3, lambda text, n, c: text and text.rjust(n, c))
         self.sqlite.create_function("split_part", 3, lambda t, s, n: t and t.split(s)[n - 1])
@@ -122,6 +171,10 @@ class Redshift:
         self.width = 0
 
     def connect(self) -> Connection:
+        def away() -> Exception:
+            return Broken("could not connect to server: Connection refused")
+
+        perform(Effect("connect", lambda: None, away, away))
         return Connection(self)
 
     def create_ledger(self, create: str) -> None:
@@ -132,6 +185,7 @@ class Redshift:
 
     def commit(self, connection: Connection) -> None:
         """Make one transaction's rows everybody's; none may be there twice."""
+        connection.added.look_at_agreement()
         self.committed.ledger += connection.added.ledger
         self.committed.rows += connection.added.rows
         self.end(connection)
@@ -204,7 +258,7 @@ class Connection:
         if self.closed:
             raise psycopg2.InterfaceError("connection already closed")
         word, _, _ = sql.partition(" ")
-        if word == "SET":
+        if word == "SET" and "SELECT" not in sql:
             return
         if word == "LOCK":
             self._perform(word, self._lock, lambda: self.server.locked_by in {None, self})
@@ -236,6 +290,8 @@ class Connection:
 
         def refusal() -> Exception:
             self.is_failed = True
+            if name == "LOCK":
+                return Canceled("canceling statement due to statement timeout")
             return Serialization("ERROR:  1023  Serializable isolation violation on table")
 
         def silence() -> Exception:
@@ -281,19 +337,30 @@ class Connection:
         assert key
         for entry in json.loads(objects[key[1]].body)["entries"]:
             url = entry["url"]
-            file = objects[url.split("/", 3)[3]]
-            for number, row in enumerate(file.lines, 1):
-                if is_refused(row):
-                    self.is_failed = True
-                    if b"poison" in row:
-                        self.complaint = (url, number, "id", "Invalid digit")
-                    raise Refused("Load into table 'rows' failed.  Check 'sys_load_error_detail'")
-            self.added.rows += file.lines
+            file = objects.get(url.split("/", 3)[3])
+            if file is not None:
+                self._read_rows(url, file)
+            elif entry["mandatory"]:
+                self._refuse(f"The specified S3 prefix '{url}' does not exist")
+
+    def _read_rows(self, url: str, file: Stored) -> None:
+        for number, row in enumerate(file.lines, 1):
+            self.process.is_excused |= bool(self.server.fault)
+            if fault := self.server.fault or fault_of(row):
+                if fault == "poison":
+                    self.complaint = (url, number, "id", "Invalid digit")
+                self._refuse("Load into table 'rows' failed.  Check 'sys_load_error_detail'")
+        self.added.rows += file.lines
+        self.added.copied.append((url, file))
+
+    def _refuse(self, why: str) -> NoReturn:
+        self.is_failed = True
+        raise Refused(why)
 
 
-def is_refused(row: bytes) -> bool:
-    """Whether COPY takes a row for bad: of ``poison`` the error tables say which, else nothing."""
-    return b"poison" in row or b"nameless" in row
+def fault_of(row: bytes) -> str:
+    """Return why COPY refuses a row: of ``poison`` the error tables tell, of ``nameless`` not."""
+    return next((fault for fault in ("poison", "nameless") if fault.encode() in row), "")
 
 
 def _written_out(sql: str, values: Sequence[Any]) -> str:

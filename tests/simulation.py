@@ -1,9 +1,15 @@
 """Processes that do one effect at a time, in an order that a test decides.
 
 A process is a greenlet that runs the program itself: the loop of ``amazon_kclpy``, the processor,
-the pipeline, emitters, ledger. Whatever leaves it (a call of S3, Kinesis, Redshift, a line on its
-pipes) is an *effect*: it stops there until the test says what becomes of it. So a crash at every
-step, two owners in any interleaving and every lost answer are a choice of the test.
+the pipeline, emitters, ledger. It stops at each *effect* until the test says what becomes of it, so
+that a crash at every step, two owners in any interleaving and every lost answer are a choice of the
+test. Effects are the calls of S3 and Kinesis, the daemon's messages and its answers to checkpoints,
+and of Redshift: connect, LOCK, SELECT, COPY, INSERT, COMMIT.
+
+No effects, as they change nothing that others see, and follow one that may fail: what the child
+says on its pipe, ROLLBACK and the end of a connection, the first statements of one, a look at the
+error tables, ``pg_last_copy_count``. Not simulated: time under a lock, rights that are withdrawn,
+errors of S3 that concern every file, objects under our keys that somebody else wrote.
 """
 
 from __future__ import annotations
@@ -12,15 +18,27 @@ import enum
 import json
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import greenlet
 
+MESSAGE = "message"  # the effect of reading what the daemon says next
+
 
 class Violation(BaseException):
     """What must never happen. No ``except`` of the program catches it."""
+
+
+@contextmanager
+def violations_told() -> Iterator[None]:
+    """Hand a Violation on as what ends a test."""
+    try:
+        yield
+    except Violation as violation:
+        raise AssertionError(str(violation)) from violation
 
 
 def demand(holds: bool, what: str) -> None:
@@ -51,7 +69,7 @@ class Effect:
     apply: Callable[[], object]
     refusal: Callable[[], Exception]
     silence: Callable[[], Exception]
-    is_possible: Callable[[], bool] = lambda: True  # False: the answer has to wait for others
+    is_possible: Callable[[], bool] = lambda: True  # False: it has to wait for others
 
 
 class Process(greenlet.greenlet):
@@ -64,6 +82,8 @@ class Process(greenlet.greenlet):
         self.code: object = 0
         self.log: list[str] = []
         self.killed = False
+        self.is_silent = False  # as its shard is another's, and it knows: no effect is left to it
+        self.is_excused = False  # if it gives up, as what failed was no passing failure
         self.on_death: list[Callable[[], object]] = []
         self.effect: Effect | None = None
         self._go()
@@ -75,7 +95,7 @@ class Process(greenlet.greenlet):
 
     def step(self, outcome: Outcome = Outcome.DONE) -> None:
         """Let the effect come out like that, and run on to the next one."""
-        assert not self.is_stuck
+        assert outcome is not Outcome.DONE or not self.is_stuck
         self._go(outcome)
 
     def kill(self) -> None:
@@ -87,10 +107,8 @@ class Process(greenlet.greenlet):
 
     def _go(self, *outcome: Outcome) -> None:
         self.parent = greenlet.getcurrent()
-        try:
+        with violations_told():
             found = self.switch(*outcome)
-        except Violation as violation:
-            raise AssertionError(str(violation)) from violation
         self.effect = found if isinstance(found, Effect) else None
         if self.effect is None:
             self._die()
@@ -112,6 +130,8 @@ def perform(effect: Effect) -> object:
     assert isinstance(process, Process)
     if process.killed:
         raise greenlet.GreenletExit
+    is_due = effect.name == MESSAGE or not process.is_silent
+    demand(is_due, f"{effect.name} after it heard that the shard is another's")
     outcome = process.parent.switch(effect)
     if outcome is Outcome.REFUSED:
         raise effect.refusal()
@@ -157,9 +177,7 @@ class Pipes:
     def readline(self) -> bytes:
         """Give the daemon's next message; at a checkpoint, its answer."""
         if self._asked is None:
-            effect = Effect(
-                "message", self.lines.popleft, OSError, OSError, lambda: bool(self.lines)
-            )
+            effect = Effect(MESSAGE, self.lines.popleft, OSError, OSError, lambda: bool(self.lines))
         else:
             effect = Effect("checkpoint", self._take_down, Throttled, OSError)
         try:

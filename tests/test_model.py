@@ -46,7 +46,7 @@ def some_lists(values, most, count):
 
 picks = one_of(range(12))
 thresholds = one_of([1, 2, 3, 9, 9], [1_000_000, 1_000_000, 60], [1000, 1_000_000])
-fates = ["", "", "", "", "", "skip", "bad", "bad", "poison", "nameless"]
+fates = [*[""] * 8, "skip", "skip", "bad", "bad", "poison", "nameless"]
 records = some_lists(list(itertools.product(fates, range(3), [False, True])), most=6, count=300)
 # How a call goes: some steps, then perhaps something fails, once or until the retries are spent;
 # then some steps more, perhaps not to its end.
@@ -54,6 +54,12 @@ failures = list(itertools.product(FEW, FAULTS, [1, TRIES]))
 ends = [*[ALL] * len(FEW), *FEW]
 smooth = list(itertools.product([None], ends))
 courses = one_of([None] * (len(failures) // 3) + failures, ends)
+beginning = {
+    "given": one_of(records),
+    "limits": thresholds,
+    "course": courses,
+    "kind": one_of([True, False], ["true", "false"]),
+}
 
 
 class Delivery(RuleBasedStateMachine):
@@ -62,12 +68,14 @@ class Delivery(RuleBasedStateMachine):
     def __init__(self):
         super().__init__()
         self.world = World()
+        self.is_exact = True  # every life begins where a checkpoint was made
 
     # The stream.
 
-    @initialize(given=one_of(records), limits=thresholds, course=courses)
-    def begin(self, given, limits, course):
+    @initialize(**beginning)
+    def begin(self, given, limits, course, kind):
         """Most histories have something to load soon."""
+        self.is_exact, self.world.loading["redshiftCopyMandatory"] = kind
         self.put(0, given)
         life = self.world.begin(self.world.shards[0], *limits)
         life.deliver(len(given))
@@ -91,10 +99,10 @@ class Delivery(RuleBasedStateMachine):
     def begin_stage_one(self, which, limits):
         self.world.begin(pick(which, self.ready), *limits)
 
-    @precondition(lambda self: self.world.manifests.records)
-    @rule(limits=thresholds)
-    def begin_stage_two(self, limits):
-        self.world.begin(self.world.manifests, *limits)
+    @precondition(lambda self: self.told)
+    @rule(which=picks, limits=thresholds)
+    def begin_stage_two(self, which, limits):
+        self.world.begin(pick(which, self.told), *limits)
 
     @precondition(lambda self: self.idle)
     @rule(which=picks, count=one_of(range(ALL + 1)), course=courses)
@@ -152,6 +160,52 @@ class Delivery(RuleBasedStateMachine):
         life.run()
         assert life.process.code == 0
 
+    # Somebody else has a hand in it.
+
+    @precondition(lambda self: self.restorable)
+    @rule(which=picks, back=picks)
+    def restore(self, which, back):
+        """Put the lease table back to what it was."""
+        shard = pick(which, self.restorable)
+        shard.move(pick(back, shard.history))
+
+    @precondition(lambda self: not self.is_exact and self.movable)
+    @rule(which=picks, at=picks, limits=thresholds, course=courses)
+    def begin_anywhere(self, which, at, limits, course):
+        """Lose a lease, then read from LATEST, or from what is not expired yet."""
+        shard = pick(which, self.movable)
+        shard.is_exact = False
+        shard.move(pick(at, self.beginnings(shard)))
+        life = self.world.begin(shard, *limits)
+        life.deliver(ALL)
+        go_on(life, course)
+
+    @precondition(lambda self: self.told)
+    @rule(
+        which=picks, where=one_of(range(2)), how=one_of(["path", "another range", "less", "less"])
+    )
+    def announce_again(self, which, where, how):
+        shard = pick(where, self.told)
+        given = pick(which, shard.records[::-1])
+        self.world.announce_again(given, how, self.world.manifests[where])
+
+    @precondition(lambda self: not self.world.s3.deleted and self.deletable)
+    @rule(which=picks)
+    def delete(self, which):
+        """Delete a file, loaded or not."""
+        self.world.delete(pick(which, self.deletable))
+
+    @precondition(lambda self: self.told)
+    @rule(fault=one_of(["", "poison", "nameless"]))
+    def alter_table(self, fault):
+        self.world.alter_table(fault)
+
+    @precondition(lambda self: self.locked_out)
+    @rule(which=picks)
+    def time_out(self, which):
+        """Wait for the ledger until a statement may last no longer."""
+        pick(which, self.locked_out).time_out()
+
     # What happens then.
 
     @precondition(lambda self: self.awake)
@@ -176,7 +230,7 @@ class Delivery(RuleBasedStateMachine):
     def teardown(self):
         try:
             self.world.finish()
-            self.world.look_at_the_whole()
+            self.world.promises.look_at_the_whole()
         finally:
             self.world.close()
 
@@ -207,6 +261,49 @@ class Delivery(RuleBasedStateMachine):
     @property
     def overtakable(self):
         return [life for life in self.alive if life.is_owner and life.shard.is_ready]
+
+    @property
+    def told(self):
+        return [shard for shard in self.world.manifests if shard.records]
+
+    @property
+    def restorable(self):
+        shards = [*self.world.shards, *self.world.manifests]
+        return [shard for shard in shards if any(at < shard.checkpoint for at in shard.history)]
+
+    @property
+    def movable(self):
+        return [shard for shard in self.ready if self.beginnings(shard)]
+
+    def beginnings(self, shard):
+        """Return after which records a life may begin; where it can do harm, if anywhere."""
+        places = [file.place for file in self.world.promises.files()]
+        after = [given.position for given in shard.records if given.position >= shard.deleted]
+        inside = [
+            at
+            for at in after
+            for name, first, last in places
+            if name == shard.name and first <= at < last
+        ]
+        return inside or after
+
+    @property
+    def deletable(self):
+        """The files that nobody needs any more but, perhaps, a load: those first."""
+        done = {shard.name: shard.checkpoint for shard in self.world.shards}
+        s3, promises = self.world.s3, self.world.promises
+        files = [
+            file
+            for file in promises.files()
+            if file.key in s3.objects and file.place.last <= done[file.place.shard]
+        ]
+        entered = promises.entered()
+        return [file for file in files if file.key not in entered] or files
+
+    @property
+    def locked_out(self):
+        stuck = [life for life in self.alive if life.process.is_stuck]
+        return [life for life in stuck if life.process.effect.name == "LOCK"]
 
     @property
     def at_the_end(self):
@@ -255,131 +352,40 @@ def test_every_history_ends_in_the_same_table():
         )
 
 
-# Two owners, in every interleaving of their effects.
+# The rules that lead to most of what can go wrong.
+OFTEN = {"overtake": 3, "go_on": 3, "deliver": 3, "begin_stage_two": 2, "begin_anywhere": 3}
 
 
-def interleavings(begin):
-    """Run two lives to their ends in every order of their steps; yield each world at its end.
-
-    ``begin`` makes a world and its two lives. What is not possible at a moment, such as a lock
-    that the other holds, is no choice.
-    """
-    waiting = [[]]
-    while waiting:
-        choices = waiting.pop()
-        world, lives = begin()
-        taken = []
-        while awake := [life for life in lives if not life.process.is_stuck]:
-            if len(taken) < len(choices):
-                life = choices[len(taken)]
-            else:
-                life = lives.index(awake[0])
-                waiting += [[*taken, lives.index(other)] for other in awake[1:]]
-            taken.append(life)
-            lives[life].step()
-        yield world
-        world.close()
-
-
-def assert_every_interleaving_ends_well(begin):
-    count = 0
-    for world in interleavings(begin):
-        world.finish()
-        world.look_at_the_whole()
-        count += 1
-    assert count > 100
-
-
-def test_two_owners_of_a_shard_in_every_interleaving():
-    """Whichever of two processes writes an object first, the other goes on after it."""
-
-    def begin():
-        world = World()
-        shard = world.shards[0]
-        for fate in ["", "bad", ""]:
-            world.put(shard, fate, 1, aggregated=False)
-        lives = [world.begin(shard, count, 1000, 1000) for count in (1, 2)]
-        for life in lives:
-            life.deliver(3)
-        return world, lives
-
-    assert_every_interleaving_ends_well(begin)
-
-
-def test_two_loaders_in_every_interleaving():
-    """Whichever of two processes has the ledger first, the other loads nothing twice."""
-
-    def begin():
-        world = World()
-        shard = world.shards[0]
-        for fate in ["", "", "poison"]:
-            world.put(shard, fate, 1, aggregated=False)
-        life = world.begin(shard, 1, 1000, 1000)
-        life.deliver(3)
-        life.run()
-        lives = [world.begin(world.manifests, count, 1000, 1000) for count in (2, 3)]
-        for life in lives:
-            life.deliver(3)
-        return world, lives
-
-    assert_every_interleaving_ends_well(begin)
-
-
-def test_a_manifest_that_arrives_late_is_nobody_elses():
-    """A manifest that was on its way when its writer died does not change what the next loads."""
-    world = World()
-    for _ in range(2):
-        world.put(world.shards[0], "", 1, aggregated=False)
-    life = world.begin(world.shards[0], 1, 1000, 1000)
-    life.deliver(2)
-    life.run()
-    first = world.begin(world.manifests, 1, 1000, 1000)
-    first.deliver(1)
-    go_until(first, "put two/manifests")
-    first.step(Outcome.LATE)
-    first.kill()
-    late_put, server_notices = world.late
-    server_notices()
-    second = world.begin(world.manifests, 2, 1000, 1000)
-    second.deliver(2)
-    go_until(second, "COPY")
-    late_put()
-    second.run()
-    world.finish()
-    world.look_at_the_whole()
-
-
-def go_until(life, name):
-    while not life.process.effect.name.startswith(name):
-        life.step()
-
-
-def look_for_a_counterexample():
-    """Try history after history, the same ones each time, until one ends badly, which raises.
+def look_for_a_counterexample(seed=1):
+    """Try history after history, the same ones for a seed, until one ends badly, which raises.
 
     The rules are those of the model; chosen by Hypothesis they would take three times as long.
     """
-    chance = random.Random(1)
+    chance = random.Random(seed)
     with simulated():
-        test_a_manifest_that_arrives_late_is_nobody_elses()
         while True:
             machine = Delivery()
             try:
                 play(machine, chance)
                 machine.world.finish()
-                machine.world.look_at_the_whole()
+                machine.world.promises.look_at_the_whole()
             finally:
                 machine.world.close()
 
 
 def play(machine, chance):
-    rules = machine.rules
+    """Begin a history, and go on by chance."""
+
+    def chosen(arguments):
+        return {name: chance.choice(CHOICES[of]) for name, of in arguments.items()}
+
+    machine.begin(**chosen(beginning))
     for _ in range(STEPS):
-        rule = chance.choice([r for r in rules if all(may(machine) for may in r.preconditions)])
-        arguments = {name: chance.choice(CHOICES[of]) for name, of in rule.arguments.items()}
-        rule.function(machine, **arguments)
+        rules = [r for r in machine.rules if all(may(machine) for may in r.preconditions)]
+        (rule,) = chance.choices(rules, [OFTEN.get(r.function.__name__, 1) for r in rules])
+        rule.function(machine, **chosen(rule.arguments))
 
 
 if __name__ == "__main__":
     sys.tracebacklimit = 0
-    look_for_a_counterexample()
+    look_for_a_counterexample(*map(int, sys.argv[1:]))
