@@ -276,16 +276,11 @@ class Delivery(RuleBasedStateMachine):
         return [shard for shard in self.ready if self.beginnings(shard)]
 
     def beginnings(self, shard):
-        """Return after which records a life may begin; where it can do harm, if anywhere."""
-        places = [file.place for file in self.world.promises.files()]
+        """Return after which records a life may begin: inside a file, or LATEST."""
         after = [given.position for given in shard.records if given.position >= shard.deleted]
-        inside = [
-            at
-            for at in after
-            for name, first, last in places
-            if name == shard.name and first <= at < last
-        ]
-        return inside or after
+        places = [f.place for f in self.world.promises.files() if f.place.shard == shard.name]
+        inside = [at for at in after for _, first, last in places if first <= at < last]
+        return inside + after[-1:]
 
     @property
     def deletable(self):

@@ -102,14 +102,15 @@ def test_a_manifest_that_arrives_late_is_nobody_elses():
 def test_what_one_loader_refuses_takes_no_letter_of_anothers():
     """Two loaders refuse files in an order of their own, one of them more than the other.
 
-    Both begin with the second file, which COPY names, and end with the first, which fails alone.
+    Those that COPY names come before the one that fails alone: both begin with the first file and
+    end with the third.
     """
-    world, messages = world_with_files("nameless", "poison", "poison")
-    zombie = world.begin(messages, 2, 1_000_000, 1000)
-    zombie.deliver(2)
+    world, messages = world_with_files("poison", "poison", "nameless", "poison", "poison")
+    zombie = world.begin(messages, 3, 1_000_000, 1000)
+    zombie.deliver(3)
     go_until(zombie, "put errors/")
-    owner = world.begin(messages, 3, 1_000_000, 1000)
-    owner.deliver(3)
+    owner = world.begin(messages, 5, 1_000_000, 1000)
+    owner.deliver(5)
     owner.run()
     zombie.run()
     assert_ends_well(world)
