@@ -1,5 +1,6 @@
 """The rig with the KCL played: both stages' children, on wires that kill, cut and delay."""
 
+import itertools
 import os
 import re
 import signal
@@ -40,6 +41,7 @@ class Rig:
             stage: Application(stage, settings, self.house.kinesis, environment, random)
             for stage, settings in (("one", self.house.one), ("two", self.house.two))
         }
+        self.numbers = itertools.count()
         self.story = []  # what was done since the last comparison
         self.junk_is_wanted = 0
         self.tend()
@@ -115,17 +117,18 @@ class Rig:
             self.limit(stage, records, self.random.choice([50, 150, 300]))
 
     def limit(self, stage, records, milliseconds):
-        path = Path(self.stages[stage].properties)
-        text = path.read_text()
+        """Write another file: a life that has just begun may read its own only in a while."""
+        application = self.stages[stage]
+        text = Path(application.properties).read_text()
         limits = {"bufferRecordCountLimit": records, "bufferMillisecondsLimit": milliseconds}
         for key, value in limits.items():
             text = re.sub(rf"(?m)^{key} = .*$", f"{key} = {value}", text)
-        changed = path.with_suffix(".changed")
-        changed.write_text(text)
-        changed.rename(path)
+        changed = application.folder / f"{stage}-{next(self.numbers)}.properties"
+        changed.write_text(text.replace(application.properties, str(changed)))
+        application.properties = str(changed)
 
     def begin_with(self, stage, records, milliseconds):
-        """Let the next life of a stage have these thresholds, whatever the file says by then."""
+        """Let the next life of a stage have these thresholds, whatever are those of others."""
         self.limit(stage, records, milliseconds)
         self.stages[stage].forget_spares()
         self.tend()
