@@ -136,7 +136,7 @@ def test_real_daemons(build_real, seed):
         )
         rig.round(
             ("strike_at", "one", "file", "cut-after", "child"),
-            ("strike_at", "two", "copy", "cut-after", "daemon"),
+            ("strike_at", "two", "blame", "cut-after", "daemon"),
             ("merge", "one"),
         )
         rig.round(("strike_at", "one", "checkpoint", "cut", "daemon"), ("zombies", "one"))

@@ -6,6 +6,7 @@ import re
 import signal
 import threading
 import time
+from collections import Counter
 from pathlib import Path
 
 import psutil
@@ -13,9 +14,10 @@ from child_talk import environment_of_child
 from house import House
 from rig.comparison import Comparison
 from rig.kcl import Application, Life
+from rig.poison import refuse_poison
 from rig.source import Source
 from rig.tally import count
-from rig.wires import STEPS, Place, Wires, arm, disarm
+from rig.wires import NEEDS, STEPS, Place, Wires, arm, disarm
 
 TESTS = Path(__file__).parents[1]
 PATIENCE = 60  # seconds until everything put has drained
@@ -33,6 +35,7 @@ class Rig:
         stages = {"one": {**STEADY, **QUICK_RETRIES}, "two": QUICK_RETRIES}
         pipelines = {stage: {**stages[stage], **self.wires.properties(stage)} for stage in STEPS}
         self.house = House(stack, folder, name, **pipelines)
+        refuse_poison(self.house)
         self.source = Source(self.house, random)
         self.comparison = Comparison(self.house, self.source)
         environment = {**environment_of_child(package), **stack.environment}
@@ -43,7 +46,8 @@ class Rig:
         }
         self.numbers = itertools.count()
         self.story = []  # what was done since the last comparison
-        self.junk_is_wanted = 0
+        self.wanted = Counter()  # what incidents wait for
+        self.last_poison = 0.0
         self.tend()
 
     def close(self):
@@ -83,8 +87,13 @@ class Rig:
 
     def put_some(self):
         self.source.put(self.random.randint(2, 12))
-        if self.junk_is_wanted or self.random.random() < 0.05:
+        if self.random.random() < (1 if self.wanted["junk"] else 0.05):
             self.source.put_junk()
+        # A bad row costs the loader some failures; too many, and a round is spent on them.
+        is_time = time.monotonic() > self.last_poison + 1
+        if is_time and (self.wanted["poison"] or self.random.random() < 0.04):
+            self.source.put_poison()
+            self.last_poison = time.monotonic()
 
     def tend(self):
         """Do the KCL's part, and pass on what went wrong in it."""
@@ -158,8 +167,8 @@ class Rig:
     def let_happen(self, stage, step, kind, strike=lambda _: None, meanwhile=lambda _: None):
         """Arm a fault, wait until it has happened, then go on; tell whether it happened."""
         place = self.place(stage, step)
-        wants_junk = (stage, step) == ("two", "dead letter")
-        self.junk_is_wanted += wants_junk
+        needs = NEEDS.get((stage, step))
+        self.wanted[needs] += 1
         fault = arm(place, kind, strike)
         try:
             if step == "look":  # that is at a start only
@@ -167,7 +176,7 @@ class Rig:
             if fault.arrived.wait(20):
                 meanwhile(fault)
         finally:
-            self.junk_is_wanted -= wants_junk
+            self.wanted[needs] -= 1
             happened = disarm(place, fault)
         return happened
 

@@ -14,6 +14,7 @@ LINES = (
     "412s",
     "lost answers",
     "throttled checkpoints",
+    "bad rows",
     "rounds",
     "rows compared",
     "duplicates",
