@@ -199,7 +199,7 @@ def test_kills_at_random(build, seed, kills):
 
 
 def test_real_daemons(build_real, seed):
-    """Daemons and children killed at steps and at random, a reshard, a zombie: all exact."""
+    """Daemons and children killed at steps and at random, reshards, a zombie: all exact."""
     with build_real(Random(seed)) as rig:
         rig.round(
             ("kill_sometime", "one", "daemon"),
@@ -209,6 +209,7 @@ def test_real_daemons(build_real, seed):
         rig.round(
             ("strike_at", "one", "file", "cut-after", "child"),
             ("strike_at", "two", "blame", "cut-after", "daemon"),
+            ("split", "two"),
             ("merge", "one"),
         )
         rig.round(("strike_at", "one", "checkpoint", "cut", "daemon"), ("zombies", "one"))
