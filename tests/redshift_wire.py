@@ -2,7 +2,7 @@
 
 Each fault is for the next statement that begins like it, as on the HTTP proxy. ``cut``: it does not
 get through. ``cut-after``: its answer is lost. ``late``: the client is cut off, and the statement
-arrives when another connection asks for the ledger's lock::
+arrives when another connection asks for the ledger's lock, or at once if one is waiting for it::
 
     wire.faults.append(Fault(COMMIT, "cut-after"))
 """
@@ -10,6 +10,7 @@ arrives when another connection asks for the ledger's lock::
 import socket
 import struct
 import threading
+from collections import deque
 from contextlib import suppress
 
 from fault_proxy import Fault, Faults, cut
@@ -23,7 +24,7 @@ class Wire(Faults):
     def __init__(self, address):
         super().__init__()
         self.address = address
-        self.late = []  # what arrives at the next LOCK
+        self.late = deque()  # what arrives at the next LOCK
         self.statements = []  # that were sent
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = "{}:{}".format(*self._listener.getsockname())
@@ -40,10 +41,12 @@ class Wire(Faults):
             connection.close()
 
     def deliver_late(self):
-        while self.late:
-            server, frame = self.late.pop()
-            with suppress(OSError):
-                server.sendall(frame)
+        """Let late statements arrive, if anybody asks for the lock: it may be theirs until then."""
+        with suppress(IndexError):
+            while any(connection.asks for connection in self._connections):
+                server, frame = self.late.popleft()
+                with suppress(OSError):
+                    server.sendall(frame)
 
     def _accept(self):
         with suppress(OSError):
@@ -56,7 +59,10 @@ class _Connection:
     def __init__(self, wire, client, address):
         self.wire, self.client, self.address = wire, client, address
         self.server = socket.create_connection(wire.address)
+        for end in (client, self.server):  # else small frames wait 40 ms for each other
+            end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, True)
         self.loads = self.is_late = False
+        self.asks = False  # for the lock, and has no answer yet
         self.after = None  # the fault that waits for an answer
         self.ways = [
             threading.Thread(target=self.run, args=(way, end), daemon=True)
@@ -68,6 +74,7 @@ class _Connection:
     def run(self, way, end):
         with suppress(OSError):
             way()
+        self.asks = False
         end()
 
     def hang_up(self):
@@ -96,18 +103,21 @@ class _Connection:
             else:
                 fault.happen(self.address)
             if fault.kind == "late":
-                self.wire.late.append((self.server, frame))
                 self.is_late = True
+                self.wire.late.append((self.server, frame))
+                self.wire.deliver_late()
             if fault.kind in {"cut", "late"}:
                 break
+            self.asks = statement.startswith("LOCK")
             self.server.sendall(frame)
-            if statement.startswith("LOCK"):
-                self.wire.deliver_late()
+            self.wire.deliver_late()
 
     def answers(self):
         answer = b""
         for frame in frames(self.server):
             answer += frame
+            if frame[:1] == b"Z":
+                self.asks = False
             if self.after:
                 if frame[:1] != b"Z":  # ready for the next query: this one is done
                     continue

@@ -1,15 +1,33 @@
 """The table compared with the stream, row by row."""
 
 import base64
+import gzip
 import json
 from collections import Counter
+from contextlib import suppress
+from pathlib import PurePosixPath
+from typing import NamedTuple
 
 from rig.tally import count
 
+from record_processors.dead_letters import LOAD_STAGE
+from record_processors.places import dead_letters_folder, files_folder
+from record_processors.record import Position
 from record_processors.redshift_settings import FILE_TABLE
-from record_processors.settings import APPLICATION_NAME
 
 SHOWN = 20
+
+
+class Letters(NamedTuple):
+    """Dead letters of one kind: what there must be, and what there is."""
+
+    kind: str
+    wanted: set
+    found: set
+
+    @property
+    def lost(self):
+        return self.wanted - self.found
 
 
 class Comparison:
@@ -17,28 +35,44 @@ class Comparison:
 
     def __init__(self, house, source):
         self.house, self.source = house, source
-        self._letters = {}  # the lines of an object, by its key and tag: read once
+        self._lines = {}  # of an object, by its key and tag: read once
+        self._found = {}  # the files of bad rows, by the places of these
 
     def never_wrong(self):
         """Complain of what may be at no moment: a row twice, or a row of nothing."""
-        double = Counter(self.house.rows()) - self.source.rows
-        count("duplicates", times=double.total())
-        return _told("rows too many", double)
+        rows = Counter(self.house.rows())
+        return self._told_double(rows, self._poisoned())
 
     def in_the_end(self):
         """Complain of any difference, once everything has drained."""
-        wrong = [*self.never_wrong(), *_told("files twice in the ledger", self._twice())]
-        rows = Counter(self.house.rows())
-        lost = self.source.rows - rows
+        self._found.clear()  # as it was found in haste
+        rows, poisoned = Counter(self.house.rows()), self._poisoned()
+        wrong = [
+            *self._told_double(rows, poisoned),
+            *_told("files twice in the ledger", self._twice()),
+        ]
+        lost = self._wanted_rows(poisoned) - rows
         count("losses", times=lost.total())
         count("rows compared", times=rows.total())
         wrong += _told("rows lost", lost)
-        for stage, put in (("one", self.source.rejected), ("two", self.source.junk)):
-            letters = self.dead_letters(stage)
-            count("losses", times=len(put.keys() - letters.keys()))
-            wrong += _told(f"dead letters of stage {stage} lost", put.items() - letters.items())
-            wrong += _told(f"dead letters of stage {stage} too many", letters.items() - put.items())
+        for letters in self._letters(poisoned):
+            count("losses", times=len(letters.lost))
+            wrong += _told(f"dead letters of {letters.kind} lost", letters.lost)
+            surplus = letters.found - letters.wanted
+            wrong += _told(f"dead letters of {letters.kind} too many", surplus)
         return wrong
+
+    def is_drained(self):
+        """Whether nothing is missing."""
+        poisoned = self._poisoned()
+        if self._wanted_rows(poisoned) - Counter(self.house.rows()):
+            return False
+        return not any(letters.lost for letters in self._letters(poisoned))
+
+    def _told_double(self, rows, poisoned):
+        double = rows - self._wanted_rows(poisoned)
+        count("duplicates", times=double.total())
+        return _told("rows too many", double)
 
     def _twice(self):
         ledger = self.house.two[FILE_TABLE]
@@ -46,31 +80,86 @@ class Comparison:
             f"SELECT file, count(*) FROM {ledger} GROUP BY file HAVING count(*) > 1"
         )
 
-    def is_drained(self):
-        """Whether nothing is missing."""
-        letters = (self.dead_letters("one"), self.dead_letters("two"))
-        wanted = (self.source.rejected, self.source.junk)
-        got = all(len(have) >= len(want) for have, want in zip(letters, wanted, strict=True))
-        return got and len(self.house.rows()) >= self.source.rows.total()
+    def _wanted_rows(self, poisoned):
+        """Return what was put, without the files that cannot be loaded: they are kept out whole."""
+        return self.source.rows - sum(poisoned.values(), Counter())
 
-    def dead_letters(self, stage):
-        """Read dead letters as a reader should: a position counts once."""
-        application = {"one": self.house.one, "two": self.house.two}[stage][APPLICATION_NAME]
-        pages = self.house.s3.get_paginator("list_objects_v2").paginate(
-            Bucket=self.house.bucket, Prefix=f"errors/{application}/"
-        )
-        found = {}
-        for item in (item for page in pages for item in page.get("Contents", ())):
-            for line in self._read(item["Key"], item["ETag"]):
+    def _poisoned(self):
+        """Return the rows of each file that holds one that COPY refuses, by the file's key.
+
+        What shares a file is not ours to say; so each is looked for where its shard's chain must
+        have it.
+        """
+        if missing := self.source.poison.keys() - self._found.keys():
+            files = self._files()
+            for shard, position in missing:
+                at = Position.parse(position)
+                first = max((one for one in files.get(shard, ()) if one <= at), default=None)
+                if first is not None:
+                    key, tag = files[shard][first]
+                    rows = Counter(map(_row, self._read(key, tag)))
+                    if self.source.poison[shard, position] in rows:  # else it is not written yet
+                        self._found[shard, position] = key, rows
+        return dict(self._found.values())
+
+    def _files(self):
+        """Find the files of each shard, by their first positions."""
+        files = {}
+        for key, tag in self._objects(files_folder(self.house.one)):
+            name = PurePosixPath(key).name.partition(".")[0]
+            shard, sequence, sub = name.rsplit("-", 2)
+            files.setdefault(shard, {})[Position(int(sequence), int(sub))] = key, tag
+        return files
+
+    def _letters(self, poisoned):
+        """Compare as a reader should: a position counts once, and so does a file."""
+        one, two = (set(self._dead_letters(stage)) for stage in (self.house.one, self.house.two))
+        junk = _as_letters(self.source.junk)
+        of_files = {_named(data) for _, _, stage, data in two - junk if stage == LOAD_STAGE}
+        others = {letter for letter in two - junk if letter[2] != LOAD_STAGE}
+        return [
+            Letters("stage one", _as_letters(self.source.rejected), one),
+            Letters("stage two", junk, (two & junk) | others),
+            Letters("files", set(poisoned), of_files),
+        ]
+
+    def _dead_letters(self, stage):
+        for key, tag in self._objects(dead_letters_folder(stage)):
+            for line in self._read(key, tag):
                 letter = json.loads(line)
-                found[letter["shard"], letter["position"]] = base64.b64decode(letter["data"])
-        return found
+                data = base64.b64decode(letter["data"])
+                yield letter["shard"], letter["position"], letter["stage"], data
+
+    def _objects(self, prefix):
+        pages = self.house.s3.get_paginator("list_objects_v2").paginate(
+            Bucket=self.house.bucket, Prefix=prefix
+        )
+        for page in pages:
+            for item in page.get("Contents", ()):
+                yield item["Key"], item["ETag"]
 
     def _read(self, key, tag):
-        if (key, tag) not in self._letters:
+        if (key, tag) not in self._lines:
             body = self.house.s3.get_object(Bucket=self.house.bucket, Key=key)["Body"].read()
-            self._letters[key, tag] = body.splitlines()
-        return self._letters[key, tag]
+            plain = gzip.decompress(body) if key.endswith(".gz") else body
+            self._lines[key, tag] = plain.splitlines()
+        return self._lines[key, tag]
+
+
+def _row(line):
+    said = json.loads(line)
+    return said["id"], said["text"]
+
+
+def _as_letters(noted):
+    return {(*place, *letter) for place, letter in noted.items()}
+
+
+def _named(data):
+    """Return the key that a message announces; the message itself if it is none."""
+    with suppress(ValueError):
+        return json.loads(data)["key"]
+    return data
 
 
 def _told(what, items):

@@ -5,7 +5,7 @@ import time
 
 from rig.reshard import reshard
 from rig.tally import count
-from rig.wires import STEPS
+from rig.wires import STATEMENTS, STEPS
 
 BROKEN = ("503", "503-after", "cut", "cut-after", "late")
 LONGEST = 0.4  # seconds until a random moment: a batch or two
@@ -151,6 +151,6 @@ def _linger(rig):
 
 
 def _service(step):
-    if step in {"lock", "ledger", "copy", "insert", "commit"}:
+    if step in STATEMENTS:
         return "Redshift"
     return "Kinesis" if step == "announcement" else "S3"

@@ -1,10 +1,12 @@
 """The rig with the KCL played: both stages' children, on wires that kill, cut and delay."""
 
+import itertools
 import os
 import re
 import signal
 import threading
 import time
+from collections import Counter
 from pathlib import Path
 
 import psutil
@@ -12,9 +14,10 @@ from child_talk import environment_of_child
 from house import House
 from rig.comparison import Comparison
 from rig.kcl import Application, Life
+from rig.poison import refuse_poison
 from rig.source import Source
 from rig.tally import count
-from rig.wires import STEPS, Place, Wires, arm, disarm
+from rig.wires import NEEDS, STEPS, Place, Wires, arm, disarm
 
 TESTS = Path(__file__).parents[1]
 PATIENCE = 60  # seconds until everything put has drained
@@ -32,6 +35,7 @@ class Rig:
         stages = {"one": {**STEADY, **QUICK_RETRIES}, "two": QUICK_RETRIES}
         pipelines = {stage: {**stages[stage], **self.wires.properties(stage)} for stage in STEPS}
         self.house = House(stack, folder, name, **pipelines)
+        refuse_poison(self.house)
         self.source = Source(self.house, random)
         self.comparison = Comparison(self.house, self.source)
         environment = {**environment_of_child(package), **stack.environment}
@@ -40,8 +44,10 @@ class Rig:
             stage: Application(stage, settings, self.house.kinesis, environment, random)
             for stage, settings in (("one", self.house.one), ("two", self.house.two))
         }
+        self.numbers = itertools.count()
         self.story = []  # what was done since the last comparison
-        self.junk_is_wanted = 0
+        self.wanted = Counter()  # what incidents wait for
+        self.last_poison = 0.0
         self.tend()
 
     def close(self):
@@ -81,8 +87,13 @@ class Rig:
 
     def put_some(self):
         self.source.put(self.random.randint(2, 12))
-        if self.junk_is_wanted or self.random.random() < 0.05:
+        if self.random.random() < (1 if self.wanted["junk"] else 0.05):
             self.source.put_junk()
+        # A bad row costs the loader some failures; too many, and a round is spent on them.
+        is_time = time.monotonic() > self.last_poison + 1
+        if is_time and (self.wanted["poison"] or self.random.random() < 0.04):
+            self.source.put_poison()
+            self.last_poison = time.monotonic()
 
     def tend(self):
         """Do the KCL's part, and pass on what went wrong in it."""
@@ -115,17 +126,18 @@ class Rig:
             self.limit(stage, records, self.random.choice([50, 150, 300]))
 
     def limit(self, stage, records, milliseconds):
-        path = Path(self.stages[stage].properties)
-        text = path.read_text()
+        """Write another file: a life that has just begun may read its own only in a while."""
+        application = self.stages[stage]
+        text = Path(application.properties).read_text()
         limits = {"bufferRecordCountLimit": records, "bufferMillisecondsLimit": milliseconds}
         for key, value in limits.items():
             text = re.sub(rf"(?m)^{key} = .*$", f"{key} = {value}", text)
-        changed = path.with_suffix(".changed")
-        changed.write_text(text)
-        changed.rename(path)
+        changed = application.folder / f"{stage}-{next(self.numbers)}.properties"
+        changed.write_text(text.replace(application.properties, str(changed)))
+        application.properties = str(changed)
 
     def begin_with(self, stage, records, milliseconds):
-        """Let the next life of a stage have these thresholds, whatever the file says by then."""
+        """Let the next life of a stage have these thresholds, whatever are those of others."""
         self.limit(stage, records, milliseconds)
         self.stages[stage].forget_spares()
         self.tend()
@@ -155,8 +167,8 @@ class Rig:
     def let_happen(self, stage, step, kind, strike=lambda _: None, meanwhile=lambda _: None):
         """Arm a fault, wait until it has happened, then go on; tell whether it happened."""
         place = self.place(stage, step)
-        wants_junk = (stage, step) == ("two", "dead letter")
-        self.junk_is_wanted += wants_junk
+        needs = NEEDS.get((stage, step))
+        self.wanted[needs] += 1
         fault = arm(place, kind, strike)
         try:
             if step == "look":  # that is at a start only
@@ -164,7 +176,7 @@ class Rig:
             if fault.arrived.wait(20):
                 meanwhile(fault)
         finally:
-            self.junk_is_wanted -= wants_junk
+            self.wanted[needs] -= 1
             happened = disarm(place, fault)
         return happened
 

@@ -1,4 +1,7 @@
-"""The rig with real daemons: JVMs and their children killed, stopped, woken; their streams cut."""
+"""The rig with real daemons: JVMs and their children killed, stopped, woken; their streams cut.
+
+No answer is lost here unless its client is killed with it: in the played tier, clients live on.
+"""
 
 import os
 import signal
@@ -9,10 +12,11 @@ from pathlib import Path
 import psutil
 from house import PROGRAM, House
 from rig.comparison import Comparison
+from rig.poison import refuse_poison
 from rig.reshard import merge, open_shards, reshard, split
 from rig.source import Source
 from rig.tally import count
-from rig.wires import STEPS, Wires, arm, pid_at
+from rig.wires import NEEDS, STEPS, Wires, arm, pid_at
 
 from record_processors.local.children import Child
 from record_processors.settings import STREAM_NAME
@@ -41,6 +45,7 @@ class RealRig:
         pipelines = {stage: {**stages[stage], **self.wires.properties(stage)} for stage in STEPS}
         self.house = House(stack, folder, name, **pipelines)
         self.streams = {"one": self.house.one[STREAM_NAME], "two": self.house.two[STREAM_NAME]}
+        refuse_poison(self.house)
         self.source = Source(self.house, random)
         self.comparison = Comparison(self.house, self.source)
         self.hosts = {}  # the daemons, by stage and host
@@ -151,8 +156,9 @@ class RealRig:
         while not struck:
             place = self.wires.place(stage, step)
             fault = arm(place, kind, strike)
-            if (stage, step) == ("two", "dead letter"):
-                self.source.put_junk()
+            needs = NEEDS.get((stage, step))
+            if needs:
+                {"junk": self.source.put_junk, "poison": self.source.put_poison}[needs]()
             self.until(fault.arrived.is_set, f"stage {stage} comes to {step}")
         self.until(lambda: struck[0].poll() is not None, f"the daemon of stage {stage} has ended")
         count("kills", f"real, {'child' if victim == 'child' else 'daemon'} at steps")
@@ -221,7 +227,8 @@ def at_random(random):
         choices = {
             ("strike_at", stage, step, kind, victim): 4,
             ("kill_sometime", stage, victim): 3,
-            ("reshard", "one"): 1,
+            ("reshard", "one"): 0.7,
+            ("reshard", "two"): 0.3,
         }
         deeds += random.choices(list(choices), list(choices.values()))
     if random.random() < 0.3:

@@ -1,11 +1,17 @@
-"""What is put on the streams, and what must become of it: a function of the data alone."""
+"""What is put on the streams, and what must become of it.
+
+That is a function of the data alone; but a row that COPY refuses takes its whole file with it, and
+what shares its file is for the bucket to say.
+"""
 
 import itertools
 import json
 from collections import Counter
 
 from aws_kinesis_agg.aggregator import RecordAggregator
+from rig.poison import TOLD, UNTOLD
 from rig.several import rows_of
+from rig.tally import count
 
 from record_processors.settings import OUTPUT_STREAM, STREAM_NAME
 
@@ -13,18 +19,20 @@ FATES = {"one row": 8, "several rows": 2, "no row": 1, "filtered": 1, "rejected"
 
 
 class Source:
-    """Puts records of every fate; ``rows``, ``rejected`` and ``junk`` are what is to come of them.
+    """Puts records of every fate, and notes what is to come of them.
 
-    Rows are noted before their records are put, so that no row is ever seen that is not noted.
+    Rows are noted before their records are put, so that no row is ever seen that is not noted. What
+    is rejected, by shard and position: at which stage, and its bytes.
     """
 
     def __init__(self, house, random):
-        self.kinesis, self.random = house.kinesis, random
+        self.house, self.kinesis, self.random = house, house.kinesis, random
         self.events = house.one[STREAM_NAME]
         self.manifests = house.one[OUTPUT_STREAM]
         self.rows = Counter()
-        self.rejected = {}  # by shard and position
-        self.junk = {}  # by shard and position, on the manifest stream
+        self.rejected = {}
+        self.junk = {}  # on the manifest stream
+        self.poison = {}  # the rows that COPY refuses, by shard and position
         self._ids = itertools.count()
 
     def put(self, count):
@@ -41,9 +49,33 @@ class Source:
 
     def put_junk(self):
         """Put on the manifest stream what is no message, or names no file."""
-        data = self.random.choice([b"\xff\xfe %d", b"by/nobody-%d.json"]) % next(self._ids)
+        kinds = [("transform", b"\xff\xfe %d"), ("load", b"by/nobody-%d.json")]
+        stage, text = self.random.choice(kinds)
+        data = text % next(self._ids)
         answer = self.kinesis.put_record(StreamName=self.manifests, PartitionKey="junk", Data=data)
-        self.junk[answer["ShardId"], f"{answer['SequenceNumber']}-0"] = data
+        self.junk[answer["ShardId"], f"{answer['SequenceNumber']}-0"] = stage, data
+
+    def put_poison(self):
+        """Put a record whose row COPY refuses; at times one that Redshift does not tell of.
+
+        Not before a file is loaded: until then nobody can say whose fault an untold failure is, and
+        the child ends, as it must.
+        """
+        number = next(self._ids)
+        is_told = self.random.random() < 1 / 2 or not self._is_anything_loaded()
+        said = {"id": number, "text": f"{TOLD if is_told else UNTOLD} {number}", "rows": 1}
+        (row,) = [(row["id"], row["text"]) for row in rows_of(said)]
+        self.rows[row] += 1
+        answer = self.kinesis.put_record(
+            StreamName=self.events,
+            PartitionKey=str(self.random.random()),
+            Data=json.dumps(said).encode(),
+        )
+        self.poison[answer["ShardId"], f"{answer['SequenceNumber']}-0"] = row
+        count("bad rows", "named by Redshift" if is_told else "found by halves")
+
+    def _is_anything_loaded(self):
+        return self.house.query(f"SELECT 1 FROM {self.house.table} LIMIT 1")
 
     def _record(self):
         number = next(self._ids)
@@ -62,7 +94,7 @@ class Source:
         assert answer["FailedRecordCount"] == 0
         for (data, fate), put in zip(records, answer["Records"], strict=True):
             if fate == "rejected":
-                self.rejected[put["ShardId"], f"{put['SequenceNumber']}-0"] = data
+                self.rejected[put["ShardId"], f"{put['SequenceNumber']}-0"] = "transform", data
 
     def _put_aggregated(self, records):
         aggregator = RecordAggregator()
@@ -74,4 +106,5 @@ class Source:
         put = self.kinesis.put_record(StreamName=self.events, PartitionKey=key, Data=data)
         for sub, (one, fate) in enumerate(records):
             if fate == "rejected":
-                self.rejected[put["ShardId"], f"{put['SequenceNumber']}-{sub}"] = one
+                position = f"{put['SequenceNumber']}-{sub}"
+                self.rejected[put["ShardId"], position] = "transform", one

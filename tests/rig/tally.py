@@ -1,6 +1,7 @@
 """What happened in all runs of the rig, for the end of the report."""
 
 from collections import Counter
+from contextlib import contextmanager
 
 TALLY = Counter()
 KINDS = Counter()
@@ -14,6 +15,7 @@ LINES = (
     "412s",
     "lost answers",
     "throttled checkpoints",
+    "bad rows",
     "rounds",
     "rows compared",
     "duplicates",
@@ -27,6 +29,18 @@ def count(what, *kinds, times=1):
     TALLY[what] += times
     for kind in kinds:
         KINDS[what, kind] += times
+
+
+@contextmanager
+def uncounted():
+    """Forget what is counted meanwhile: what a broken program does says nothing of the real one."""
+    before = [(counter, counter.copy()) for counter in (TALLY, KINDS)]
+    try:
+        yield
+    finally:
+        for counter, was in before:
+            counter.clear()
+            counter.update(was)
 
 
 def lines():

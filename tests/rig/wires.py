@@ -16,14 +16,17 @@ STEPS = {
     "one": ("look", "dead letter", "file", "announcement", "checkpoint"),
     "two": (
         *("lock", "ledger", "manifest", "copy", "insert", "commit"),
-        *("dead letter", "checkpoint"),
+        *("blame", "dead letter", "checkpoint"),
     ),
 }
+# What must be put for a step to come: all others do by themselves.
+NEEDS = {("two", "blame"): "poison", ("two", "dead letter"): "junk"}
 STATEMENTS = {
     "lock": "LOCK",
     "ledger": 'SELECT "file"',
     "copy": "COPY",
     "insert": "INSERT",
+    "blame": "SELECT trim(file_name)",  # whose fault it is that a COPY failed
     "commit": COMMIT,
 }
 
