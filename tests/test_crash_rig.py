@@ -120,7 +120,7 @@ BROKEN = [
     ),
     Broken(
         "a loaded file not entered",
-        "emitters/redshift_manifest.py",
+        "emitters/load.py",
         "                    self.ledger.enter(cursor, fresh, manifest)\n",
         "",
         some_rounds(incidents.killed_at("two", "checkpoint", "cut")),
@@ -136,7 +136,7 @@ BROKEN = [
     ),
     Broken(
         "an object overwritten",
-        "aws.py",
+        "bucket.py",
         '"IfNoneMatch": "*", ',
         "",
         a_zombie_whose_batch_ends_elsewhere,
