@@ -156,6 +156,7 @@ class Pipes:
         self.lines: deque[bytes] = deque()
         self.action = ""  # the call that the child is at work on
         self.answered = ""  # the one before
+        self.is_gone = False  # the daemon
         self._asked: tuple[int | None, int | None] | None = None
 
     @property
@@ -176,6 +177,8 @@ class Pipes:
 
     def readline(self) -> bytes:
         """Give the daemon's next message; at a checkpoint, its answer."""
+        if self.is_gone:
+            return b""
         if self._asked is None:
             effect = Effect(MESSAGE, self.lines.popleft, OSError, OSError, lambda: bool(self.lines))
         else:
@@ -184,7 +187,8 @@ class Pipes:
             return bytes(perform(effect))
         except Throttled:
             return self._answer("ThrottlingException")
-        except OSError:  # the daemon is gone, perhaps after it took the checkpoint down
+        except OSError:  # perhaps after it took the checkpoint down
+            self.is_gone = True
             return b""
 
     def write(self, text: str) -> None:
