@@ -135,7 +135,7 @@ class Canceled(psycopg2.extensions.QueryCanceledError):
 SERVICE_ERRORS = (botocore.exceptions.ClientError, psycopg2.Error)
 
 Entry = tuple[Any, ...]  # a row of the ledger
-SHARD, FIRST, LAST, ROWS = 4, 5, 6, 7  # its columns; 0 is the URL
+FIRST, LAST, ROWS = 5, 6, 7  # its columns; 0 is the URL
 
 
 @dataclass
