@@ -9,7 +9,7 @@ import boto3
 import botocore.exceptions
 from botocore.config import Config
 
-from .errors import Fatal, Transient
+from .errors import Fatal, Transient, one_line
 from .limits import CONNECT_SECONDS, READ_SECONDS
 from .retry import Retry
 from .settings import (
@@ -122,7 +122,7 @@ def classify(error: Exception, what: str) -> Exception:
 
 def sentence(error: Exception) -> str:
     """Return what boto3 says, in one line, without its own tries, of which there are none."""
-    return " ".join(str(error).split()).replace(" (reached max retries: 0)", "")
+    return one_line(error).replace(" (reached max retries: 0)", "")
 
 
 def call(retry: Retry, what: str, action: Callable[[], Result]) -> Result:

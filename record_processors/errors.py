@@ -23,6 +23,11 @@ EXIT_USAGE = 2
 EXIT_FAILED = 70  # EX_SOFTWARE of sysexits.h
 
 
+def one_line(error: BaseException) -> str:
+    """Return what an error says, in one line."""
+    return " ".join(str(error).split())
+
+
 class ConnectorError(Exception):
     """The root of what we raise on purpose. Its text is one sentence for a person."""
 

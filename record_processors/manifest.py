@@ -144,22 +144,21 @@ def read_message(data: bytes, bucket: str) -> File:
         text = data.decode().strip()
     except UnicodeDecodeError as error:
         raise Rejected("not a manifest message: not UTF-8") from error
-    if not text.startswith(("{", "[")):
-        return _bare(text, bucket)
+    file = _structured(text) if text.startswith(("{", "[")) else _bare(text, bucket)
+    if file.bucket.endswith(DIRECTORY_BUCKET):
+        raise Rejected(
+            f"a manifest message of {file.url}: files in directory buckets are not loaded"
+        )
+    return file
+
+
+def _structured(text: str) -> File:
     try:
         file = msgspec.json.decode(text, type=File)
     except (ValueError, RecursionError) as error:
         raise Rejected(f"not a manifest message: {error}") from error
     if file.version != VERSION:
         raise Rejected(f"a manifest message of version {file.version}; this program knows 1")
-    return _in_a_usual_bucket(file)
-
-
-def _in_a_usual_bucket(file: File) -> File:
-    if file.bucket.endswith(DIRECTORY_BUCKET):
-        raise Rejected(
-            f"a manifest message of {file.url}: files in directory buckets are not loaded"
-        )
     return file
 
 
@@ -169,9 +168,8 @@ def _bare(text: str, bucket: str) -> File:
     if not text.isprintable():
         raise Rejected("not a manifest message: neither JSON nor the path of a file")
     try:
-        file = msgspec.convert({"bucket": bucket, "key": text}, File)
+        return msgspec.convert({"bucket": bucket, "key": text}, File)
     except ValueError as error:
         raise Rejected(
             f"not a manifest message: neither JSON nor the path of a file: {error}"
         ) from error
-    return _in_a_usual_bucket(file)

@@ -10,7 +10,7 @@ import re
 
 import psycopg2
 
-from .errors import Fatal, Transient
+from .errors import Fatal, Transient, one_line
 from .limits import COPY_MILLISECONDS, LOCK_MILLISECONDS
 
 # SQLSTATE classes, PostgreSQL's appendix A, that pass by themselves, or are nothing that a file
@@ -63,7 +63,7 @@ class LoadFailed(Exception):
 
 def classify(error: psycopg2.Error, *, of_copy: bool = False) -> Exception:
     """Turn an error of psycopg2 into Transient or Fatal, or into LoadFailed if it is of a COPY."""
-    state, message = error.pgcode or "", " ".join(str(error).split())
+    state, message = error.pgcode or "", one_line(error)
     told = message
     if SPECTRUM not in message:  # which tells the cause there; of others it has keys of files
         told = message.partition(" DETAIL: ")[0]
@@ -87,7 +87,7 @@ def classify(error: psycopg2.Error, *, of_copy: bool = False) -> Exception:
 
 def classify_login(error: psycopg2.Error, url: str) -> Exception:
     """Sort a failed login: a server that is away comes back, a wrong password does not."""
-    message = " ".join(str(error).split())
+    message = one_line(error)
     if NO_LOGIN.search(QUOTED.sub("", message)):
         return Fatal(f"Redshift at {url} (redshiftURL): {message}")
     return Transient(f"Redshift at {url} (redshiftURL): {message}")

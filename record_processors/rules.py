@@ -9,6 +9,7 @@ import jmespath
 
 from . import kcl_rules
 from .catalogue import OURS
+from .errors import one_line
 from .kcl_rules import Contradiction
 from .redshift_settings import (
     COPY_OPTIONS,
@@ -95,8 +96,8 @@ def _filter(settings: Settings) -> Iterator[Contradiction]:
     try:
         jmespath.compile(expression) if name == "jmespath" else re.compile(expression)
     except (ValueError, re.error) as error:
-        sentence = " ".join(str(error).split())
-        yield FILTER_EXPRESSION.key, f"filterExpression = {expression}: not {name}: {sentence}"
+        reason = f"not {name}: {one_line(error)}"
+        yield FILTER_EXPRESSION.key, f"filterExpression = {expression}: {reason}"
 
 
 def _s3(settings: Settings) -> Iterator[Contradiction]:

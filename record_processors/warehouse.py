@@ -152,14 +152,14 @@ class Warehouse:
 
 
 def copy(cursor: Cursor, statement: str) -> None:
-    """Run a COPY in a transaction of a Warehouse. Raises LoadFailed if it refused the files."""
+    """Run a COPY in a transaction of a Warehouse.
+
+    Raises LoadFailed if it refused the files, Transient, Fatal.
+    """
     try:
         cursor.execute(statement)
     except psycopg2.Error as error:
-        ours = classify(error, of_copy=True)
-        if isinstance(ours, LoadFailed):
-            raise ours from error
-        raise
+        raise classify(error, of_copy=True) from error
 
 
 def _rolled_back(connection: psycopg2.extensions.connection) -> bool:

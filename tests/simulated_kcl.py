@@ -375,7 +375,7 @@ class World:
         return self.manifests[int(partition_key[-1]) % len(self.manifests)]
 
     def finish(self) -> None:
-        """Let all run dry, without faults and zombies."""
+        """Let all run dry, without faults and zombies, and look at what has become of it."""
         self.close()
         self.alter_table("")
         while self.late:
@@ -387,6 +387,7 @@ class World:
                     shard.is_done = True  # nothing more is put
         for shard in self.manifests:
             self._drain(shard)
+        self.promises.look_at_the_whole()
 
     def close(self) -> None:
         """Kill whatever lives."""

@@ -230,7 +230,6 @@ class Delivery(RuleBasedStateMachine):
     def teardown(self):
         try:
             self.world.finish()
-            self.world.promises.look_at_the_whole()
         finally:
             self.world.close()
 
@@ -370,7 +369,6 @@ def look_for_a_counterexample(seed=1):
             try:
                 play(machine, chance)
                 machine.world.finish()
-                machine.world.promises.look_at_the_whole()
             finally:
                 machine.world.close()
 

@@ -85,19 +85,29 @@ def test_a_file_that_cannot_be_decompressed_is_set_aside(stage_two, said, body):
 
 
 @contextlib.contextmanager
-def denied(bucket):
-    """Let S3 answer 403 to each look into a bucket, as it does without rights to it."""
+def unseen(is_unseen):
+    """Let S3 answer 403 to looks at some objects, by bucket and key, as it does without rights."""
     real = Bucket.head
 
     def head(self, key, of=None):
-        if (of or self.name) == bucket:
+        if is_unseen(of or self.name, key):
             answer = {"Error": {"Code": "403"}, "ResponseMetadata": {"HTTPStatusCode": 403}}
-            raise classify(ClientError(answer, "HeadObject"), f"looking at {bucket}")
+            raise classify(ClientError(answer, "HeadObject"), f"looking at {key}")
         return real(self, key, of)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Bucket, "head", head)
         yield
+
+
+def denied(bucket):
+    """Let the loader look at nothing in a bucket."""
+    return unseen(lambda name, _: name == bucket)
+
+
+def loader_sees_only(prefix):
+    """Let the loader look at nothing else; COPY has a role of its own, which may."""
+    return unseen(lambda _, key: not key.startswith(prefix))
 
 
 def test_a_bucket_that_is_not_for_us_is_set_aside(stage_two):
@@ -411,22 +421,6 @@ def test_a_file_of_another_format_is_none_to_compare_with(stage_two, nameless):
 
     assert here.ids() == [1, 2]
     assert set(here.letters()) == {bad}
-
-
-@contextlib.contextmanager
-def loader_sees_only(prefix):
-    """Let the loader look at nothing else; COPY has a role of its own, which may."""
-    real = Bucket.head
-
-    def head(self, key, of=None):
-        if not key.startswith(prefix):
-            answer = {"Error": {"Code": "403"}, "ResponseMetadata": {"HTTPStatusCode": 403}}
-            raise classify(ClientError(answer, "HeadObject"), f"looking at {key}")
-        return real(self, key, of)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Bucket, "head", head)
-        yield
 
 
 def test_files_that_only_copy_may_see(stage_two):

@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ..aws import Client, client
-from ..errors import ConnectorError
+from ..errors import ConnectorError, one_line
 from ..setting import Setting, Settings
 
 # Somebody waits for the answer.
@@ -81,7 +81,7 @@ def why(error: Exception, permission: str = "") -> str:
         if code_of(error) in NOT_LET_IN:
             return f"AWS does not take the credentials ({code_of(error)}): {said}"
         return f"{code_of(error)}: {said}"
-    return " ".join(str(error).split())
+    return one_line(error)
 
 
 ERRORS = (ClientError, BotoCoreError, ConnectorError)

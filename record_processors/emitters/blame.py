@@ -15,7 +15,6 @@ from .file_check import BadFile, FileCheck, Unseen
 # docs.aws.amazon.com/redshift/latest/dg/SYS_LOAD_ERROR_DETAIL.html
 ERROR_FILE_NAME = 256
 
-
 # What COPY says of the file that it names, and of no right to read it.
 OF_THIS_FILE = re.compile(r"^failed to inflate|Status 404|NoSuchKey|NoSuchBucket")
 
@@ -44,15 +43,17 @@ def blame(
     for complaint in complaints:
         if (file := _named(files, complaint.file)) is not None:
             return BadFile(file, f"{file.url}, {complaint}")
+    read = {file for file in files if _is_read(file, message)}  # one at most
+    tells_of_it = OF_THIS_FILE.search(NAMES.sub("", message))
     # The one that COPY names comes first: of a thousand files, it is mostly the one that is gone.
-    for file in sorted(files, key=lambda file: not _is_read(file, message)):
+    for file in sorted(files, key=lambda file: file not in read):
         try:
             check.look_at(file)
         except Unseen:
             pass
         except BadFile as bad:
             return bad
-        if OF_THIS_FILE.search(NAMES.sub("", message)) and _is_read(file, message):
+        if tells_of_it and file in read:
             return BadFile(file, f"{file.url}: {message}")
     if NO_AUTHORITY.search(message):
         return Unnamed(

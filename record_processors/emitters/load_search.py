@@ -45,7 +45,6 @@ class LoadSearch:
         self.load = load
         self.rehearse = rehearse
         self.quarantined: list[Quarantined] = []
-        self._begin()
 
     def _begin(self) -> None:
         self._parts = deque([self.waiting] if self.waiting else [])
@@ -89,8 +88,8 @@ class LoadSearch:
         if self._accused and not self._is_shown and self.rehearse() is False:
             raise Transient(f"Redshift: {self._accused[0].reason}")
         for bad in self._accused:
-            self._is_shown = True
             self._quarantine(bad.file, bad.reason)
+        self._is_shown |= bool(self._accused)
         self._accused.clear()
 
     def _divide(self, part: list[File], failure: Unnamed) -> None:
