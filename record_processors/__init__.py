@@ -9,58 +9,46 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .buffer import Batch, Buffer, Kept
-    from .dead_letters import DeadLetters
-    from .emitters import Emitter
-    from .errors import Fatal, Refused, Rejected, Transient
-    from .filters import Filter
-    from .pipeline import Pipeline
-    from .record import Position, Record
-    from .retry import Retry
-    from .setting import Setting, Settings
-    from .transformers import Transformer
+    from .config.resource import Creatable as Creatable
+    from .config.resource import Finding as Finding
+    from .config.resource import Resource as Resource
+    from .config.setting import Setting as Setting
+    from .config.setting import Settings as Settings
+    from .errors import Fatal as Fatal
+    from .errors import Rejected as Rejected
+    from .errors import Rejection as Rejection
+    from .errors import Transient as Transient
+    from .flow.batch import Batch as Batch
+    from .flow.batch import Kept as Kept
+    from .flow.buffer import Buffer as Buffer
+    from .flow.dead_letters import DeadLetters as DeadLetters
+    from .flow.emitter import Emitter as Emitter
+    from .flow.filter import Filter as Filter
+    from .flow.pipeline import Pipeline as Pipeline
+    from .flow.record import Position as Position
+    from .flow.record import Record as Record
+    from .flow.retry import Retry as Retry
+    from .flow.transformer import Transformer as Transformer
 
-# Where each name lives. A module is imported when one of its names is asked for: the child must
-# have moved stdout away before anything can print, and should not pay for what it does not use.
-_HOME = {
-    "Batch": "buffer",
-    "Buffer": "buffer",
-    "DeadLetters": "dead_letters",
-    "Emitter": "emitters",
-    "Fatal": "errors",
-    "Filter": "filters",
-    "Kept": "buffer",
-    "Pipeline": "pipeline",
-    "Position": "record",
-    "Record": "record",
-    "Refused": "errors",
-    "Rejected": "errors",
-    "Retry": "retry",
-    "Setting": "setting",
-    "Settings": "setting",
-    "Transformer": "transformers",
-    "Transient": "errors",
+# A module is imported when one of its names is asked for: the child must have moved stdout away
+# before anything can print, and should not pay for what it does not use.
+_NAMES = {
+    "config.resource": "Creatable Finding Resource",
+    "config.setting": "Setting Settings",
+    "errors": "Fatal Rejected Rejection Transient",
+    "flow.batch": "Batch Kept",
+    "flow.buffer": "Buffer",
+    "flow.dead_letters": "DeadLetters",
+    "flow.emitter": "Emitter",
+    "flow.filter": "Filter",
+    "flow.pipeline": "Pipeline",
+    "flow.record": "Position Record",
+    "flow.retry": "Retry",
+    "flow.transformer": "Transformer",
 }
+_HOME = {name: module for module, names in _NAMES.items() for name in names.split()}
 
-__all__ = [
-    "Batch",
-    "Buffer",
-    "DeadLetters",
-    "Emitter",
-    "Fatal",
-    "Filter",
-    "Kept",
-    "Pipeline",
-    "Position",
-    "Record",
-    "Refused",
-    "Rejected",
-    "Retry",
-    "Setting",
-    "Settings",
-    "Transformer",
-    "Transient",
-]
+__all__ = sorted(_HOME)  # noqa: PLE0605 - its names are those above
 
 
 def __getattr__(name: str) -> object:

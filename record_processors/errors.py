@@ -4,15 +4,17 @@
 
     ConnectorError
       + Transient       tried again, with back-off, until the budget is spent
+          + TakenInPart     the same; the budget begins anew, as something moved
       + Fatal           permanent for all records: the process ends with exit code 70
       + LeaseLost       another process owns the shard: this one falls silent
     ValueError
       + Rejected        permanent for one record or file: a dead letter, then on with the rest
-    SettingsError       in properties.py: usage, exit code 2, before anything starts
+    SettingsError       in config/properties.py: usage, exit code 2, before anything starts
     LaunchError         the same, of the host that the daemon is to run on
 
-Each service's own errors are sorted into these in one place: ``aws.classify``,
-``redshift_errors``, and KCL's refusals of a checkpoint in ``processor``.
+Each service's own errors are sorted into these in one place: ``aws/failures.py`` and, beside the
+destination that speaks it, one for each other protocol; KCL's refusals of a checkpoint in
+``kcl/processor.py``.
 """
 
 from __future__ import annotations
@@ -36,6 +38,10 @@ class Transient(ConnectorError):
     """The same call may succeed later: throttling, 5xx, a lost connection."""
 
 
+class TakenInPart(Transient):
+    """A service took some of a batch, and the rest may be taken later: something moves."""
+
+
 class Fatal(ConnectorError):
     """No record can pass until a person acts: no such bucket, access denied."""
 
@@ -53,7 +59,7 @@ class Rejected(ValueError):
 BAD_DATA = (ValueError, LookupError, RecursionError)
 
 
-class Refused(tuple[()]):
+class Rejection(tuple[()]):
     """Takes the place of a record's rows, or of the filter's yes: nothing, and why.
 
     As false as no rows and as a no, so that only who wants to know the reason has to look.
@@ -61,11 +67,11 @@ class Refused(tuple[()]):
 
     error: Exception
 
-    def __new__(cls, error: Exception) -> Refused:
+    def __new__(cls, error: Exception) -> Rejection:
         """Keep the error, which is one of BAD_DATA."""
-        refused = super().__new__(cls)
-        refused.error = error
-        return refused
+        rejection = super().__new__(cls)
+        rejection.error = error
+        return rejection
 
     @property
     def reason(self) -> str:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import jmespath
 import msgspec
 
+from ..config.component import Contradiction
+from ..config.setting import Settings
 from ..errors import Rejected
-from ..record import Record
-from ..settings import FILTER_EXPRESSION, Settings
-from . import Filter
+from ..flow.filter import Filter
+from ..flow.record import Record
+from .expression import EXPRESSION, not_compiled
 
 
 class JmesPath(Filter):
@@ -17,13 +21,20 @@ class JmesPath(Filter):
     False are ``false``, ``null``, and the empty string, array and object (jmespath.org).
     """
 
+    declares = (EXPRESSION,)
+
     def __init__(self, expression: str) -> None:
         self._compiled = jmespath.compile(expression)
 
     @classmethod
     def from_settings(cls, settings: Settings) -> JmesPath:
         """Take the expression."""
-        return cls(settings[FILTER_EXPRESSION])
+        return cls(settings[EXPRESSION])
+
+    @classmethod
+    def contradictions(cls, settings: Settings) -> Iterator[Contradiction]:
+        """Refuse what is no expression."""
+        yield from not_compiled(settings, "jmespath", jmespath.compile, ValueError)
 
     def keep(self, record: Record) -> bool:
         """Search the record; one that is not JSON is rejected."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from ..record import Record
-from ..settings import COLUMNS, Settings
-from . import Transformer
+from ..config.setting import Settings
+from ..flow.record import Record
+from ..flow.transformer import Transformer
+from .fields import COLUMNS
 from .json_object import as_lines, fields_reader, json_text
 
 _NEEDS_QUOTES = re.compile(r'[",\r\n]')
@@ -21,6 +22,7 @@ class Csv(Transformer[bytes]):
     """
 
     format = "csv"
+    declares = (COLUMNS,)
 
     def __init__(self, columns: Sequence[str]) -> None:
         self._fields = fields_reader(columns)

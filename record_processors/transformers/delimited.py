@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from ..record import Record
-from ..settings import COLUMNS, DELIMITER, Settings
-from . import Transformer
+from ..config.setting import Settings
+from ..flow.record import Record
+from ..flow.transformer import Transformer
+from .fields import COLUMNS, DELIMITER
 from .json_object import as_lines, fields_reader, json_text
 
 NULL = r"\N"  # what we name in COPY's NULL AS
@@ -22,6 +23,7 @@ class Delimited(Transformer[bytes]):
     """
 
     format = "delimited"
+    declares = (COLUMNS, DELIMITER)
 
     def __init__(self, columns: Sequence[str], delimiter: str) -> None:
         self._fields = fields_reader(columns)

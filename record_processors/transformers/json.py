@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..record import Record
-from . import Transformer
+from ..flow.record import Record
+from ..flow.transformer import Transformer
 from .json_object import insist_on_object
 
 # Line breaks can stand only between the tokens of valid JSON; inside strings they are escaped.

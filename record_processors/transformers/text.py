@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..record import Record
-from . import Transformer
+from ..flow.record import Record
+from ..flow.transformer import Transformer
 
 
 class Text(Transformer[bytes]):

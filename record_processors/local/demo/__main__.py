@@ -20,13 +20,15 @@ from typing import Any, NoReturn
 
 import psycopg2
 
-from ...aws import client
-from ...create import create
+from ...aws.clients import client
+from ...aws.layout import files_folder
+from ...config.keys import APPLICATION_NAME, S3_BUCKET, STREAM_NAME
+from ...config.resource import Creatable, CreatableBySql
+from ...config.setting import Settings
+from ...destinations.redshift.settings import DATA_TABLE, FILE_TABLE
 from ...errors import ConnectorError
-from ...places import files_folder
+from ...kcl.assembly import resources
 from ...progress import Progress
-from ...redshift_settings import DATA_TABLE, FILE_TABLE
-from ...settings import APPLICATION_NAME, S3_BUCKET, STREAM_NAME, Settings
 from ..children import Child, ChildError
 from ..leases import create_leases
 from ..stack import Stack
@@ -85,6 +87,13 @@ def saying(label: str) -> Iterator[list[str]]:
     say(label, " · ".join(told), time.monotonic() - began)
 
 
+def created(settings: Settings) -> Iterator[str]:
+    """Make what a pipeline needs; yield what that is. The table's columns are the flights'."""
+    for thing in resources(settings):
+        if isinstance(thing, Creatable) and not isinstance(thing, CreatableBySql):
+            yield thing.create().what
+
+
 class Demonstration:
     """One run, from the stand-ins' start to the comparison."""
 
@@ -132,7 +141,7 @@ class Demonstration:
         """Make streams, bucket, ledger, table; and the leases, which saves KCL a minute."""
         with saying("created") as told:
             for settings in (self.one, self.two):
-                told += [thing.what for thing in create(settings) if thing.what not in told]
+                told += [what for what in created(settings) if what not in told]
                 create_leases(
                     client("dynamodb", self.at_stand_ins()),
                     client("kinesis", settings),

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from ...properties import load
-from ...settings import Settings
+from ...config.properties import load
+from ...config.setting import Settings
 from ..leases import QUICK
 
 SHIPPED = Path("properties")

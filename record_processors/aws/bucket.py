@@ -1,0 +1,117 @@
+"""The objects of one bucket, and the one client that all who write them share."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from typing import Any
+
+import smart_open
+
+from ..config.keys import ENCRYPTION, KMS_KEY, S3_BUCKET
+from ..config.setting import Settings
+from ..flow.retry import Once, Retry
+from .clients import Client, client
+from .failures import Denied, Missing, call
+
+
+def encryption_of(settings: Settings) -> dict[str, str]:
+    """Return PutObject's parameters for how S3 is to encrypt; none if the bucket decides."""
+    encryption = {
+        "ServerSideEncryption": settings[ENCRYPTION],
+        "SSEKMSKeyId": settings[KMS_KEY],
+    }
+    return {name: value for name, value in encryption.items() if value}
+
+
+class Bucket:
+    """The objects of one bucket, written whole by smart_open, and looked at."""
+
+    def __init__(
+        self, s3: Client, name: str, retry: Retry, encryption: Mapping[str, str] | None = None
+    ) -> None:
+        self.s3 = s3
+        self.name = name
+        self.retry = retry
+        self.encryption = dict(encryption or {})
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Bucket:
+        """Take ``s3Bucket``, its endpoint and its encryption."""
+        return cls(
+            _shared_client("s3", settings),
+            settings[S3_BUCKET],
+            Retry.from_settings(settings),
+            encryption_of(settings),
+        )
+
+    def url(self, key: str) -> str:
+        """Return the address of an object."""
+        return f"s3://{self.name}/{key}"
+
+    def once(self) -> Bucket:
+        """Return the same bucket for a caller that holds a lock and tries again as a whole.
+
+        A call of it is one try, of ``CONNECT_SECONDS`` and ``READ_SECONDS`` at most; a passing
+        failure is raised as Transient.
+        """
+        return Bucket(self.s3, self.name, Once(), self.encryption)
+
+    def put(self, key: str, body: bytes) -> None:
+        """Write an object, or write it again. Durable on return; raises Fatal."""
+        self._write(key, body, {})
+
+    def create(self, key: str, body: bytes, metadata: Mapping[str, str]) -> None:
+        """Write an object that must not be there yet.
+
+        Raises ConditionFailed, also when an earlier try succeeded whose answer was lost; Fatal.
+        """
+        self._write(key, body, {"IfNoneMatch": "*", "Metadata": dict(metadata)})
+
+    def head(self, key: str, bucket: str | None = None) -> Mapping[str, Any]:
+        """Return what HeadObject says of an object. Raises Missing, Fatal."""
+        what = f"looking at s3://{bucket or self.name}/{key}"
+        found: Mapping[str, Any] = call(
+            self.retry,
+            what,
+            lambda: self.s3.head_object(Bucket=bucket or self.name, Key=key),
+        )
+        return found
+
+    def is_open(self, key: str) -> bool:
+        """Write an empty object and look at it: whether this bucket is open to us at all."""
+        self.put(key, b"")
+        try:
+            self.head(key)
+        except (Denied, Missing):
+            return False
+        return True
+
+    def _write(self, key: str, body: bytes, arguments: dict[str, object]) -> None:
+        url = self.url(key)
+        parameters = {
+            "client": self.s3,
+            "multipart_upload": False,
+            "client_kwargs": {"S3.Client.put_object": {**self.encryption, **arguments}},
+        }
+
+        def write() -> None:
+            try:
+                with smart_open.open(
+                    url, "wb", compression="disable", transport_params=parameters
+                ) as stream:
+                    stream.write(body)
+            except ValueError as error:  # how smart_open wraps every ClientError
+                raise error.__cause__ if error.__cause__ else error from None
+
+        call(self.retry, f"writing {url}", write)
+
+
+@functools.lru_cache
+def _cached_client(service: str, path: str, _texts: frozenset[tuple[str, str]]) -> Client:
+    return client(service, Settings(path, dict(_texts)))
+
+
+def _shared_client(service: str, settings: Settings) -> Client:
+    """Return one client per service and process: each costs megabytes."""
+    return _cached_client(service, settings.path, frozenset(settings.texts.items()))

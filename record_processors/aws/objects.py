@@ -1,0 +1,128 @@
+"""Objects of a pipeline in its bucket, as something that it needs: tried, and allowed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from botocore.exceptions import ClientError
+
+from ..config.keys import DEAD_LETTER_PREFIX, KMS_KEY
+from ..config.resource import Failed, Finding, Resource, Statement
+from ..config.setting import Settings
+from .arns import Arns, no_pattern
+from .findings import ERRORS, about, code_of, status_of, why
+from .iam import allow
+from .layout import dead_letters_folder, files_folder
+from .probe import UNCONDITIONAL, Probe, written
+
+
+class Files(Resource):
+    """Files of rows: each written once, and looked at.
+
+    A write with If-None-Match needs PutObject alone, a look (HEAD) GetObject:
+    docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html, …/API/API_HeadObject.html
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.tried_in = f"{files_folder(settings)}access-checks/"  # where no reader looks for rows
+
+    def probe(self) -> Iterator[Finding]:
+        """Try what writing files and finding them again takes."""
+        with written(self.settings, self.tried_in) as probe:
+            yield Finding("ok", f"{probe.place}: files can be written")
+            yield _written_again(probe)
+            yield _looked_at(probe)
+            yield _missing(probe)
+        yield from probe.left_behind
+
+    def permissions(self, account: str) -> Iterator[Statement]:
+        """Allow to write files, and to look whether one is there."""
+        arns = Arns(self.settings, account)
+        files = arns.objects(files_folder(self.settings))
+        yield allow("WriteFilesAndFindThem", "s3: PutObject GetObject", files)
+        yield from self.tell_missing(arns)
+
+    def tell_missing(self, arns: Arns) -> Iterator[Statement]:
+        """Let a look at a missing object be answered 404 and not 403: API_HeadObject.html.
+
+        No condition on ``s3:prefix``, of which a look at an object has none.
+        """
+        yield allow("TellMissingObjectsFromForbiddenOnes", "s3: ListBucket", arns.bucket)
+
+
+class DeadLetterFiles(Resource):
+    """Files of dead letters, which every pipeline may have to write."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.folder = dead_letters_folder(settings)
+
+    def probe(self) -> Iterator[Finding]:
+        """Try to write where they go."""
+        where = about(DEAD_LETTER_PREFIX, self.settings[DEAD_LETTER_PREFIX])
+        try:
+            with written(self.settings, self.folder) as probe:
+                yield Finding("ok", f"{where}: dead letters can be written")
+        except Failed as failure:
+            if code_of(failure.__cause__) == "NoSuchBucket":  # no more than the try of files says
+                raise
+            raise Failed(f"{where}: {failure}") from failure
+        yield from probe.left_behind
+
+    def permissions(self, account: str) -> Iterator[Statement]:
+        """Allow to write them, and the use of a key of one's own for whatever is written.
+
+        AWS's own key is open to whoever may write to S3; of
+        docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html, Decrypt is for
+        reading, and for uploads in parts, of which there are none. A key is not named by its alias,
+        but by a condition: docs.aws.amazon.com/kms/latest/developerguide/alias-authorization.html
+        """
+        arns = Arns(self.settings, account)
+        yield allow("KeepDeadLetters", "s3: PutObject", arns.objects(self.folder))
+        if (key := self.settings[KMS_KEY]) is None:
+            return
+        arn = key if ":" in key else arns.arn("kms", key)
+        place, _, name = arn.rpartition(":")
+        only = {"ForAnyValue:StringEquals": {"kms:ResourceAliases": name}}
+        by_alias = name.startswith("alias/")
+        resource = f"{place}:key/{'*' if by_alias else no_pattern(name.removeprefix('key/'))}"
+        when = only if by_alias else None
+        yield allow("EncryptWhatIsWritten", "kms: GenerateDataKey", resource, when=when)
+
+
+def _written_again(probe: Probe) -> Finding:
+    try:
+        probe.write()
+    except ERRORS as error:
+        if isinstance(error, ClientError) and status_of(error) == 412:
+            return Finding("ok", f"{probe.place}: what is there is not written again (412)")
+        said = why(error, "s3:PutObject")
+        return Finding("problem", f"{probe.place}: a second conditional write: {said}")
+    return Finding("problem", f"{probe.place}: {UNCONDITIONAL}")
+
+
+def _looked_at(probe: Probe) -> Finding:
+    try:
+        probe.s3.head_object(Bucket=probe.bucket, Key=probe.key)
+    except ERRORS as error:
+        said = why(error, "s3:GetObject")
+        return Finding("problem", f"{probe.place}: {probe.url} cannot be looked at: {said}")
+    return Finding("ok", f"{probe.place}: files can be looked at")
+
+
+def _missing(probe: Probe) -> Finding:
+    try:
+        probe.s3.head_object(Bucket=probe.bucket, Key=f"{probe.key}-missing")
+    except ERRORS as error:
+        if isinstance(error, ClientError) and status_of(error) == 404:
+            return Finding("ok", f"{probe.place}: S3 says of a file that it is not there")
+        if isinstance(error, ClientError) and status_of(error) == 403:
+            return Finding(
+                "note",
+                f"{probe.place}: without the permission s3:ListBucket, S3 does not say of a file "
+                "that it is not there; files are written all the same",
+            )
+        said = why(error)
+        return Finding("problem", f"{probe.place}: a missing file cannot be looked for: {said}")
+    return Finding("problem", f"{probe.place}: S3 says of a missing file that it is there")

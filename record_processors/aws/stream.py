@@ -1,0 +1,115 @@
+"""A stream of Kinesis, as something that a pipeline needs: looked at, made, waited for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import TypeVar
+
+from botocore.exceptions import BotoCoreError, ClientError, WaiterError
+
+from ..config.resource import Creatable, Failed, Finding, Statement
+from ..config.setting import Setting, Settings
+from ..errors import Fatal
+from .arns import Arns
+from .clients import Client, client
+from .failures import sentence
+from .findings import ERRORS, about, code_of, is_denied, quick_client, why
+from .iam import allow
+
+Result = TypeVar("Result")
+
+READABLE = {"ACTIVE", "UPDATING"}  # the latter while it is resharded
+
+
+class Stream(Creatable):
+    """The stream that the setting ``name`` names; ``shards`` says how many a new one is given."""
+
+    def __init__(self, settings: Settings, name: Setting[str], shards: Setting[int]) -> None:
+        self.settings = settings
+        self.setting = name
+        self.name = settings[name]
+        self.shards = settings[shards]
+
+    def __str__(self) -> str:
+        return f"stream {self.name} ({self.shards} {'shard' if self.shards == 1 else 'shards'})"
+
+    def exists(self) -> bool:
+        """Look at it; note how many open shards it has."""
+        kinesis = client("kinesis", self.settings)
+        with naming(self.setting, self.name):
+            try:
+                found = kinesis.describe_stream_summary(StreamName=self.name)
+            except kinesis.exceptions.ResourceNotFoundException:
+                return False
+        self.shards = found["StreamDescriptionSummary"]["OpenShardCount"]
+        return True
+
+    def make(self) -> str:
+        """Make it, unless the other stage's ``create`` does at this moment."""
+        kinesis = client("kinesis", self.settings)
+        with naming(self.setting, self.name), suppress(kinesis.exceptions.ResourceInUseException):
+            kinesis.create_stream(StreamName=self.name, ShardCount=self.shards)
+        return ""
+
+    def bring_up_to_date(self) -> None:
+        """Wait until it is active."""
+        with naming(self.setting, self.name):
+            try:
+                waiter = client("kinesis", self.settings).get_waiter("stream_exists")
+                waiter.wait(StreamName=self.name)
+            except WaiterError as error:
+                raise Fatal(f"stream {self.name} does not become active: {error}") from error
+        self.exists()
+
+    def permissions_to_create(self, account: str) -> Iterator[Statement]:
+        """Allow to look at it and to make it."""
+        actions = "kinesis: CreateStream DescribeStream DescribeStreamSummary"
+        yield allow("MakeTheStreams", actions, self.arn(account))
+
+    def arn(self, account: str) -> str:
+        """Return its ARN."""
+        return Arns(self.settings, account).stream(self.name)
+
+    def looked_at(self) -> Finding:
+        """Look at it as ``check --connect`` does; the pipeline itself can do without the right to.
+
+        Raises Failed.
+        """
+        try:
+            return Finding("ok", self._described(quick_client("kinesis", self.settings)))
+        except Failed as failure:
+            if failure.__cause__ is not None and is_denied(failure.__cause__):
+                return Finding("note", f"{failure}; only this command needs it")
+            raise
+
+    def _described(self, kinesis: Client) -> str:
+        answer = self.tried(
+            "kinesis:DescribeStreamSummary",
+            lambda: kinesis.describe_stream_summary(StreamName=self.name),
+        )
+        found = answer["StreamDescriptionSummary"]
+        place = about(self.setting, self.name)
+        if (status := found["StreamStatus"]) not in READABLE:
+            raise Failed(f"{place}: the stream is {status}, not ACTIVE")
+        return f"{place}: {status}, open shards: {found['OpenShardCount']}"
+
+    def tried(self, permission: str, action: Callable[[], Result]) -> Result:
+        """Do something with it that takes a permission. Raises Failed."""
+        try:
+            return action()
+        except ERRORS as error:
+            if code_of(error) == "ResourceNotFoundException":
+                reason = "there is no such stream here; `kinesis-connectors create` makes it"
+            else:
+                reason = why(error, permission)
+            raise Failed(f"{about(self.setting, self.name)}: {reason}") from error
+
+
+@contextmanager
+def naming(setting: Setting[str], value: str) -> Iterator[None]:
+    """Turn an error of AWS into one of ours that names the setting."""
+    try:
+        yield
+    except (ClientError, BotoCoreError) as error:
+        raise Fatal(f"{about(setting, value)}: {sentence(error)}") from error

@@ -1,0 +1,72 @@
+"""What a class that the file names says of itself: to whoever reads the file, and of the outside.
+
+``connectorDestination``, ``transformer`` and ``filter`` each name a class. All that is known of it
+stands on the class; `check`, `create`, `iam-policy` and the reference are loops over what it says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar, NamedTuple
+
+from .resource import Resource
+from .setting import Setting, Settings
+
+Contradiction = tuple[str, str]  # the key at fault, and the sentence
+
+
+class Component:
+    """A class that a setting names."""
+
+    named_by: ClassVar[str]
+    """The setting by whose value it is found."""
+
+    declares: ClassVar[Sequence[Setting[Any]]] = ()
+    """Its settings: what a ``.properties`` file that names it may hold."""
+
+    @classmethod
+    def contradictions(cls, settings: Settings) -> Iterable[Contradiction]:
+        """Return what contradicts itself in settings that are valid one by one."""
+        del settings
+        return ()
+
+
+class Shipped(NamedTuple):
+    """The file that is shipped for a destination: its name, what it is for, what stands in it."""
+
+    name: str
+    about: str
+    values: Mapping[str, str]
+    left_out: frozenset[str] = frozenset()
+
+
+class Destination(Component):
+    """What ``connectorDestination`` names: an emitter, or a whole pipeline of one's own."""
+
+    named_by = "connectorDestination"
+
+    own_transformer: ClassVar[type[Component] | None] = None
+    """The transformer that it always needs; None: the one that the file names."""
+
+    accepts: ClassVar[frozenset[str] | None] = None
+    """The formats of a transformer's rows that it can take; None: any."""
+
+    longest_try: ClassVar[int] = 60
+    """Seconds that one try may last, before the daemon may take the process for hung."""
+
+    shipped: ClassVar[Shipped | None] = None
+
+    secrets_come_from: ClassVar[str] = ""
+    """Where its secrets are, as they never stand in a file: the end of a sentence."""
+
+    @classmethod
+    def resources(cls, settings: Settings) -> Sequence[Resource]:
+        """Return what it needs outside: how that is made, tried, and allowed."""
+        del settings
+        return ()
+
+    @classmethod
+    def variables(cls, settings: Settings) -> Mapping[str, Setting[Any]]:
+        """Return the environment variables that it cannot do without, each with the setting why."""
+        del settings
+        return {}

@@ -1,0 +1,90 @@
+"""Things outside that a pipeline needs: how each is looked at, made, tried, and allowed."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from typing import Any, Literal, NamedTuple
+
+Statement = dict[str, Any]  # of an IAM policy
+
+
+class Finding(NamedTuple):
+    """The end of one try, in a sentence. A note is nothing that keeps the pipeline from running."""
+
+    kind: Literal["ok", "note", "problem"]
+    sentence: str
+
+
+class Failed(Exception):
+    """A try failed, and what comes after it on the same thing makes no sense. Its text says why."""
+
+
+class Resource:
+    """A stream, a bucket, a table: something outside that a pipeline uses."""
+
+    def probe(self) -> Iterable[Finding]:
+        """Try what the pipeline does with it, for ``check --connect``; leave nothing behind.
+
+        Raises Failed, and what ``aws.findings.ERRORS`` holds.
+        """
+        return ()
+
+    def permissions(self, account: str) -> Iterable[Statement]:
+        """Return the statements of the policy that a pipeline needs while it runs.
+
+        ``account`` is its twelve digits, or ``*``.
+        """
+        del account
+        return ()
+
+    def permissions_to_create(self, account: str) -> Iterable[Statement]:
+        """Return the statements that ``create`` needs."""
+        del account
+        return ()
+
+
+class Creatable(Resource, ABC):
+    """A thing that ``create`` makes if it is not there. It raises Fatal, Transient."""
+
+    @abstractmethod
+    def __str__(self) -> str:
+        """Return what it is, for a line of ``create``: ``stream events (4 shards)``."""
+
+    @abstractmethod
+    def exists(self) -> bool:
+        """Whether it is there."""
+
+    @abstractmethod
+    def make(self) -> str:
+        """Make it, or find that somebody else just did; return what it lacks, mostly nothing."""
+
+    def bring_up_to_date(self) -> None:
+        """See to it that what is there can be used: wait until it is active, add what is new."""
+
+    def create(self, *, dry: bool = False) -> Outcome:
+        """Make it if it is missing; with ``dry`` nothing is made. Safe to repeat."""
+        there, lacking = self.exists(), ""
+        if dry:
+            return Outcome(str(self), "is there" if there else "would be made")
+        if not there:
+            lacking = self.make()
+        self.bring_up_to_date()
+        made = f"made, but without {lacking}" if lacking else "made"
+        return Outcome(str(self), "was there" if there else made)
+
+
+class CreatableBySql(Creatable):
+    """A table whose columns are the user's own: ``create --table FILE`` says them."""
+
+    sql: str = ""
+
+
+class Outcome(NamedTuple):
+    """One thing that the pipeline needs, and what became of it."""
+
+    what: str
+    outcome: str
+
+    def __str__(self) -> str:
+        return f"{self.what}: {self.outcome}"

@@ -1,0 +1,43 @@
+"""What the shipped ``.properties`` files have in common.
+
+Which there are, and what stands in each beside this, the destinations say: ``Destination.shipped``.
+"""
+
+from __future__ import annotations
+
+# The daemon's section, in the order in which a person meets its keys; of KCL's, those that one
+# comes to need.
+DAEMON_KEYS = [
+    *("executableName", "applicationName", "streamName", "regionName"),
+    *("AwsCredentialsProvider", "initialPositionInStream", "retrievalMode", "maxRecords"),
+    *("idleTimeBetweenReadsInMillis", "callProcessRecordsEvenForEmptyRecordList"),
+    *("shutdownGraceMillis", "metricsLevel", "maxLeasesForWorker", "workerId"),
+    *("kinesisEndpoint", "dynamoDBEndpoint"),
+]
+# What a comment shows of keys that are KCL's.
+EXAMPLES = {"maxLeasesForWorker": "8"}
+
+DAEMON = {
+    "AwsCredentialsProvider": "DefaultCredentialsProvider",
+    "regionName": "us-east-1",
+    "initialPositionInStream": "TRIM_HORIZON",
+    "retrievalMode": "POLLING",
+    "maxRecords": "10000",
+    "idleTimeBetweenReadsInMillis": "1000",
+    "callProcessRecordsEvenForEmptyRecordList": "true",
+    "shutdownGraceMillis": "30000",
+    "metricsLevel": "SUMMARY",
+    "bufferMillisecondsLimit": "60000",
+    "retryLimit": "12",
+    "backoffInterval": "100",
+    "deadLetterPrefix": "errors/",
+}
+FILES_OF_ROWS = {
+    **DAEMON,
+    "transformer": "json",
+    "filter": "all",
+    "bufferRecordCountLimit": "10000",
+    "bufferByteSizeLimit": "4194304",
+    "s3Compression": "gzip",
+    "kinesisInputStreamShardCount": "4",
+}

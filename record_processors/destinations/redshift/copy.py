@@ -1,0 +1,74 @@
+"""The COPY that loads files, and the manifest by which it knows them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ...aws.layout import files_folder
+from ...config.setting import Settings
+from ...errors import Fatal
+from ...files.compression import Compression
+from ...files.file import File
+from ...transformers.delimited import NULL
+from .settings import (
+    COPY_MANDATORY,
+    COPY_OPTIONS,
+    DATA_COLUMNS,
+    DATA_DELIMITER,
+    DATA_FORMAT,
+    DATA_TABLE,
+    IAM_ROLE,
+    JSON_PATHS,
+)
+from .sql import literal, quoted, quoted_list
+
+COMPRESSION_WORDS = {"gzip": " GZIP", "zstd": " ZSTD", "none": ""}
+
+
+def manifests_folder(settings: Settings) -> str:
+    """Return where the manifests are that COPY reads. No reader takes what is there for rows."""
+    return f"{files_folder(settings)}manifests/"
+
+
+def copy_statement(settings: Settings, manifest_url: str, compression: Compression) -> str:
+    """Return ``COPY … MANIFEST …`` as docs.aws.amazon.com/redshift/latest/dg/r_COPY says it.
+
+    The format's options follow from ``redshiftDataFormat``; ``redshiftCopyOptions`` comes last.
+    """
+    role = settings[IAM_ROLE]
+    return "".join(
+        [
+            f"COPY {quoted(settings[DATA_TABLE])}{quoted_list(settings[DATA_COLUMNS])}",
+            f" FROM {literal(manifest_url)}",
+            f" IAM_ROLE {role if role == 'default' else literal(role)}",
+            " MANIFEST",
+            _format(settings),
+            COMPRESSION_WORDS[compression],
+            f" {options}" if (options := settings[COPY_OPTIONS]) else "",
+        ]
+    )
+
+
+def manifest_of(files: Sequence[File], settings: Settings) -> dict[str, object]:
+    """Return the manifest file's JSON (…/dg/loading-data-files-using-manifest.html)."""
+    mandatory = settings[COPY_MANDATORY]
+    return {
+        "entries": [
+            {"url": file.url, "mandatory": mandatory, "meta": {"content_length": file.bytes}}
+            for file in files
+        ]
+    }
+
+
+def _format(settings: Settings) -> str:
+    kind = settings[DATA_FORMAT]
+    if kind == "json":
+        return f" FORMAT JSON {literal(settings[JSON_PATHS])}"
+    if kind == "csv":
+        return " FORMAT CSV"
+    if kind == "parquet":
+        return " FORMAT PARQUET"
+    if kind == "delimited":
+        delimiter = literal(settings[DATA_DELIMITER])
+        return f" DELIMITER {delimiter} ESCAPE NULL AS {literal(NULL)}"
+    raise Fatal(f"redshiftDataFormat = {kind}: no COPY is known for it")

@@ -1,0 +1,149 @@
+"""Files from the manifest stream into Redshift by COPY, each exactly once: stage two."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
+from typing import Any
+
+from ...aws.bucket import Bucket
+from ...config.component import Contradiction, Shipped
+from ...config.resource import Resource
+from ...config.setting import Setting, Settings
+from ...config.shipped import DAEMON
+from ...files.file import File
+from ...files.message import FileMessages
+from ...flow.batch import Batch
+from ...flow.emitter import Emitter
+from ...flow.record import Record
+from ...flow.retry import Retry
+from .connection import Connection
+from .file_check import BadFile, FileCheck
+from .ledger import Ledger
+from .load import Load
+from .rehearsal import Rehearsal
+from .resources import DataTable, LedgerTable, Loading, ManifestFiles
+from .rules import contradictions
+from .search import LoadSearch
+from .settings import DATA_TABLE, DECLARED, PASSWORD_VARIABLE, REDSHIFT_USER
+from .timeouts import COPY_MILLISECONDS, LOCK_MILLISECONDS
+
+
+class RedshiftManifestEmitter(Emitter[File]):
+    """Loads the files that a batch announces; those that cannot be loaded are rejected."""
+
+    own_transformer = FileMessages
+    declares = DECLARED
+    stage = "load"
+    # It takes more to find out which of the files cannot be loaded.
+    longest_try = (LOCK_MILLISECONDS + COPY_MILLISECONDS) // 1000
+    secrets_come_from = (
+        f"the password of Redshift comes from the environment variable {PASSWORD_VARIABLE}, or by "
+        "redshiftSecretArn"
+    )
+    shipped = Shipped(
+        "redshift_manifest",
+        "Stage two: the files that stage one (s3_manifest.properties) announces on the manifest "
+        "stream are loaded into a Redshift table by COPY, each exactly once.",
+        {
+            **DAEMON,
+            "connectorDestination": "redshift-manifest",
+            "applicationName": "flights-to-redshift",
+            "streamName": "manifests",
+            "maxRecords": "1000",
+            "shutdownGraceMillis": "60000",
+            "bufferRecordCountLimit": "100",
+            "kinesisInputStreamShardCount": "1",
+            "redshiftUsername": "connectors",
+            "redshiftSSLMode": "verify-full",
+            "redshiftFileTable": "kinesis_connector_files",
+            "redshiftFileKeyColumn": "file",
+            "redshiftDataFormat": "json",
+            "redshiftCopyOptions": "TIMEFORMAT 'auto'",
+            "redshiftCopyMandatory": "true",
+        },
+        frozenset({"bufferByteSizeLimit", "filter", "filterExpression"}),
+    )
+
+    def __init__(self, load: Load, rehearsal: Rehearsal, check: FileCheck, retry: Retry) -> None:
+        self.load = load
+        self.rehearsal = rehearsal
+        self.check = check
+        self.retry = retry
+
+    @classmethod
+    def contradictions(cls, settings: Settings) -> Iterator[Contradiction]:
+        """Return what contradicts itself: see ``rules``."""
+        return contradictions(settings)
+
+    @classmethod
+    def variables(cls, settings: Settings) -> Mapping[str, Setting[Any]]:
+        """Return the variable that holds the password of a user."""
+        return {PASSWORD_VARIABLE: REDSHIFT_USER} if REDSHIFT_USER in settings else {}
+
+    @classmethod
+    def resources(cls, settings: Settings) -> Sequence[Resource]:
+        """Return the manifests, the ledger, the table, and what a load does with them."""
+        return [
+            ManifestFiles(settings),
+            LedgerTable(settings),
+            DataTable(settings),
+            Loading(settings),
+        ]
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> RedshiftManifestEmitter:
+        """Take the connection, the ledger, and the bucket of the manifests."""
+        bucket = Bucket.from_settings(settings)
+        check = FileCheck(settings, bucket)
+        connection = Connection.from_settings(settings)
+        load = Load(settings, connection, Ledger.from_settings(settings), bucket, check)
+        return cls(load, Rehearsal(load, check), check, Retry.from_settings(settings))
+
+    def emit(self, batch: Batch[File]) -> None:
+        """Load what the batch announces; reject the messages of files that cannot be loaded."""
+        records, faults = self._completed(_announced(batch))
+        for files in _same_compression(records):
+            search = LoadSearch(files, lambda part: self.load.run(part, faults), self.rehearsal.run)
+            what = f"loading {len(files)} files into {self.load.settings[DATA_TABLE]}"
+            for file, reason in self.retry(what, search.run):
+                batch.reject(records[file], reason)
+
+    def close(self) -> None:
+        """End the connection."""
+        self.load.connection.close()
+
+    def _completed(
+        self, announced: Mapping[File, Record]
+    ) -> tuple[dict[File, Record], dict[File, str]]:
+        """Look up what messages do not say; return the files, and what is wrong with some."""
+        records: dict[File, Record] = {}
+        faults: dict[File, str] = {}
+        for file, record in announced.items():
+            try:
+                found = self.check.completed(file)
+            except BadFile as bad:
+                found = file
+                faults[file] = bad.reason
+            records.setdefault(found, record)
+        return records, faults
+
+
+def _announced(batch: Batch[File]) -> dict[File, Record]:
+    """Return each announcement once, in order; a bare path only if no message names its file."""
+    announced: dict[File, Record] = {}
+    for kept in batch.kept:
+        for file in kept.rows:
+            announced.setdefault(file, kept.record)
+    told = {file.url for file in announced if not file.is_bare}
+    return {
+        file: record
+        for file, record in announced.items()
+        if not (file.is_bare and file.url in told)
+    }
+
+
+def _same_compression(files: Iterable[File]) -> Iterable[list[File]]:
+    """Group files, as one COPY reads one compression; within a group they keep their order."""
+    ordered = sorted(files, key=lambda file: file.compression or "")
+    return [list(group) for _, group in groupby(ordered, lambda file: file.compression)]

@@ -1,0 +1,203 @@
+"""The load ledger: a file is in it if and only if its rows are in the table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import psycopg2.errors
+import psycopg2.extensions
+
+from ...config.setting import Settings
+from ...errors import Fatal, Transient
+from ...files.file import File
+from .connection import Cursor
+from .ledger_query import SORT_KEY, digits_of, near
+from .ranges import Ranges, differ
+from .settings import DATA_TABLE, FILE_KEY_COLUMN, FILE_TABLE
+from .sql import folded, quoted
+from .timeouts import COPY_MILLISECONDS, LOCK_MILLISECONDS
+
+# The longest s3://bucket/key: 5 + 63 + 1 + 1,024 bytes, and some room.
+URL_BYTES = 1280
+
+COLUMNS = (
+    "data_table VARCHAR(512) NOT NULL",
+    "application VARCHAR(1020)",  # the messages' names: 255 characters of up to 4 bytes
+    "stream VARCHAR(1020)",
+    "shard VARCHAR(1020)",
+    "first_position VARCHAR(128)",
+    "last_position VARCHAR(128)",
+    "row_count BIGINT",
+    "byte_count BIGINT",
+    f"manifest VARCHAR({URL_BYTES})",
+    "loaded_at TIMESTAMP NOT NULL",
+    "digits SMALLINT",  # of the sequence numbers; for looking up, see ledger_query.py
+)
+
+
+class RejectedFile(NamedTuple):
+    """A file that must not be loaded, or cannot be, and why."""
+
+    file: File
+    reason: str
+
+
+class Verdict(NamedTuple):
+    """What the ledger says of some files, while it is locked."""
+
+    fresh: list[File]
+    loaded: list[File]
+    rejected: list[RejectedFile]
+
+
+class LedgerRow(NamedTuple):
+    """One row of the ledger, as far as judging needs it."""
+
+    url: str
+    application: str | None
+    stream: str | None
+    shard: str | None
+    first: str | None
+    last: str | None
+    bytes: int | None = None
+
+    def as_file(self) -> File:
+        """Return it as the file that was loaded."""
+        bucket, _, key = self.url.removeprefix("s3://").partition("/")
+        return File(
+            bucket=bucket,
+            key=key,
+            application=self.application,
+            stream=self.stream,
+            shard=self.shard,
+            first=self.first if self.last else None,
+            last=self.last if self.first else None,
+            bytes=self.bytes,
+        )
+
+
+class Ledger:
+    """The table ``redshiftFileTable``; its methods run in the transaction of a cursor."""
+
+    def __init__(self, table: str, key_column: str, data_table: str) -> None:
+        self.table = quoted(table)
+        self.key = quoted(key_column)
+        self.data_table = folded(data_table)  # else another spelling were another table
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Ledger:
+        """Take the table, its key column, and the data table that the rows are about."""
+        return cls(settings[FILE_TABLE], settings[FILE_KEY_COLUMN], settings[DATA_TABLE])
+
+    def create(self, cursor: Cursor) -> None:
+        """Make the table if it is not there."""
+        columns = ", ".join([f"{self.key} VARCHAR({URL_BYTES}) NOT NULL", *COLUMNS])
+        # The primary key is a hint that Redshift does not enforce: the lock does.
+        cursor.execute(
+            f"CREATE TABLE IF NOT EXISTS {self.table} "
+            f"({columns}, PRIMARY KEY ({self.key}, data_table)) "
+            f"DISTSTYLE EVEN COMPOUND SORTKEY ({SORT_KEY}, {self.key})"
+        )
+
+    def upgrade(self, cursor: Cursor) -> None:
+        """Add what a table lacks that was made before, or rows that others entered. After LOCK."""
+        cursor.execute(f"SELECT * FROM {self.table} LIMIT 0")  # noqa: S608
+        if "digits" not in {column.name for column in cursor.description or ()}:
+            cursor.execute(f"ALTER TABLE {self.table} ADD COLUMN digits SMALLINT")
+        cursor.execute(
+            f"UPDATE {self.table} SET digits = strpos(first_position, '-') - 1 "  # noqa: S608
+            "WHERE digits IS NULL AND first_position >= '1' AND last_position >= '1' "
+            "AND strpos(first_position, '-') = strpos(last_position, '-')"
+        )
+
+    def lock(self, cursor: Cursor) -> None:
+        """Wait until no other loader is at work. Must be the transaction's first statement.
+
+        A SELECT before it, even ``SELECT 1``, would fix the snapshot, and a file that another
+        loader commits meanwhile would be loaded twice.
+
+        Waits no longer than the connection's limit for a statement (Redshift has no lock_timeout);
+        what follows in the transaction may last as long as a COPY. Both in one message: a limit
+        counts from the message on, so that the new one is not yet LOCK's.
+        """
+        try:
+            cursor.execute(f"LOCK {self.table}; SET LOCAL statement_timeout TO {COPY_MILLISECONDS}")
+        except psycopg2.extensions.QueryCanceledError as error:
+            raise Transient(
+                f"the ledger {self.table} (redshiftFileTable) is locked by another session, for "
+                f"longer than the {LOCK_MILLISECONDS // 60_000} minutes that we wait (a long COPY "
+                "of another loader, or a session that hangs): as a superuser, look at "
+                "lock_owner_pid in stv_locks; SELECT pg_terminate_backend(pid) ends a session"
+            ) from error
+
+    def judge(self, cursor: Cursor, files: Sequence[File]) -> Verdict:
+        """Say which of ``files``, in their order, are fresh, loaded already, or must not be.
+
+        Those that are fresh count as loaded for what comes after them.
+        """
+        entered = [row.as_file() for row in self._rows_near(cursor, files)]
+        by_url = {file.url: file for file in entered}
+        taken = Ranges(entered)
+        verdict = Verdict([], [], [])
+        for file in files:
+            same = by_url.get(file.url)
+            if same is not None:
+                if differ(file, same):
+                    reason = f"{file.url} is loaded with another range, {same.first} to {same.last}"
+                    verdict.rejected.append(RejectedFile(file, reason))
+                else:
+                    verdict.loaded.append(file)
+            elif (other := taken.overlapping(file)) is not None:
+                reason = f"overlaps {other.url}, which covers {other.first} to {other.last}"
+                verdict.rejected.append(RejectedFile(file, reason))
+            else:
+                verdict.fresh.append(file)
+                by_url[file.url] = file
+                taken.add(file)
+        return verdict
+
+    def enter(self, cursor: Cursor, files: Sequence[File], manifest: str) -> None:
+        """Enter files whose rows this transaction loads."""
+        row = "(" + ", ".join(["%s"] * 10) + ", getdate(), %s)"
+        values: list[object] = []
+        for file in files:
+            values += [file.url, self.data_table, file.application, file.stream, file.shard]
+            values += [file.first, file.last, file.rows, file.bytes, manifest, digits_of(file)]
+        names = ", ".join(column.split()[0] for column in COLUMNS)
+        rows = ", ".join([row] * len(files))
+        cursor.execute(f"INSERT INTO {self.table} ({self.key}, {names}) VALUES {rows}", values)  # noqa: S608
+
+    def latest(self, cursor: Cursor) -> list[File]:
+        """Return a few of the files that were loaded last, the newest first."""
+        cursor.execute(
+            f"SELECT {self._columns}, byte_count FROM {self.table} WHERE data_table = %s "  # noqa: S608
+            "ORDER BY loaded_at DESC LIMIT 5",
+            [self.data_table],
+        )
+        return [LedgerRow(*row).as_file() for row in cursor.fetchall()]
+
+    @property
+    def _columns(self) -> str:
+        return f"{self.key}, application, stream, shard, first_position, last_position"
+
+    def _rows_near(self, cursor: Cursor, files: Sequence[File]) -> list[LedgerRow]:
+        """Read the rows that share a name with one of ``files``, or may overlap one.
+
+        Raises Fatal if the table lacks our column.
+        """
+        conditions = near(files, self.key)
+        select = f"SELECT {self._columns} FROM {self.table} WHERE data_table = %s AND "  # noqa: S608
+        try:
+            cursor.execute(
+                " UNION ALL ".join(select + condition.sql for condition in conditions),
+                [value for one in conditions for value in (self.data_table, *one.values)],
+            )
+        except psycopg2.errors.UndefinedColumn as error:
+            if '"digits"' not in str(error).partition("\n")[0]:
+                raise
+            raise Fatal(
+                f"the ledger {self.table} (redshiftFileTable) was made by an older version: "
+                "`kinesis-connectors create` brings it up to date"
+            ) from error
+        return [LedgerRow(*row) for row in cursor.fetchall()]

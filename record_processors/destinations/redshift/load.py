@@ -1,0 +1,142 @@
+"""One load: files into the table and into the ledger, or into neither."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+
+from ...aws.bucket import Bucket
+from ...config.setting import Settings
+from ...files.file import File
+from .connection import Connection, Cursor, copy
+from .copy import copy_statement, manifest_of, manifests_folder
+from .errors import LoadFailed
+from .fault import Unexplained, fault_of
+from .file_check import BadFile, FileCheck
+from .ledger import Ledger, RejectedFile, Verdict
+from .settings import COPY_MANDATORY, DATA_TABLE
+
+log = logging.getLogger(__name__)
+
+
+class Load:
+    """Loads files in one transaction with their rows of the ledger.
+
+    ::
+
+        BEGIN; LOCK ledger              no other loader is at work
+        SELECT ledger                   what is loaded is skipped, what overlaps is rejected
+        PUT manifest                    its key holds its digest: never overwritten
+        COPY table FROM manifest
+        INSERT ledger; COMMIT
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        connection: Connection,
+        ledger: Ledger,
+        bucket: Bucket,
+        check: FileCheck,
+    ) -> None:
+        self.settings = settings
+        self.table = settings[DATA_TABLE]
+        self.connection = connection
+        self.ledger = ledger
+        self.check = check
+        self.manifests = manifests_folder(settings)
+        self.bucket_under_lock = bucket.once()
+        self.check_under_lock = FileCheck(settings, self.bucket_under_lock)
+
+    def run(
+        self, files: Sequence[File], faults: Mapping[File, str]
+    ) -> Verdict | RejectedFile | Unexplained:
+        """Load files of one compression; return what became of each.
+
+        ``faults`` says of some why they cannot be loaded, unless they were before. If the load
+        failed, nothing is loaded: return the file at fault, or that nothing tells which it is.
+        Raises Transient, Fatal.
+        """
+        fresh: list[File] = []
+        rows = 0
+        try:
+            with self.connection.transaction() as cursor:
+                self.ledger.lock(cursor)
+                verdict = self._judge(cursor, files, faults)
+                if fresh := verdict.fresh:
+                    manifest = self.copy(cursor, fresh)
+                    cursor.execute("SELECT pg_last_copy_count()")
+                    (rows,) = cursor.fetchone() or (0,)
+                    self._insist_on_all(fresh, rows)
+                    self.ledger.enter(cursor, fresh, manifest)
+        except BadFile as bad:
+            return RejectedFile(bad.file, bad.reason)
+        except LoadFailed as failure:
+            return fault_of(fresh, str(failure), self.connection.load_errors(), self.check)
+        log.info(
+            "loaded %d rows of %d files into %s; %d files were loaded before",
+            rows,
+            len(fresh),
+            self.table,
+            len(verdict.loaded),
+        )
+        if fresh:
+            _report_count(fresh, rows, manifest)
+        return verdict
+
+    def copy(self, cursor: Cursor, files: Sequence[File]) -> str:
+        """Load files, all of one compression; return the manifest that lists them.
+
+        Raises LoadFailed, Transient, Fatal.
+        """
+        body = msgspec.json.encode(manifest_of(files, self.settings))
+        key = f"{self.manifests}{hashlib.sha256(body).hexdigest()}.manifest"
+        self.bucket_under_lock.put(key, body)
+        manifest = self.bucket_under_lock.url(key)
+        compression = files[0].compression or "none"
+        copy(cursor, copy_statement(self.settings, manifest, compression))
+        return manifest
+
+    def _judge(self, cursor: Cursor, files: Sequence[File], faults: Mapping[File, str]) -> Verdict:
+        """Ask the ledger; reject those with a fault, unless they were loaded without it.
+
+        They come last, so that they stand in the way of no other.
+        """
+        verdict = self.ledger.judge(cursor, sorted(files, key=lambda file: file in faults))
+        sound = [file for file in verdict.fresh if file not in faults]
+        bad = [RejectedFile(file, faults[file]) for file in verdict.fresh if file in faults]
+        return verdict._replace(fresh=sound, rejected=verdict.rejected + bad)
+
+    def _insist_on_all(self, files: Sequence[File], rows: int) -> None:
+        """Let no file into the ledger that COPY passed over: it went after we had looked at it.
+
+        The number of rows tells without a call of S3, if all files say theirs.
+        """
+        if not self.settings[COPY_MANDATORY] and _announced_rows(files) != rows:
+            for file in files:
+                self.check_under_lock.look_at(file)
+
+
+def _report_count(files: Sequence[File], rows: int, manifest: str) -> None:
+    announced = _announced_rows(files)
+    if announced not in {None, rows}:
+        log.warning(
+            "COPY reports %d rows, the files of %s were announced with %d: look at "
+            "redshiftCopyOptions",
+            rows,
+            manifest,
+            announced,
+        )
+
+
+def _announced_rows(files: Iterable[File]) -> int | None:
+    """Add up the rows of files; None if one does not say how many it has."""
+    total = 0
+    for file in files:
+        if file.rows is None:
+            return None
+        total += file.rows
+    return total

@@ -1,0 +1,116 @@
+"""Files in S3, each announced on the manifest stream: stage one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from ..aws.clients import Client, client
+from ..aws.failures import call
+from ..aws.findings import about
+from ..aws.iam import allow
+from ..aws.objects import Files
+from ..aws.stream import Stream
+from ..config.component import Contradiction, Shipped
+from ..config.keys import STREAM_NAME, STREAMS
+from ..config.resource import Finding, Resource, Statement
+from ..config.setting import Setting, Settings
+from ..config.shipped import FILES_OF_ROWS
+from ..config.types import STREAM, matching, whole_number
+from ..files.chain import Chain
+from ..files.chain_emitter import ChainEmitter
+from ..files.file import File
+from ..flow.retry import Retry
+
+OUTPUT_STREAM = Setting(
+    "kinesisOutputStream",
+    matching(STREAM, "a stream's name"),
+    "The stream that stage two reads the files' names from.",
+    required=True,
+    example="manifests",
+    note="One shard is enough for 1,000 files a second.",
+    section=STREAMS,
+)
+OUTPUT_SHARDS = Setting(
+    "kinesisOutputStreamShardCount",
+    whole_number(),
+    "How many shards `create` gives kinesisOutputStream, if it has to make it.",
+    1,
+    unit="shards",
+    section=STREAMS,
+)
+
+
+class ManifestStream(Stream):
+    """The stream on which files are announced."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings, OUTPUT_STREAM, OUTPUT_SHARDS)
+
+    def probe(self) -> Iterator[Finding]:
+        """Look at it. Nothing is put on it: stage two would take it for a file."""
+        yield self.looked_at()
+        yield Finding("note", f"{about(OUTPUT_STREAM, self.name)}: kinesis:PutRecord was not tried")
+
+    def permissions(self, account: str) -> Iterator[Statement]:
+        """Allow to put messages."""
+        yield allow("AnnounceFiles", "kinesis: PutRecord", self.arn(account))
+
+
+class S3ManifestEmitter(ChainEmitter):
+    """Writes the file, then its message on ``kinesisOutputStream``.
+
+    A file may be announced more than once (after a crash between message and checkpoint); stage
+    two loads it once.
+    """
+
+    declares = (*ChainEmitter.declares, OUTPUT_STREAM, OUTPUT_SHARDS)
+    shipped = Shipped(
+        "s3_manifest",
+        "Stage one: records of a Kinesis stream become files in S3, and each file's name goes to "
+        "the manifest stream, from which stage two (redshift_manifest.properties) loads it into "
+        "Redshift.",
+        {
+            **FILES_OF_ROWS,
+            "connectorDestination": "s3-manifest",
+            "kinesisOutputStreamShardCount": "1",
+        },
+    )
+
+    def __init__(self, chain: Chain, kinesis: Client, output_stream: str, retry: Retry) -> None:
+        super().__init__(chain)
+        self.kinesis = kinesis
+        self.output_stream = output_stream
+        self.retry = retry
+
+    @classmethod
+    def contradictions(cls, settings: Settings) -> Iterator[Contradiction]:
+        """Refuse to announce files to ourselves."""
+        if settings[OUTPUT_STREAM] == settings[STREAM_NAME]:
+            yield OUTPUT_STREAM.key, "kinesisOutputStream is the stream that is read (streamName)"
+
+    @classmethod
+    def resources(cls, settings: Settings) -> Sequence[Resource]:
+        """Return the files, and the stream of their messages."""
+        return [ManifestStream(settings), Files(settings)]
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> S3ManifestEmitter:
+        """Write files as ``s3`` does, and announce them on the output stream."""
+        return cls(
+            Chain.from_settings(settings),
+            client("kinesis", settings),
+            settings[OUTPUT_STREAM],
+            Retry.from_settings(settings),
+        )
+
+    def deliver(self, file: File) -> None:
+        """Announce it. The source shard is the partition key: its files keep their order."""
+        call(
+            self.retry,
+            f"announcing {file.url} on {self.output_stream}",
+            lambda: self.kinesis.put_record(
+                StreamName=self.output_stream,
+                PartitionKey=str(file.shard),
+                Data=file.encode(),
+            ),
+        )

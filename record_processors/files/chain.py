@@ -1,0 +1,142 @@
+"""The chain of files that a shard's records become, whoever writes them."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timezone
+from typing import Any
+
+from ..aws.bucket import Bucket
+from ..aws.failures import ConditionFailed, Denied, Missing
+from ..aws.layout import files_folder
+from ..config.keys import APPLICATION_NAME, STREAM_NAME
+from ..config.setting import Settings
+from ..errors import Fatal
+from ..flow.batch import Batch
+from ..flow.record import Record
+from .compression import COMPRESSION, Compression
+from .file import File
+from .formats import FORMATS
+
+log = logging.getLogger(__name__)
+
+
+class Chain:
+    """Writes each batch of a shard as one file, which continues where the one before it ended.
+
+    The key derives from the first record kept, never from the clock or from where the batch ends.
+    It is written only if it is not there. If it is, an earlier life of this process or another
+    process wrote it: it stands, and its metadata say through which position it covers the shard.
+    The next file begins with the first record kept after that, whoever writes it: so all
+    processes that ever own the shard, and zombies that believe they do, write one chain.
+    """
+
+    def __init__(
+        self,
+        bucket: Bucket,
+        folder: str,
+        application: str,
+        stream: str,
+        compression: Compression,
+    ) -> None:
+        self.bucket = bucket
+        self.folder = folder
+        self.application = application
+        self.stream = stream
+        self.compression = compression
+        self.shard = ""
+        self.format = ""
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Chain:
+        """Take bucket, prefix and compression."""
+        return cls(
+            Bucket.from_settings(settings),
+            files_folder(settings),
+            settings[APPLICATION_NAME],
+            settings[STREAM_NAME],
+            settings[COMPRESSION],
+        )
+
+    def start(self, shard: str, format: str) -> None:  # noqa: A002 - the word of the contract
+        """Begin with ``shard``, whose rows are of ``format``; called once, before all else."""
+        self.shard = shard
+        self.format = format
+
+    def write(self, batch: Batch[Any]) -> File:
+        """Write the batch, or find what another life wrote in its place."""
+        batch.write_letters()  # who finds the file looks at none of its records again
+        key = self.key(batch.first)
+        body, rows = FORMATS[self.format].encode(batch, self.compression)
+        file = File(
+            application=self.application,
+            bucket=self.bucket.name,
+            key=key,
+            bytes=len(body),
+            rows=rows,
+            stream=self.stream,
+            shard=self.shard,
+            first=str(batch.first.position),
+            last=str(batch.last),
+            format=self.format,
+            compression=self.compression,
+        )
+        try:
+            self.bucket.create(key, body, file.metadata)
+        except ConditionFailed:
+            return self._winner(batch, file)
+        log.info("wrote %s: %d rows, %d bytes", file.url, rows, len(body))
+        return file
+
+    def find(self, first: Record) -> File | None:
+        """Return the file that an earlier life began with ``first``; None if none is seen."""
+        key = self.key(first)
+        try:
+            found = self._read(key, first)
+        except Missing:
+            return None
+        except Denied as error:
+            # Without s3:ListBucket, S3 does not say of an object that it is not there. If it is,
+            # the write finds out.
+            log.info("not known whether an earlier life wrote it: %s", error)
+            return None
+        _report(found)
+        return found
+
+    def key(self, first: Record) -> str:
+        """Name the object: shard and first position, in a folder of the hour of its arrival."""
+        hour = datetime.fromtimestamp(first.arrival / 1000, timezone.utc)
+        extension = FORMATS[self.format].extension(self.compression)
+        return f"{self.folder}{hour:%Y/%m/%d/%H}/{self.shard}-{first.position}{extension}"
+
+    def _winner(self, batch: Batch[bytes], ours: File) -> File:
+        """Return the object that stands where ours would: it decides what the shard's rows are."""
+        try:
+            theirs = self._read(ours.key, batch.first)
+        except Missing as error:
+            raise Fatal(f"{ours.url} was there a moment ago: somebody deletes files") from error
+        except Denied as error:
+            raise Fatal(
+                f"{error}; it is there, and to see how far it reaches takes s3:GetObject"
+            ) from error
+        if theirs == ours:  # our own, written by a try whose answer was lost, or by our twin
+            log.info("%s is written already, with the same rows", ours.url)
+        else:
+            _report(theirs)
+        return theirs
+
+    def _read(self, key: str, first: Record) -> File:
+        """Read a file's metadata. Raises Missing, Denied, and Fatal for what is none of ours."""
+        place = File(bucket=self.bucket.name, key=key, stream=self.stream, shard=self.shard)
+        try:
+            file = place.completed(self.bucket.head(key))
+            is_of_our_chain = file.covered[0] == first.position
+        except ValueError:
+            is_of_our_chain = False
+        if not is_of_our_chain or file.application != self.application:
+            raise Fatal(f"{place.url} exists and is not a file of {self.application}: move it away")
+        return file
+
+
+def _report(file: File) -> None:
+    log.warning("%s was written before, through %s: taken as it is", file.url, file.last)

@@ -1,0 +1,51 @@
+"""What all destinations have in common that begin with a chain of files in S3."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from ..aws.clients import READ_SECONDS
+from ..config.setting import Setting
+from ..flow.batch import Batch
+from ..flow.emitter import Emitter
+from ..flow.record import Position, Record
+from .chain import Chain
+from .compression import COMPRESSION
+from .file import File
+from .formats import FORMATS
+
+
+class ChainEmitter(Emitter[Any]):
+    """Writes each batch as a file of the chain, and delivers the file.
+
+    A file of which it is not known whether an earlier life lived to deliver it is delivered again.
+    """
+
+    accepts = frozenset(FORMATS)
+    declares: ClassVar[Sequence[Setting[Any]]] = (COMPRESSION,)
+    longest_try = READ_SECONDS
+
+    def __init__(self, chain: Chain) -> None:
+        self.chain = chain
+
+    def start(self, shard: str, format: str) -> None:  # noqa: A002 - the word of the contract
+        """Begin the chain of the shard."""
+        self.chain.start(shard, format)
+
+    def emit(self, batch: Batch[Any]) -> Position:
+        """Write the file and deliver it; return how far it covers the shard, whoever wrote it."""
+        file = self.chain.write(batch)
+        self.deliver(file)
+        return file.covered[1]
+
+    def adopt(self, first: Record) -> Position | None:
+        """Deliver what an earlier life began with ``first``: it may have died before it did."""
+        file = self.chain.find(first)
+        if file is None:
+            return None
+        self.deliver(file)
+        return file.covered[1]
+
+    def deliver(self, file: File) -> None:
+        """Do what is to be done with a file that is in S3: nothing, unless a subclass says more."""

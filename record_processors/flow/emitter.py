@@ -1,0 +1,70 @@
+"""The contract of an emitter, which makes batches durable at a destination."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar, Generic, TypeVar
+
+from ..config.component import Destination
+from ..config.setting import Settings
+from .batch import Batch
+from .record import Position, Record
+
+Row = TypeVar("Row")
+
+
+class Emitter(Destination, ABC, Generic[Row]):
+    """Writes batches to one destination, for one shard.
+
+    What stands on the class (``declares``, ``resources`` and so on, of ``Destination``) is all that
+    the rest of the program knows of it.
+    """
+
+    stage: ClassVar[str] = "emit"
+    """What the dead letters of its refusals say of where they were refused."""
+
+    shard: str = ""
+    format: str = "text"
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Emitter[Row]:
+        """Make one; override this to read settings and to make clients.
+
+        What only this destination needs is imported here, not at the top of its file.
+        """
+        del settings
+        return cls()
+
+    def start(self, shard: str, format: str) -> None:  # noqa: A002 - the word of the contract
+        """Begin with ``shard``, whose rows are of ``format``; called once, before all else."""
+        self.shard = shard
+        self.format = format
+
+    @abstractmethod
+    def emit(self, batch: Batch[Row]) -> Position | None:
+        """Make every row of ``batch`` durable before returning. The checkpoint follows.
+
+        A batch may come again after a crash: say in your documentation whether rows then double.
+        Call ``batch.reject(record, "why")`` for a record that the destination refuses for good.
+        Try again yourself what may pass, with ``Retry``; raise ``Fatal("one clear sentence")``
+        when nothing can pass. Any exception ends the process before the checkpoint, and the next
+        life begins with these records again.
+
+        Return None; or, if another process had already made the shard durable from the batch's
+        first record on, the position through which it did.
+        """
+
+    def adopt(self, first: Record) -> Position | None:  # noqa: ARG002 - for overriding
+        """Find what an earlier life wrote in the place of a batch that begins with ``first``.
+
+        Asked before the first kept record of a life is buffered, and again after each find.
+        Return the position through which it covers the shard: the records up to there are
+        skipped. None, as here, is always safe: the batch is then made and emitted.
+
+        An emitter that adopts must call ``batch.write_letters()`` before it writes what the next
+        life would find: nobody would look at those records again.
+        """
+        return None
+
+    def close(self) -> None:
+        """End connections. Called at an orderly end; a crash does without."""

@@ -1,0 +1,184 @@
+"""The flow itself: Transformer, Filter, Buffer, Emitter. No AWS, no daemon, no clock of its own."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from itertools import compress
+from typing import Any, Generic
+
+from ..config.component import Destination
+from ..config.registry import chosen
+from ..config.setting import Settings
+from ..errors import Fatal, Rejection
+from .batch import Batch, Refusal, Row
+from .buffer import Buffer
+from .dead_letters import DeadLetters
+from .emitter import Emitter
+from .filter import Filter
+from .record import Position, Record
+from .transformer import Transformer
+
+log = logging.getLogger(__name__)
+
+Checkpoint = Callable[[Position], None]
+
+# So many records are transformed at once: enough to make calls cheap, few enough that their rows,
+# of which a record may have many, add little to what the buffer holds.
+CHUNK = 500
+
+
+class Pipeline(Destination, Generic[Row]):
+    """Carries the records of one shard to where they are durable, then checkpoints.
+
+    The one rule: ``checkpoint`` is called with a position only when every record up to it is
+    emitted, filtered out, or durable as a dead letter.
+
+    A pipeline of one's own is a subclass that puts its parts together in ``from_settings``; its
+    name stands in ``connectorDestination`` as ``package.module:Class``.
+    """
+
+    def __init__(
+        self,
+        transformer: Transformer[Row],
+        filter: Filter,  # noqa: A002 - the word of the field
+        buffer: Buffer[Row],
+        emitter: Emitter[Row],
+        dead_letters: DeadLetters,
+    ) -> None:
+        self.transformer = transformer
+        self.filter = filter
+        self.buffer = buffer
+        self.emitter = emitter
+        self.dead_letters = dead_letters
+        self._may_be_written = True  # what we keep next, by an earlier life or by another process
+        self._durable_through: Position | None = None
+
+    @classmethod
+    def from_settings(cls, settings: Settings, dead_letters: DeadLetters) -> Pipeline[Any]:
+        """Put together the parts that the properties name."""
+        parts: Any = chosen(settings.texts)
+        return cls(
+            parts.transformer.from_settings(settings),
+            parts.filter.from_settings(settings),
+            Buffer.from_settings(settings),
+            parts.destination.from_settings(settings),
+            dead_letters,
+        )
+
+    def start(self, shard: str) -> None:
+        """Begin the life of this process on ``shard``; called once, before any record."""
+        self.dead_letters.start(shard)
+        self.emitter.start(shard, self.transformer.format)
+
+    def close(self) -> None:
+        """End what the emitter holds open."""
+        self.emitter.close()
+
+    def process(self, records: Sequence[Record], checkpoint: Checkpoint) -> None:
+        """Take what the KCL delivered, perhaps nothing; flush at each threshold."""
+        for chunk in _chunks(records):
+            # Also of what the filter will pass over: that it cannot be read must not be lost on us.
+            rows_of = self.transformer.transform_all(chunk)
+            verdicts = iter(self.filter.keep_all(list(compress(chunk, rows_of))))
+            for record, rows in zip(chunk, rows_of, strict=True):
+                kept: object = next(verdicts) if rows else rows
+                if self._durable_through and self._skips(record.position, checkpoint):
+                    continue
+                if not kept:
+                    self._pass_over(record, "filter" if rows else "transform", kept)
+                elif self._may_be_written and self._adopt(record, checkpoint):
+                    continue
+                elif self.buffer.keep(record, rows):
+                    self.flush(checkpoint)
+        if self.buffer.due:
+            self.flush(checkpoint)
+
+    def flush(self, checkpoint: Checkpoint) -> None:
+        """Make durable what was taken so far, then checkpoint.
+
+        1. Dead letters first: an object covers the records before it that were rejected.
+        2. Emit; what the destination refuses for good becomes dead letters. The emitter says
+           through which position the shard is durable: usually the end of the batch, less or more
+           if another process has written the same records.
+        3. Checkpoint there, or, beyond what was delivered, skip records until it is reached.
+        """
+        while (last := self.buffer.last) is not None:
+            self.dead_letters.write()
+            through = self._emit(last) if self.buffer.kept else last
+            self.buffer.release(through)
+            if through > last:
+                self._skip_through(through)
+            else:
+                checkpoint(through)
+
+    def finish(self, checkpoint: Checkpoint) -> None:
+        """Flush at the end of the shard, after which no record can come."""
+        self.flush(checkpoint)
+        if self._durable_through is not None:
+            raise Fatal(
+                f"the shard ended before {self._durable_through}, through which an object "
+                "claims to cover it: it is of another stream of the same name; or KCL, which "
+                "leaves out aggregates with records of other shards, left one out now and not "
+                "before: skipShardSyncAtWorkerInitializationIfLeasesExist = true brings it back"
+            )
+
+    def _pass_over(self, record: Record, stage: str, verdict: object) -> None:
+        self.buffer.pass_over(record)
+        if isinstance(verdict, Rejection):
+            self.dead_letters.add(record, stage, verdict.reason)
+
+    def _adopt(self, first: Record, checkpoint: Checkpoint) -> bool:
+        """Take over what was written in the place of the batch that ``first`` would begin.
+
+        After a crash, an earlier life may have written several batches whose checkpoints it did
+        not live to make; so a find is followed by a look at what comes after it.
+        """
+        through = self.emitter.adopt(first)
+        self._may_be_written = through is not None
+        if through is None:
+            return False
+        if through < first.position:
+            raise Fatal(f"{self._emitter_name} returned {through}, before {first.position}")
+        self.dead_letters.write()
+        self.buffer.release(through)
+        self._skip_through(through)
+        return self._skips(first.position, checkpoint)
+
+    def _skip_through(self, end: Position) -> None:
+        log.info("skipping records through %s: they are durable already", end)
+        self._durable_through = end
+        self._may_be_written = True
+
+    @property
+    def _emitter_name(self) -> str:
+        return type(self.emitter).__name__
+
+    def _emit(self, last: Position) -> Position:
+        batch = Batch(tuple(self.buffer.kept), last, self._write_refused)
+        through = self.emitter.emit(batch) or last
+        if through < batch.first.position:
+            raise Fatal(f"{self._emitter_name} returned {through}, before its batch begins")
+        batch.write_letters()
+        return through
+
+    def _write_refused(self, refusals: Sequence[Refusal]) -> None:
+        self.dead_letters.write_refused(refusals, self.emitter.stage)
+
+    def _skips(self, position: Position, checkpoint: Checkpoint) -> bool:
+        """Skip what lies in an object found in the bucket; checkpoint when its end has come.
+
+        Never inside it: the next life would begin between the object's records, write them under
+        another key, and double their rows.
+        """
+        end = self._durable_through
+        if end is None:
+            return False
+        if position >= end:
+            self._durable_through = None
+            checkpoint(end)
+        return position <= end
+
+
+def _chunks(records: Sequence[Record]) -> Iterator[Sequence[Record]]:
+    return (records[start : start + CHUNK] for start in range(0, len(records), CHUNK))

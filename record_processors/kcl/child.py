@@ -1,0 +1,94 @@
+"""The process that the daemon starts for each shard: stdin and stdout are the protocol's."""
+
+from __future__ import annotations
+
+import gc
+import io
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import TextIO
+
+from ..errors import EXIT_OK, EXIT_USAGE
+from .line_reader import LineReader
+
+log = logging.getLogger(__name__)
+
+
+def take_the_protocol() -> tuple[LineReader, TextIO]:
+    """Move the daemon's pipes out of everybody's reach; return (input, output).
+
+    From here on whatever prints, be it Python or a C library, prints to stderr, which the daemon
+    logs, and whatever reads stdin reads nothing.
+    """
+    source, sink = os.dup(0), os.dup(1)
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
+    os.dup2(2, 1)
+    sys.stdout = sys.stderr
+    return LineReader(io.FileIO(source)), os.fdopen(sink, "w", encoding="utf-8")
+
+
+def outlive_signals() -> None:
+    """Leave the end to the daemon.
+
+    Ctrl-C and systemd's stop reach the whole process group; a child that dies of them dies before
+    the daemon can ask it to flush. It ends when its input does.
+    """
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def log_to_stderr(name: str) -> None:
+    """Log one line per event, in UTC; ``name`` stands in it until the shard's does.
+
+    The one thread's name is what tells the lines of the children apart: see ``initialize``.
+    """
+    threading.current_thread().name = name
+    logging.Formatter.converter = time.gmtime
+    logging.basicConfig(
+        stream=sys.stderr,
+        level=logging.INFO,
+        format="%(asctime)s.%(msecs)03dZ %(levelname)-5s %(threadName)s - %(message)s",
+        datefmt="%Y-%m-%dT%H:%M:%S",
+        force=True,
+    )
+    logging.addLevelName(logging.WARNING, "WARN")  # as the daemon writes it
+    logging.addLevelName(logging.CRITICAL, "FATAL")
+    logging.getLogger("botocore").setLevel(logging.WARNING)
+
+
+def process(path: str) -> int:
+    """Run the pipeline of the ``.properties`` file on one shard, until the daemon ends it."""
+    gc.disable()  # while much is made and nothing thrown away: an eighth of the start
+    protocol_input, protocol_output = take_the_protocol()
+    outlive_signals()
+    log_to_stderr(Path(path).stem)
+
+    # Imported only now: what an import prints must not reach the protocol.
+    from ..config.keys import APPLICATION_NAME  # noqa: PLC0415
+    from ..config.properties import SettingsError, load  # noqa: PLC0415
+    from ..flow.retry import Retry  # noqa: PLC0415
+    from .assembly import assemble  # noqa: PLC0415
+    from .processor import RecordProcessor, crash_boundary, serve  # noqa: PLC0415
+
+    try:
+        settings = load(path)
+    except SettingsError as error:
+        log.critical("%s", error)
+        return EXIT_USAGE
+    threading.current_thread().name = settings[APPLICATION_NAME]
+    with crash_boundary("start"):
+        pipeline = assemble(settings)
+        processor = RecordProcessor(pipeline, Retry.from_settings(settings))
+    gc.freeze()  # what is there now stays: the collector need not look at it again and again
+    gc.enable()
+    serve(processor, protocol_input, protocol_output)
+    with crash_boundary("end"):
+        pipeline.close()
+    return EXIT_OK

@@ -1,0 +1,130 @@
+"""How much heap the daemon needs for its shards, and how much this host can give.
+
+The daemon reads ahead of each child. While a child is slow (S3 is down, say) it holds, for each
+shard, up to 8 MB of records and one more answer of GetRecords, the batch that the child works on
+and the line of JSON that is made of it: whatever a shard holds then must fit, or the heap ends at
+night. Sources: ``SimpleRecordsFetcherFactory`` of KCL 3.1.3 (3 batches, 8 MB, 30,000 records); an
+answer has at most 10 MiB (docs.aws.amazon.com/kinesis/latest/APIReference/API_GetRecords.html).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from ..config.kcl_settings import MAX_LEASES, MAX_RECORDS
+from ..config.kcl_types import MOST_INT
+from ..config.setting import Settings
+from ..errors import LaunchError
+
+MIB = 2**20
+
+# Measured with four shards whose children take a second for each batch. Answers of 10 MiB, of 10
+# records each: out of memory at 256 MiB, not at 384. Of 10,000 records: at 384, not at 448. These
+# constants give 417 and 544.
+DAEMON_BYTES = 64 * MIB
+SHARD_BYTES = 88 * MIB
+RECORD_BYTES = 3_300  # for each of maxRecords: the objects of five batches in flight
+
+# Resident beside the heap: code, classes, buffers, stacks; 150 to 170 MiB were measured.
+BESIDE_HEAP = 200 * MIB
+CHILD_BYTES = 80 * MIB  # one process for each shard, with the default buffers
+
+# What the daemon and its children may take of a host, if the file does not say for which shards.
+SHARE = 0.75
+# Above it pointers take 8 bytes instead of 4 (-XX:+UseCompressedOops), and less fits.
+LARGEST_HEAP = 31 * 1024 * MIB
+
+
+class Need(NamedTuple):
+    """Bytes that some shards need."""
+
+    heap: int
+    all: int  # with the rest of the daemon, and the children
+
+
+def heap_size(settings: Settings, given: int | None) -> int:
+    """Return the bytes of heap for the daemon of this file.
+
+    ``given`` is what the user's own flags say, if they do. Raises LaunchError when that, or this
+    host's memory, does not hold the file's shards (``maxLeasesForWorker``; at least one).
+    """
+    records = settings[MAX_RECORDS]
+    leases = settings[MAX_LEASES] or 0
+    leases = 0 if leases == MOST_INT else leases  # KCL's default: as many as there are
+    least = need(leases or 1, records)
+    if given is not None:
+        if given < least.heap:
+            raise LaunchError(
+                f"the heap of {given // MIB} MiB (-Xmx) is too small: {_why(leases, records)} need "
+                f"-Xmx{least.heap // MIB}m; raise it, or lower maxLeasesForWorker or maxRecords"
+            )
+        return given
+    host = host_memory()
+    if host < least.all:
+        raise LaunchError(
+            f"this host's memory of {host // MIB} MiB is too small: {_why(leases, records)} need "
+            f"{least.all // MIB} MiB, the children included; lower maxLeasesForWorker, or take a "
+            "larger host"
+        )
+    if leases:
+        return least.heap
+    shard = need(2, records).all - need(1, records).all
+    more = max(0, int(host * SHARE) - least.all) // shard
+    return min(need(1 + more, records).heap, LARGEST_HEAP)
+
+
+def need(shards: int, records: int) -> Need:
+    """Return what so many shards need at so many records a read, in bytes."""
+    exact = DAEMON_BYTES + shards * (SHARD_BYTES + records * RECORD_BYTES)
+    heap = -(-exact // MIB) * MIB  # Java is told whole MiB
+    return Need(heap, heap + BESIDE_HEAP + shards * CHILD_BYTES)
+
+
+def given_heap(options: Sequence[str]) -> int | None:
+    """Return the bytes of heap that Java's own options set; the last one counts."""
+    found = None
+    for option in options:
+        if match := re.fullmatch(r"(?:-Xmx|-XX:MaxHeapSize=)(\d+)([kmgt]?)", option, re.IGNORECASE):
+            found = int(match[1]) << {"": 0, "k": 10, "m": 20, "g": 30, "t": 40}[match[2].lower()]
+    return found
+
+
+def host_memory() -> int:
+    """Return the bytes of memory that this process may use: the host's, or its container's."""
+    host = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return min([host, *cgroup_limits(Path("/sys/fs/cgroup"), Path("/proc/self/cgroup"))])
+
+
+def cgroup_limits(mount: Path, membership: Path) -> list[int]:
+    """Return the limits in bytes of our control group and of those above it; none is no limit.
+
+    Inside a container the group's path is the host's and its limit stands at the mount itself
+    (docs.kernel.org/admin-guide/cgroup-v2.html, cgroup-v1/memory.html).
+    """
+    try:
+        lines = membership.read_text().splitlines()
+    except OSError:
+        return []
+    found = []
+    for controllers, group in (line.split(":", 2)[1:] for line in lines):
+        if controllers not in {"", "memory"}:
+            continue
+        folder, name = (
+            (mount / "memory", "memory.limit_in_bytes") if controllers else (mount, "memory.max")
+        )
+        inside = Path(group.lstrip("/"))
+        for above in [inside, *inside.parents]:
+            try:
+                found.append(int((folder / above / name).read_text()))
+            except (OSError, ValueError):
+                continue  # not there; or "max"
+    return found
+
+
+def _why(leases: int, records: int) -> str:
+    shards = f"maxLeasesForWorker = {leases}" if leases else "one shard"
+    return f"{shards} and maxRecords = {records}"

@@ -1,0 +1,164 @@
+"""What the daemon needs outside: the stream that it reads, KCL's tables, and CloudWatch.
+
+docs.aws.amazon.com/streams/latest/dev/kcl-iam-permissions.html, and of that what KCL 3.1.3 calls,
+table by table, by the names in the classes of its jar.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..aws.arns import Arns, no_pattern
+from ..aws.findings import ERRORS, about, code_of, quick_client, why
+from ..aws.iam import allow
+from ..aws.stream import Stream
+from ..config.kcl_settings import (
+    CONSUMER_ARN,
+    CONSUMER_NAME,
+    COORDINATOR_BACKUPS,
+    COORDINATOR_TABLE,
+    COORDINATOR_TAGS,
+    LEASE_BACKUPS,
+    LEASE_TABLE,
+    METRICS_LEVEL,
+    RETRIEVAL_MODE,
+    WORKERS_BACKUPS,
+    WORKERS_TABLE,
+    WORKERS_TAGS,
+)
+from ..config.keys import APPLICATION_NAME, INPUT_SHARDS, STREAM_NAME
+from ..config.resource import Failed, Finding, Resource, Statement
+from ..config.setting import Settings
+
+LEASE_KEY = "leaseKey"  # of KCL's LeaseSerializer
+
+
+class SourceStream(Stream):
+    """The stream that the daemon reads."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings, STREAM_NAME, INPUT_SHARDS)
+
+    def probe(self) -> Iterator[Finding]:
+        """Look at it as the daemon does, and read at most one record of one shard."""
+        yield self.looked_at()
+        if self.settings[RETRIEVAL_MODE] == "FANOUT":
+            yield Finding(
+                "note",
+                "retrievalMode = FANOUT: kinesis:RegisterStreamConsumer, DescribeStreamConsumer "
+                "and SubscribeToShard are needed, and were not tried",
+            )
+            return
+        yield self._read()
+
+    def _read(self) -> Finding:
+        kinesis = quick_client("kinesis", self.settings)
+        shards = self.tried(
+            "kinesis:ListShards",
+            lambda: kinesis.list_shards(StreamName=self.name, MaxResults=1),
+        )
+        iterator = self.tried(
+            "kinesis:GetShardIterator",
+            lambda: kinesis.get_shard_iterator(
+                StreamName=self.name,
+                ShardId=shards["Shards"][0]["ShardId"],
+                ShardIteratorType="TRIM_HORIZON",
+            ),
+        )
+        place = about(STREAM_NAME, self.name)
+        try:
+            kinesis.get_records(ShardIterator=iterator["ShardIterator"], Limit=1)
+        except ERRORS as error:
+            if code_of(error) == "ProvisionedThroughputExceededException":  # we may, but not now
+                return Finding("note", f"{place}: others read it as fast as it may be read")
+            raise Failed(f"{place}: {why(error, 'kinesis:GetRecords')}") from error
+        return Finding("ok", f"{place}: its records can be read")
+
+    def permissions(self, account: str) -> Iterator[Statement]:
+        """Allow to read it; with fan-out too, as KinesisShardDetector asks for children."""
+        actions = "kinesis: ListShards GetShardIterator GetRecords"
+        yield allow("ReadTheStream", actions, self.arn(account))
+        if self.settings[RETRIEVAL_MODE] == "FANOUT":
+            yield from self._listen(account)
+
+    def _listen(self, account: str) -> Iterator[Statement]:
+        """Allow what FanOutConsumerRegistration and FanOutRecordsPublisher do."""
+        if arn := self.settings[CONSUMER_ARN]:
+            yield allow("ListenAsTheConsumer", "kinesis: SubscribeToShard", no_pattern(arn))
+            return
+        # A consumer's ARN ends in the time of its making; before, it is asked for by name.
+        stream = self.arn(account)
+        name = no_pattern(self.settings[CONSUMER_NAME] or self.settings[APPLICATION_NAME])
+        consumers = [f"{stream}/consumer/{name}{ending}" for ending in ("", ":*")]
+        make = "kinesis: DescribeStreamSummary RegisterStreamConsumer"
+        yield allow("RegisterTheConsumer", make, stream)
+        use = "kinesis: DescribeStreamConsumer SubscribeToShard"
+        yield allow("ListenAsTheConsumer", use, *consumers)
+
+
+class Leases(Resource):
+    """KCL's tables: the leases with the checkpoints, how busy each worker is, and who leads.
+
+    The daemon makes them at its first start.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    def probe(self) -> Iterator[Finding]:
+        """Look at the lease table; that it is not there yet is fine."""
+        setting = LEASE_TABLE if LEASE_TABLE in self.settings else APPLICATION_NAME
+        name = self.settings.texts[setting.key]
+        place = f"{setting.key} = {name}: the lease table"
+        dynamodb = quick_client("dynamodb", self.settings)
+        try:
+            found = dynamodb.describe_table(TableName=name)["Table"]
+        except ERRORS as error:
+            if code_of(error) == "ResourceNotFoundException":
+                yield Finding("ok", f"{place} is not there yet: the daemon makes it when it starts")
+                return
+            raise Failed(f"{place} in DynamoDB: {why(error, 'dynamodb:DescribeTable')}") from error
+        if [part["AttributeName"] for part in found["KeySchema"]] != [LEASE_KEY]:
+            raise Failed(
+                f"{place} in DynamoDB is a table of something else: its key is not {LEASE_KEY}"
+            )
+        yield Finding("ok", f"{place} is {found['TableStatus']}")
+
+    def permissions(self, account: str) -> Iterator[Statement]:
+        """Allow to share the shards, and, the first daemon, to make the tables for that."""
+        arns, settings = Arns(self.settings, account), self.settings
+        application = settings[APPLICATION_NAME]
+        leases = arns.table(settings[LEASE_TABLE] or application)
+        workers = arns.table(settings[WORKERS_TABLE] or f"{application}-WorkerMetricStats")
+        leader = arns.table(settings[COORDINATOR_TABLE] or f"{application}-CoordinatorState")
+        # DynamoDBLeaseRefresher, WorkerMetricStatsDAO, and CoordinatorStateDAO with its lock.
+        few = "dynamodb: DescribeTable Scan UpdateItem DeleteItem"
+        index = f"{leases}/index/LeaseOwnerToLeaseKeyIndex"
+        yield allow("KeepLeases", f"{few} GetItem PutItem", leases)
+        yield allow("FindTheLeasesOfAWorker", "dynamodb: Query", index)
+        yield allow("CompareWorkers", few, workers)
+        yield allow("ChooseALeader", f"{few} GetItem PutItem", leader)
+        # Once the tables are there, these may be taken away.
+        yield allow("MakeTables", "dynamodb: CreateTable", leases, workers, leader)
+        yield allow("MakeTheIndex", "dynamodb: UpdateTable", leases)
+        backed_up = {LEASE_BACKUPS: leases, WORKERS_BACKUPS: workers, COORDINATOR_BACKUPS: leader}
+        tagged = {WORKERS_TAGS: workers, COORDINATOR_TAGS: leader}
+        if tables := [table for setting, table in backed_up.items() if settings[setting]]:
+            yield allow("BackTablesUp", "dynamodb: UpdateContinuousBackups", *tables)
+        if tables := [table for setting, table in tagged.items() if setting in settings]:
+            yield allow("TagTables", "dynamodb: TagResource", *tables)
+
+
+class Metrics(Resource):
+    """KCL's metrics in CloudWatch."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    def permissions(self, account: str) -> Iterator[Statement]:
+        """Allow to report them; KCL's namespace is the application's name."""
+        del account
+        if self.settings[METRICS_LEVEL] != "NONE":
+            # PutMetricData knows no resources.
+            only = {"StringEquals": {"cloudwatch:namespace": self.settings[APPLICATION_NAME]}}
+            yield allow("ReportMetrics", "cloudwatch: PutMetricData", "*", when=only)
