@@ -10,7 +10,7 @@ import threading
 from contextlib import suppress
 from pathlib import Path
 
-from record_processors.record import Position
+from record_processors.flow.record import Position
 
 SECONDS = 30  # longer than anything takes that does not hang
 OWNING = {"processRecords", "shardEnded", "shutdownRequested"}  # calls that may checkpoint

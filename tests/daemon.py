@@ -19,7 +19,7 @@ from child_talk import Talk, environment_of_child, record_message
 from fault_proxy import Proxy
 from moto.server import ThreadedMotoServer
 
-from record_processors.record import Position
+from record_processors.flow.record import Position
 
 SHARD = "shardId-000000000007"
 BASE = 10**56 - 6  # the sixth record's sequence number has one digit more than the fifth's

@@ -4,9 +4,9 @@ import json
 from pathlib import Path
 
 from record_processors import Batch, Buffer, DeadLetters, Pipeline, Position, Record, Rejected
-from record_processors.emitters import Emitter
-from record_processors.filters import Filter
-from record_processors.transformers import Transformer
+from record_processors.flow.emitter import Emitter
+from record_processors.flow.filter import Filter
+from record_processors.flow.transformer import Transformer
 
 SHARD = "shardId-000000000000"
 

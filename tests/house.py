@@ -12,14 +12,14 @@ import boto3
 import psycopg2
 from aws_kinesis_agg.aggregator import RecordAggregator
 
-from record_processors.create import create
+from record_processors.aws.put_records import OutgoingRecord, batches, put_records
+from record_processors.commands.create import create
+from record_processors.config.keys import APPLICATION_NAME, STREAM_NAME
+from record_processors.destinations.redshift.settings import DATA_TABLE
+from record_processors.flow.retry import Retry
 from record_processors.local.children import Child
 from record_processors.local.demo.pipelines import write_pipeline
 from record_processors.local.leases import create_leases
-from record_processors.put import Entry, batches, put_batch
-from record_processors.redshift_settings import DATA_TABLE
-from record_processors.retry import Retry
-from record_processors.settings import APPLICATION_NAME, STREAM_NAME
 
 PROGRAM = str(Path(sys.executable).with_name("kinesis-connectors"))
 PATIENCE = 60.0  # seconds until something that must happen has happened
@@ -131,9 +131,9 @@ class House:
         ]
 
     def put(self, lines, stream=None):
-        entries = [Entry(line, str(number)) for number, line in enumerate(lines)]
+        entries = [OutgoingRecord(line, str(number)) for number, line in enumerate(lines)]
         for batch in batches(entries):
-            put_batch(self.kinesis, stream or self.one[STREAM_NAME], batch, Retry(3, 100))
+            put_records(self.kinesis, stream or self.one[STREAM_NAME], batch, Retry(3, 100))
 
     def put_aggregated(self, lines, per_record=7):
         """Put lines as the Kinesis Producer Library does: several in one record."""

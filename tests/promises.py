@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from simulated_services import FIRST, LAST, Place, Stored, fault_of
 from simulation import demand, violations_told
 
-from record_processors.record import Position
+from record_processors.flow.record import Position
 
 if TYPE_CHECKING:
     from simulated_kcl import Given, Shard, World

@@ -24,13 +24,13 @@ from promises import Promises, Told, Written, told_by
 from simulated_services import S3, SERVICE_ERRORS, Content, Kinesis, Redshift, Stored
 from simulation import MESSAGE, LogOfProcess, Outcome, Pipes, Process, demand, violations_told
 
-from record_processors.ledger import Ledger
-from record_processors.pipeline import build_pipeline
-from record_processors.processor import RecordProcessor, serve
-from record_processors.record import Position, Record
-from record_processors.retry import Retry
-from record_processors.setting import Settings
-from record_processors.transformers import Transformer
+from record_processors.config.setting import Settings
+from record_processors.destinations.redshift.ledger import Ledger
+from record_processors.flow.record import Position, Record
+from record_processors.flow.retry import Retry
+from record_processors.flow.transformer import Transformer
+from record_processors.kcl.assembly import assemble
+from record_processors.kcl.processor import RecordProcessor, serve
 
 ARRIVAL = 1_709_618_828_000
 TRIES = 3  # with fewer failures in a call, none may end the process
@@ -168,7 +168,7 @@ class Life:
         settings = Settings("", texts)
 
         def main(_: Process) -> None:
-            pipeline = build_pipeline(settings)
+            pipeline = assemble(settings)
             pipeline.buffer.clock = lambda: world.seconds
             serve(RecordProcessor(pipeline, Retry.from_settings(settings)), self.pipes, self.pipes)
 

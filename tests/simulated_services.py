@@ -22,7 +22,7 @@ import greenlet
 import psycopg2
 from simulation import Effect, Process, demand, perform
 
-from record_processors.record import Position
+from record_processors.flow.record import Position
 
 
 def cut() -> Exception:

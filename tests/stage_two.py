@@ -14,11 +14,11 @@ import pytest
 import zstandard
 
 from record_processors import Pipeline, Record
-from record_processors.bucket import Bucket
-from record_processors.ledger import Ledger
+from record_processors.aws.bucket import Bucket
+from record_processors.config.setting import Settings
+from record_processors.destinations.redshift.connection import Connection
+from record_processors.destinations.redshift.ledger import Ledger
 from record_processors.local.demo.pipelines import write_pipeline
-from record_processors.settings import Settings
-from record_processors.warehouse import Warehouse
 
 BUCKET = "files"
 SHARD = "shardId-000000000000"
@@ -203,4 +203,4 @@ def journal(monkeypatch):
 @pytest.fixture
 def nameless(monkeypatch):
     """Let the error table say nothing of a load that failed."""
-    monkeypatch.setattr(Warehouse, "load_errors", lambda self: self.close() or [])
+    monkeypatch.setattr(Connection, "load_errors", lambda self: self.close() or [])

@@ -11,7 +11,7 @@ import moto
 import pytest
 from fakes import STAGE_ONE, properties
 
-from record_processors import cli
+from record_processors.commands import main as cli
 
 COMMANDS = ["run", "process", "check", "create", "iam-policy", "put", "local", "completion"]
 

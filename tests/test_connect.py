@@ -12,9 +12,10 @@ import pytest
 from botocore.awsrequest import AWSResponse
 from fakes import STAGE_ONE, STAGE_TWO, properties
 
-from record_processors import aws, cli
-from record_processors.connect import findings, redshift
-from record_processors.properties import load
+from record_processors.aws import clients as aws
+from record_processors.commands import main as cli
+from record_processors.commands.check import findings, redshift
+from record_processors.config.properties import load
 
 NUMBERS = itertools.count()
 NAMED = "User: arn:aws:iam::1:user/u is not authorized to perform: {} on resource: r"

@@ -7,11 +7,12 @@ from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 from fakes import STAGE_TWO, properties
 
-from record_processors import Fatal, cli
-from record_processors.aws import client
-from record_processors.create import create
-from record_processors.properties import load
-from record_processors.warehouse import Warehouse
+from record_processors import Fatal
+from record_processors.aws.clients import client
+from record_processors.commands import main as cli
+from record_processors.commands.create import create
+from record_processors.config.properties import load
+from record_processors.destinations.redshift.connection import Connection
 
 
 def said(path, *options):
@@ -136,7 +137,7 @@ def stage_two(stack, tmp_path, request):
 
 def tables(path):
     """Return the tables that there are."""
-    warehouse = Warehouse.from_settings(load(path))
+    warehouse = Connection.from_settings(load(path))
     with warehouse.transaction() as cursor:
         cursor.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
         found = {name for (name,) in cursor.fetchall()}

@@ -11,10 +11,10 @@ import pytest
 from botocore.stub import Stubber
 
 from record_processors import Fatal
-from record_processors.aws import client
-from record_processors.credentials import login_of
-from record_processors.settings import Settings
-from record_processors.warehouse import Warehouse
+from record_processors.aws.clients import client
+from record_processors.config.setting import Settings
+from record_processors.destinations.redshift.connection import Connection
+from record_processors.destinations.redshift.login import login_of
 
 PASSWORD = "correct horse battery staple"
 
@@ -95,7 +95,7 @@ def test_a_secret_opens_the_warehouse(stack, secret):
     user, url = stack.properties["redshiftUsername"], stack.properties["redshiftURL"]
     text = json.dumps({"username": user, "password": os.environ["REDSHIFT_PASSWORD"]})
     arn = secret("opens", SecretString=text)
-    warehouse = Warehouse.from_settings(
+    warehouse = Connection.from_settings(
         settings(redshiftURL=url, redshiftSecretArn=arn, redshiftSSLMode="disable")
     )
     with warehouse.transaction() as cursor:
@@ -222,7 +222,7 @@ def test_a_connection_after_an_error_logs_in_anew(stack):
         logins.append(None)
         return stack.properties["redshiftUsername"], os.environ["REDSHIFT_PASSWORD"]
 
-    warehouse = Warehouse(stack.properties["redshiftURL"], login, "disable", "")
+    warehouse = Connection(stack.properties["redshiftURL"], login, "disable", "")
     with warehouse.transaction() as cursor:
         cursor.execute("SELECT 1")
     with warehouse.transaction() as cursor:
@@ -242,7 +242,7 @@ def test_an_expired_login_is_fatal_without_its_password(stack, monkeypatch, capl
     caplog.set_level(logging.DEBUG)
     monkeypatch.setenv("REDSHIFT_PASSWORD", PASSWORD)
     user, url = stack.properties["redshiftUsername"], stack.properties["redshiftURL"]
-    warehouse = Warehouse.from_settings(
+    warehouse = Connection.from_settings(
         settings(redshiftURL=url, redshiftUsername=user, redshiftSSLMode="disable")
     )
     denied = pytest.raises(Fatal, match="password authentication failed")

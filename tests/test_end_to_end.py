@@ -15,9 +15,10 @@ from pathlib import Path
 import pytest
 from house import PATIENCE, PROGRAM, House
 
-from record_processors.java import OPTION_VARIABLES, find_java
-from record_processors.launch import LOGBACK
-from record_processors.settings import APPLICATION_NAME, OUTPUT_STREAM, STREAM_NAME
+from record_processors.config.keys import APPLICATION_NAME, STREAM_NAME
+from record_processors.destinations.s3_manifest import OUTPUT_STREAM
+from record_processors.kcl.java import OPTION_VARIABLES, find_java
+from record_processors.kcl.launch import LOGBACK
 
 HELPER = str(Path(sys.executable).with_name("amazon_kclpy_helper.py"))
 

@@ -21,13 +21,13 @@ from fakes import STAGE_ONE, STAGE_TWO, properties
 from gate import ACCOUNT, Call
 from house import PROGRAM, House
 
-from record_processors import cli
-from record_processors.iam_policy import policy
+from record_processors.commands import main as cli
+from record_processors.commands.iam_policy import policy_of
+from record_processors.config.properties import load
+from record_processors.flow.record import Position
 from record_processors.local.children import Child
 from record_processors.local.demo.pipelines import write_pipeline
 from record_processors.local.stack import Stack
-from record_processors.properties import load
-from record_processors.record import Position
 
 PIPELINES = ["s3", "one", "two"]
 KEYS = f"arn:aws:kms:us-east-1:{ACCOUNT}:key"
@@ -161,7 +161,7 @@ def users(stack, tmp_path_factory):
     users = {}
     for name, house, stage in (("one", here, "one"), ("two", here, "two"), ("s3", other, "one")):
         settings = getattr(house, stage)
-        user = users[name] = User(name, policy(settings, ACCOUNT))
+        user = users[name] = User(name, policy_of(settings, ACCOUNT))
         user.house, user.path = house, settings.path
         with pytest.MonkeyPatch.context() as patch:
             for variable, value in user.environment.items():
@@ -257,7 +257,7 @@ def test_what_create_needs(stack, tmp_path, stage):
     settings = write_pipeline(stage, tmp_path, {**names, **more}, stack.properties)
     if stage == "redshift_manifest":
         settings = log_in_by_secret(settings, stack.environment["REDSHIFT_PASSWORD"])
-    user = User(name, policy(settings, ACCOUNT, create=True))
+    user = User(name, policy_of(settings, ACCOUNT, create=True))
     environment = {**stack.process_environment(), **user.environment}
     command = [PROGRAM, "create", settings.path]
     made = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
@@ -272,7 +272,7 @@ def test_what_create_needs(stack, tmp_path, stage):
 
 def of(folder, changes=None, base=STAGE_ONE, **arguments):
     """Return the statements for a file, by their names."""
-    document = policy(load(properties(folder, changes, base)), **arguments)
+    document = policy_of(load(properties(folder, changes, base)), **arguments)
     return {statement["Sid"]: statement for statement in document["Statement"]}
 
 
@@ -430,9 +430,9 @@ def test_command(tmp_path, capsys):
     """It prints the policy as JSON, that of `create` when asked."""
     path = properties(tmp_path)
     assert cli.main(["iam-policy", path, "--account", ACCOUNT]) == 0
-    assert json.loads(capsys.readouterr().out) == policy(load(path), ACCOUNT)
+    assert json.loads(capsys.readouterr().out) == policy_of(load(path), ACCOUNT)
     assert cli.main(["iam-policy", path, "--create"]) == 0
-    assert json.loads(capsys.readouterr().out) == policy(load(path), create=True)
+    assert json.loads(capsys.readouterr().out) == policy_of(load(path), create=True)
 
 
 def test_command_with_a_bad_file(tmp_path, capsys):

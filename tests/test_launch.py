@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from fakes import properties
 
-from record_processors import heap, java, launch
+from record_processors.config.properties import load
 from record_processors.errors import LaunchError
-from record_processors.properties import load
+from record_processors.kcl import heap, java, launch
 
 PRINTS_VERSION = """#!/bin/sh
 if [ "$1" = -version ]; then echo '{version}' >&2; exit {code}; fi

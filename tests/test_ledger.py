@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from record_processors.ledger import Ledger
-from record_processors.manifest import File
-from record_processors.record import Position
+from record_processors.destinations.redshift.ledger import Ledger
+from record_processors.files.file import File
+from record_processors.flow.record import Position
 
 LEDGER, TABLE = "judged_files", "judged_rows"
 

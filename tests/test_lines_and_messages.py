@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from record_processors.errors import Fatal
-from record_processors.lines import PIPE_BYTES, Lines
-from record_processors.processor import serve
-from record_processors.protocol import load_action
-from record_processors.record import Record
+from record_processors.flow.record import Record
+from record_processors.kcl.line_reader import PIPE_BYTES, LineReader
+from record_processors.kcl.processor import serve
+from record_processors.kcl.protocol import load_action
 
 
 class Trickle(io.RawIOBase):
@@ -45,7 +45,7 @@ def read_all(lines):
 def test_lines_are_those_of_the_file(pieces, sizes):
     """However long the lines are and in whatever pieces they come, they are the file's."""
     content = b"\n".join(pieces)
-    found = read_all(Lines(Trickle(content, sizes)))
+    found = read_all(LineReader(Trickle(content, sizes)))
     assert found == io.BytesIO(content).readlines()
 
 
@@ -61,7 +61,7 @@ def test_lines_from_a_pipe():
     writer = threading.Thread(target=write)
     writer.start()
     with io.FileIO(source) as raw:
-        lines = Lines(raw)
+        lines = LineReader(raw)
         assert read_all(lines) == content
         assert len(lines.readline()) == 0
     writer.join()
@@ -126,7 +126,7 @@ def test_a_plain_processor_sees_what_it_expects():
     text = "".join(json.dumps(call) + "\n" for call in CALLS)
     ours, theirs = Plain(), Plain()
     our_answers, their_answers = io.StringIO(), io.StringIO()
-    serve(ours, Lines(Trickle(text.encode(), [])), our_answers)
+    serve(ours, LineReader(Trickle(text.encode(), [])), our_answers)
     kcl.KCLProcess(theirs, io.StringIO(text), their_answers, io.StringIO()).run()
 
     assert ours.seen == theirs.seen

@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from record_processors import Transient
-from record_processors.emitters.blame import Unnamed
-from record_processors.emitters.file_check import BadFile
-from record_processors.emitters.load_search import LoadSearch
-from record_processors.ledger import Quarantined, Verdict
-from record_processors.manifest import File
+from record_processors.destinations.redshift.fault import Unexplained
+from record_processors.destinations.redshift.file_check import BadFile
+from record_processors.destinations.redshift.ledger import RejectedFile, Verdict
+from record_processors.destinations.redshift.search import LoadSearch
+from record_processors.files.file import File
 
 FAILED = Transient("for all")
 
@@ -32,21 +32,21 @@ class Warehouse:
         if len(self.calls) in self.cuts:
             raise Transient("cut")
         if self.is_down:
-            raise Unnamed("not for you", FAILED)
+            raise Unexplained("not for you", FAILED)
         verdict = Verdict([], [], [])
         for file in files:
             kind = kind_of(file)
             if file in self.loaded or kind == "loaded":
                 verdict.loaded.append(file)
             elif kind == "overlaps":
-                verdict.quarantined.append(Quarantined(file, kind))
+                verdict.quarantined.append(RejectedFile(file, kind))
             else:
                 verdict.fresh.append(file)
         for file in verdict.fresh:
             if kind_of(file) in {"named", "late"}:
                 raise BadFile(file, "named")
         if "nameless" in map(kind_of, verdict.fresh):
-            raise Unnamed("COPY failed", FAILED)
+            raise Unexplained("COPY failed", FAILED)
         self.loaded += verdict.fresh
         return verdict
 
@@ -218,7 +218,7 @@ def test_a_file_that_is_named_at_the_second_look_is_refused_once(kinds):
         finally:
             if len(files) == 1 and kind_of(files[0]) == "late" and files not in seen:
                 seen.append(files)
-                raise Unnamed("COPY failed", FAILED)
+                raise Unexplained("COPY failed", FAILED)
 
     seen = []
     search = LoadSearch(warehouse.files, late, warehouse.can_load)

@@ -8,7 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from record_processors import Position, Rejected
-from record_processors.manifest import Chain, File, ManifestMessage, read_message
+from record_processors.files.chain import Chain
+from record_processors.files.file import File
+from record_processors.files.message import FileMessages, read_message
 
 MESSAGE = {
     "version": 1,
@@ -171,7 +173,7 @@ def test_anything_is_a_file_or_rejected(sent):
 
 def test_transformer():
     """As a transformer it makes one file of one message."""
-    assert ManifestMessage("home").transform(record("a")) == (File(bucket="home", key="a"),)
+    assert FileMessages("home").transform(record("a")) == (File(bucket="home", key="a"),)
 
 
 def test_what_a_bare_path_does_not_say_comes_from_the_object():

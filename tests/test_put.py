@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from record_processors import Fatal, Retry, cli
-from record_processors.put import Entry, batches, put_lines
+from record_processors import Fatal, Retry
+from record_processors.aws.put_records import OutgoingRecord, batches
+from record_processors.commands import main as cli
+from record_processors.commands.put import put_lines
 
 MIB = 1024 * 1024
 
@@ -42,8 +44,8 @@ sizes = st.one_of(st.integers(1, 300), st.integers(MIB - 2000, MIB - 10))
 def test_batches_keep_the_limits(some, small):
     """No batch has over 500 records or 5 MiB with keys; the entries are all there, in order."""
     pool = bytes(MIB)
-    entries = [Entry(memoryview(pool)[:size], f"{n}") for n, size in enumerate(some)]
-    entries += [Entry(b"x", "é" * 3)] * small
+    entries = [OutgoingRecord(memoryview(pool)[:size], f"{n}") for n, size in enumerate(some)]
+    entries += [OutgoingRecord(b"x", "é" * 3)] * small
     cut = list(batches(entries))
     assert [entry for batch in cut for entry in batch] == entries
     for batch in cut:
@@ -55,7 +57,7 @@ def test_batches_keep_the_limits(some, small):
 
 def test_batch_sizes():
     """1,200 small records go in calls of 500, 500 and 200."""
-    assert [len(batch) for batch in batches([Entry(b"x", "k")] * 1200)] == [500, 500, 200]
+    assert [len(batch) for batch in batches([OutgoingRecord(b"x", "k")] * 1200)] == [500, 500, 200]
 
 
 def put(kinesis, lines, limit=5):

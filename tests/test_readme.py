@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from record_processors import Batch, Kept, Position, Record, Rejected, cli
-from record_processors.properties import load
+from record_processors import Batch, Kept, Position, Record, Rejected
+from record_processors.commands import main as cli
+from record_processors.config.properties import load
 
 README = Path("README.md").read_text()
 PYTHON = re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)

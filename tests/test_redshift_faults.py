@@ -13,10 +13,10 @@ from botocore.exceptions import ClientError
 from stage_two import BAD_ROW, BUCKET
 
 from record_processors import Fatal, Transient
-from record_processors.aws import classify
-from record_processors.bucket import Bucket
-from record_processors.redshift_settings import REDSHIFT_URL
-from record_processors.settings import Settings
+from record_processors.aws.bucket import Bucket
+from record_processors.aws.failures import classify
+from record_processors.config.setting import Settings
+from record_processors.destinations.redshift.settings import REDSHIFT_URL
 
 # --- bad files -----------------------------------------------------------------------------------
 

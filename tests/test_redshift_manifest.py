@@ -16,12 +16,13 @@ from fault_proxy import Fault
 from redshift_wire import COMMIT, Wire
 from stage_two import BUCKET
 
-from record_processors import Fatal, warehouse
-from record_processors.create import create
-from record_processors.ledger import Ledger
-from record_processors.manifest import File
-from record_processors.settings import Settings
-from record_processors.warehouse import Warehouse
+from record_processors import Fatal
+from record_processors.commands.create import create
+from record_processors.config.setting import Settings
+from record_processors.destinations.redshift import connection as warehouse
+from record_processors.destinations.redshift.connection import Connection
+from record_processors.destinations.redshift.ledger import Ledger
+from record_processors.files.file import File
 
 # --- what is loaded ------------------------------------------------------------------------------
 
@@ -242,7 +243,7 @@ def test_the_bound_of_the_lock_is_not_the_copys(stage_two, monkeypatch):
 
     monkeypatch.setattr(Ledger, "lock", noted(lock))
     monkeypatch.setattr(Ledger, "judge", noted(judge))
-    monkeypatch.setattr(Warehouse, "close", lambda self: None)  # a connection for both
+    monkeypatch.setattr(Connection, "close", lambda self: None)  # a connection for both
     here.load(here.file("a", 1), life=life)
     here.load(here.file("b", 2), life=life)
     monkeypatch.undo()
@@ -254,7 +255,7 @@ def test_the_bound_of_the_lock_is_not_the_copys(stage_two, monkeypatch):
 def test_a_server_that_vanishes_is_noticed(stage_two):
     """The system ends a connection on which nobody answers: while it waits, and while it sends."""
     with (
-        Warehouse.from_settings(stage_two().settings).transaction() as cursor,
+        Connection.from_settings(stage_two().settings).transaction() as cursor,
         socket.socket(fileno=os.dup(cursor.connection.fileno())) as connection,
     ):
         assert connection.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)

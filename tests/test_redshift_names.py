@@ -6,9 +6,9 @@ from collections import Counter
 import pytest
 
 from record_processors import Record
-from record_processors.create import create
-from record_processors.emitters.redshift_manifest import RedshiftManifestEmitter
-from record_processors.settings import APPLICATION_NAME
+from record_processors.commands.create import create
+from record_processors.config.keys import APPLICATION_NAME
+from record_processors.destinations.redshift.emitter import RedshiftManifestEmitter
 from record_processors.transformers.csv import Csv
 from record_processors.transformers.delimited import Delimited
 from record_processors.transformers.json import Json

@@ -10,12 +10,12 @@ import pytest
 from fakes import properties
 
 from record_processors import Fatal, Retry, Transient
-from record_processors.aws import AlreadyExists, Denied, Missing, call, classify
-from record_processors.properties import load
-from record_processors.redshift_errors import LoadFailed
-from record_processors.redshift_errors import classify as classify_redshift
-from record_processors.retry import Once
-from record_processors.warehouse import Warehouse
+from record_processors.aws.failures import ConditionFailed, Denied, Missing, call, classify
+from record_processors.config.properties import load
+from record_processors.destinations.redshift.connection import Connection
+from record_processors.destinations.redshift.errors import LoadFailed
+from record_processors.destinations.redshift.errors import classify as classify_redshift
+from record_processors.flow.retry import Once
 
 
 def client_error(code, status):
@@ -62,8 +62,8 @@ def test_what_botocore_would_try_again_is_transient(code):
         ("OperationAborted", 409, Transient),
         ("BadDigest", 400, Transient),
         ("IDPCommunicationError", 400, Transient),
-        ("PreconditionFailed", 412, AlreadyExists),
-        ("412", 412, AlreadyExists),
+        ("PreconditionFailed", 412, ConditionFailed),
+        ("412", 412, ConditionFailed),
         ("NoSuchKey", 404, Missing),
         ("404", 404, Missing),
         ("NoSuchBucket", 404, Fatal),
@@ -275,7 +275,7 @@ def test_logins(monkeypatch, host, said, kind):
         raise psycopg2.OperationalError(SERVER.format(host) + said)
 
     monkeypatch.setattr(psycopg2, "connect", connect)
-    warehouse = Warehouse(f"{host}:5439/dev", lambda: ("x", "secret"), "verify-full", "roots.pem")
+    warehouse = Connection(f"{host}:5439/dev", lambda: ("x", "secret"), "verify-full", "roots.pem")
     with pytest.raises((Transient, Fatal)) as raised, warehouse.transaction():
         pass
     assert type(raised.value) is kind
@@ -321,7 +321,7 @@ def test_a_part_of_what_is_tried_again_says_what_it_was(waits):
     assert (len(calls), waits) == (1, [])
 
 
-@pytest.mark.parametrize("error", [Fatal("no bucket"), AlreadyExists("x"), ValueError("x")])
+@pytest.mark.parametrize("error", [Fatal("no bucket"), ConditionFailed("x"), ValueError("x")])
 def test_what_does_not_pass_is_not_tried_again(error, waits):
     """Any other failure goes through as it is, after one try."""
     action, calls = failing(99, error)
@@ -366,5 +366,5 @@ def test_call_classifies(waits):
     action, calls = failing(2, client_error("SlowDown", 503))
     assert call(Retry(5, 100), "x", action) == "done"
     assert len(calls) == 3
-    with pytest.raises(AlreadyExists):
+    with pytest.raises(ConditionFailed):
         call(Retry(5, 100), "x", failing(1, client_error("PreconditionFailed", 412))[0])

@@ -13,8 +13,8 @@ import zstandard
 from fakes import SHARD, properties, record
 
 from record_processors import Batch, Fatal, Kept, Position
-from record_processors.pipeline import build_pipeline
-from record_processors.properties import load
+from record_processors.config.properties import load
+from record_processors.kcl.assembly import assemble
 
 ARRIVAL = 1704164645678  # 2024-01-02T03:04:05.678Z
 KEY = f"flights/2024/01/02/03/{SHARD}-10-0"
@@ -35,7 +35,7 @@ def emitter(cloud, tmp_path):
     """Return a function that makes the emitter of a file with changes."""
 
     def make(**changes):
-        return build_pipeline(load(properties(tmp_path, changes))).emitter
+        return assemble(load(properties(tmp_path, changes))).emitter
 
     return make
 
@@ -150,7 +150,7 @@ def test_the_same_batch_is_the_same_object(compression, tmp_path, waits):
             s3.create_bucket(Bucket="bucket")
             (tmp_path / life).mkdir()
             changes = {"connectorDestination": "s3", "s3Compression": compression}
-            emitter = build_pipeline(load(properties(tmp_path / life, changes))).emitter
+            emitter = assemble(load(properties(tmp_path / life, changes))).emitter
             emitter.emit(batch(*[b"row %d" % n for n in range(1000)]))
             (key,) = keys(SimpleNamespace(s3=s3))
             written.append((key, *get(SimpleNamespace(s3=s3), key)))
@@ -392,7 +392,7 @@ def test_no_checkpoint_without_the_message(cloud, tmp_path):
     checkpoints = []
     for life, changes in (("1", {"kinesisOutputStream": "nostream"}), ("2", {})):
         (tmp_path / life).mkdir()
-        pipeline = build_pipeline(load(properties(tmp_path / life, changes)))
+        pipeline = assemble(load(properties(tmp_path / life, changes)))
         pipeline.start(SHARD)
         pipeline.process([record('{"a":1}', 10, arrival=ARRIVAL)], checkpoints.append)
         if life == "1":
@@ -416,7 +416,7 @@ def test_s3_alone_announces_nothing(emitter, cloud):
 def test_a_pipeline_of_real_parts(cloud, tmp_path):
     """Records, good, bad and filtered, end in one object and one dead letter, then a checkpoint."""
     changes = {"filter": "jmespath", "filterExpression": "keep"}
-    pipeline = build_pipeline(load(properties(tmp_path, changes)))
+    pipeline = assemble(load(properties(tmp_path, changes)))
     pipeline.start(SHARD)
     checkpoints = []
     words = ['{"keep":true}', "not json", '{"keep":false}', '{"keep":1}']

@@ -11,14 +11,16 @@ import amazon_kclpy
 import pytest
 from fakes import STAGE_ONE, STAGE_TWO, properties
 
-from record_processors import Setting, cli, reference
-from record_processors.catalogue import ALL, OURS
-from record_processors.emitters import BUILT_IN
-from record_processors.kcl import KCL_KEYS
-from record_processors.pipeline import build_pipeline
-from record_processors.properties import SettingsError, load
-from record_processors.settings import RECORD_LIMIT
-from record_processors.unknown_keys import told_of
+from record_processors import Setting
+from record_processors.commands import main as cli
+from record_processors.commands import reference
+from record_processors.config.kcl_keys import KCL_KEYS
+from record_processors.config.keys import RECORD_LIMIT
+from record_processors.config.known_settings import ALL, OURS
+from record_processors.config.properties import SettingsError, load
+from record_processors.config.unknown_keys import told_of
+from record_processors.flow.emitter import BUILT_IN
+from record_processors.kcl.assembly import assemble
 
 SHIPPED = sorted(Path(__file__).parents[1].glob("properties/*.properties"))
 
@@ -624,13 +626,13 @@ def own(tmp_path, monkeypatch):
 def test_own_transformer(own, tmp_path):
     """A transformer in the current directory loads, and its own setting is known and read."""
     changes = {"transformer": f"{own}:Cars", "carColor": "blue"}
-    pipeline = build_pipeline(load(properties(tmp_path, changes)))
+    pipeline = assemble(load(properties(tmp_path, changes)))
     assert (type(pipeline.transformer).__name__, pipeline.transformer.color) == ("Cars", "BLUE")
 
 
 def test_own_setting_has_its_default(own, tmp_path):
     """A setting that a class declares has the default that it declares."""
-    pipeline = build_pipeline(load(properties(tmp_path, {"transformer": f"{own}:Cars"})))
+    pipeline = assemble(load(properties(tmp_path, {"transformer": f"{own}:Cars"})))
     assert pipeline.transformer.color == "RED"
 
 
@@ -647,14 +649,14 @@ def test_own_filter_and_its_needed_setting(own, tmp_path):
     assert sentence.startswith("carWheels is missing")
     ((_, sentence),) = problems(properties(tmp_path, {**changes, "carWheels": "four"}))
     assert sentence.startswith("carWheels = four: ")
-    pipeline = build_pipeline(load(properties(tmp_path, {**changes, "carWheels": "4"})))
+    pipeline = assemble(load(properties(tmp_path, {**changes, "carWheels": "4"})))
     assert type(pipeline.filter).__name__ == "Picky"
 
 
 def test_own_emitter(own, tmp_path):
     """An emitter as destination gets the pipeline around it, with the transformer it asks for."""
     changes = {"connectorDestination": f"{own}:Nowhere", "kinesisOutputStream": None}
-    pipeline = build_pipeline(load(properties(tmp_path, changes)))
+    pipeline = assemble(load(properties(tmp_path, changes)))
     assert type(pipeline.emitter).__name__ == "Nowhere"
     assert type(pipeline.transformer).__name__ == "Cars"
     assert pipeline.buffer.record_limit == RECORD_LIMIT.default
@@ -663,7 +665,7 @@ def test_own_emitter(own, tmp_path):
 def test_own_pipeline(own, tmp_path):
     """A whole pipeline of one's own is taken as it is."""
     changes = {"connectorDestination": f"{own}:Whole", "carColor": "green"}
-    pipeline = build_pipeline(load(properties(tmp_path, changes)))
+    pipeline = assemble(load(properties(tmp_path, changes)))
     assert (type(pipeline).__name__, pipeline.color) == ("Whole", "GREEN")
 
 

@@ -11,7 +11,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from record_processors import Rejected
-from record_processors.errors import Refused
+from record_processors.errors import Rejection
 from record_processors.transformers.csv import Csv
 from record_processors.transformers.delimited import Delimited
 from record_processors.transformers.json import Json
@@ -338,7 +338,7 @@ def test_many_at_once_come_to_the_same(transformer, payloads):
     """What is made of many records at once is what is made of each alone, rejections included."""
     given_records = [record(data, number) for number, data in enumerate(payloads)]
     at_once = [
-        rows.reason if isinstance(rows, Refused) else list(rows)
+        rows.reason if isinstance(rows, Rejection) else list(rows)
         for rows in transformer.transform_all(given_records)
     ]
     assert at_once == [alone(transformer, one) for one in given_records]

@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from record_processors import Fatal
-from record_processors.copy_statement import copy_statement, manifest_of
-from record_processors.credentials import login_of
-from record_processors.manifest import File
-from record_processors.properties import load
-from record_processors.sql import folded, literal, quoted, quoted_list
+from record_processors.config.properties import load
+from record_processors.destinations.redshift.copy import copy_statement, manifest_of
+from record_processors.destinations.redshift.login import login_of
+from record_processors.destinations.redshift.sql import folded, literal, quoted, quoted_list
+from record_processors.files.file import File
 
 URL = "s3://bucket/flights/manifests/abc.manifest"
 ROLE = "arn:aws:iam::123456789012:role/reads-s3"

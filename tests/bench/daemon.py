@@ -7,11 +7,11 @@ import boto3
 import psutil
 
 from bench.child import mebibytes
+from record_processors.aws.put_records import OutgoingRecord, batches, put_records
+from record_processors.config.keys import APPLICATION_NAME, S3_BUCKET, STREAM_NAME
+from record_processors.flow.retry import Retry
 from record_processors.local.children import Child
 from record_processors.local.leases import create_leases
-from record_processors.put import Entry, batches, put_batch
-from record_processors.retry import Retry
-from record_processors.settings import APPLICATION_NAME, S3_BUCKET, STREAM_NAME
 
 RECORDS = 400_000
 SHARDS = 4
@@ -48,9 +48,11 @@ def _fill(world, settings, count):
     kinesis = boto3.client("kinesis")
     name, stream = settings[APPLICATION_NAME], settings[STREAM_NAME]
     create_leases(boto3.client("dynamodb"), kinesis, name, stream)
-    entries = (Entry(world.payloads[n % len(world.payloads)], str(n)) for n in range(count))
+    entries = (
+        OutgoingRecord(world.payloads[n % len(world.payloads)], str(n)) for n in range(count)
+    )
     for batch in batches(entries):
-        put_batch(kinesis, stream, batch, Retry(3, 100))
+        put_records(kinesis, stream, batch, Retry(3, 100))
 
 
 def _await_rows(settings, count, running):

@@ -11,9 +11,9 @@ from fault_proxy import Proxy
 from redshift_wire import Wire
 
 from bench.messages import line, record
-from record_processors.manifest import File
-from record_processors.redshift_settings import DATA_TABLE, FILE_TABLE, REDSHIFT_URL
-from record_processors.settings import S3_BUCKET
+from record_processors.config.keys import S3_BUCKET
+from record_processors.destinations.redshift.settings import DATA_TABLE, FILE_TABLE, REDSHIFT_URL
+from record_processors.files.file import File
 
 FILES = 100  # in a load
 ROWS = 100  # in a file

@@ -3,7 +3,7 @@
 import itertools
 
 from bench.child import Child
-from record_processors.create import create
+from record_processors.commands.create import create
 from record_processors.local.demo import flights
 from record_processors.local.demo.pipelines import write_pipeline
 

@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 from rig.tally import count
 
-from record_processors.dead_letters import LOAD_STAGE
-from record_processors.places import dead_letters_folder, files_folder
-from record_processors.record import Position
-from record_processors.redshift_settings import FILE_TABLE
+from record_processors.aws.layout import dead_letters_folder, files_folder
+from record_processors.destinations.redshift.settings import FILE_TABLE
+from record_processors.flow.dead_letters import LOAD_STAGE
+from record_processors.flow.record import Position
 
 SHOWN = 20
 

@@ -12,8 +12,8 @@ from child_talk import SECONDS, Talk
 from fault_proxy import Fault, Faults
 from rig.tally import count
 
-from record_processors.record import Position
-from record_processors.settings import STREAM_NAME
+from record_processors.config.keys import STREAM_NAME
+from record_processors.flow.record import Position
 
 IDLE = 0.1  # seconds between reads of a shard that has nothing new
 START = Position(0)

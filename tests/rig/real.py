@@ -18,8 +18,8 @@ from rig.source import Source
 from rig.tally import count
 from rig.wires import NEEDS, STEPS, Wires, arm, pid_at
 
+from record_processors.config.keys import STREAM_NAME
 from record_processors.local.children import Child
-from record_processors.settings import STREAM_NAME
 
 TESTS = Path(__file__).parents[1]
 PATIENCE = 120  # seconds until everything put has drained

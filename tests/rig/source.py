@@ -13,7 +13,8 @@ from rig.poison import TOLD, UNTOLD
 from rig.several import rows_of
 from rig.tally import count
 
-from record_processors.settings import OUTPUT_STREAM, STREAM_NAME
+from record_processors.config.keys import STREAM_NAME
+from record_processors.destinations.s3_manifest import OUTPUT_STREAM
 
 FATES = {"one row": 8, "several rows": 2, "no row": 1, "filtered": 1, "rejected": 1}
 

@@ -10,7 +10,7 @@ import psutil
 from fault_proxy import Fault, Proxy
 from redshift_wire import COMMIT, Wire
 
-from record_processors.redshift_settings import REDSHIFT_URL
+from record_processors.destinations.redshift.settings import REDSHIFT_URL
 
 STEPS = {
     "one": ("look", "dead letter", "file", "announcement", "checkpoint"),
