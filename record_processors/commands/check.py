@@ -25,9 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--connect",
         action="store_true",
-        help="also try what the file points to: streams, bucket, lease table, Redshift. Tiny "
-        "objects are written and deleted, a COPY of nothing is rolled back (default: the file "
-        "alone)",
+        help="also try what the file points to: streams, bucket, tables, logins. Tiny objects are "
+        "written and deleted, what is done in a database is rolled back (default: the file alone)",
     )
 
 
@@ -56,7 +55,7 @@ def findings(settings: Settings) -> Iterator[Finding]:
     """Try everything that the pipeline will use, thing by thing; yield what was found, once.
 
     Nothing of the pipeline's is touched: no message is put, what is written to the bucket is
-    deleted, what is done in Redshift is rolled back.
+    deleted, what is done in a database is rolled back.
     """
     from ..aws.findings import impatient, results  # noqa: PLC0415
     from ..kcl.assembly import resources  # noqa: PLC0415

@@ -32,8 +32,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--table",
         metavar="SQL",
-        help="a file with the CREATE TABLE of redshiftDataTable, run if that is not there "
-        "(default: the table is yours to make)",
+        help="a file with the CREATE TABLE of the table that the rows go to, run if that is not "
+        "there (default: the table is yours to make)",
     )
     parser.add_argument(
         "--dry-run", action="store_true", help="say what would be made; make nothing"

@@ -1,1 +1,4 @@
-"""The stand-ins: what the pipelines talk to when there is no AWS account."""
+"""The stand-ins: what the pipelines talk to when there is no AWS account; and a demonstration.
+
+This room imports ``kcl``, ``destinations``, ``aws``, ``config``, ``errors`` and ``progress``.
+"""

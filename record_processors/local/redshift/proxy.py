@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from record_processors.local.redshift import wire
 from record_processors.local.redshift.postgres import OWNER, Cluster
 from record_processors.local.redshift.session import Session
+from record_processors.local.redshift.shared import Shared
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -20,9 +21,7 @@ class Proxy:
     """Listens for clients; its sessions share the cluster and the S3 client."""
 
     def __init__(self, cluster: Cluster, s3: asyncio.Future[S3Client]) -> None:
-        self.cluster = cluster
-        self.s3 = s3
-        self.sessions: dict[int, Session] = {}  # by the server process's id
+        self.shared = Shared(cluster, s3)
 
     async def serve(self, port: int) -> asyncio.Server:
         """Listen on 127.0.0.1; port 0 takes a free one."""
@@ -49,7 +48,7 @@ class Proxy:
         server = await self.connect()
         try:
             server[1].write(startup)
-            await Session(self, (reader, writer), server).run()
+            await Session(self.shared, (reader, writer), server).run()
         finally:
             server[1].close()
 
@@ -59,11 +58,11 @@ class Proxy:
         await server.drain()
         server.close()
         # The server does not look for a cancel while it waits for rows: end them as well.
-        session = self.sessions.get(int.from_bytes(message[8:12], "big"))
+        session = self.shared.sessions.get(int.from_bytes(message[8:12], "big"))
         if session is not None and session.key == message[12:]:
             session.cancelled.set()
 
     async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """Open a connection to the server."""
-        path = "\0" + self.cluster.socket[1:] + "/.s.PGSQL.5432"
+        path = "\0" + self.shared.cluster.socket[1:] + "/.s.PGSQL.5432"
         return await asyncio.open_unix_connection(path, limit=_BUFFER)

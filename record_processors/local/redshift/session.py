@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from record_processors.local.redshift.copy_statement import CopyStatement
-    from record_processors.local.redshift.proxy import Proxy
+    from record_processors.local.redshift.shared import Shared
     from record_processors.local.redshift.system_tables import LoadError
 
 _FAILED = "Load into table '{}' failed.  Check 'sys_load_error_detail' system table for details."
@@ -36,13 +36,13 @@ class Session:
 
     def __init__(
         self,
-        proxy: Proxy,
+        shared: Shared,
         client: tuple[asyncio.StreamReader, asyncio.StreamWriter],
         server: tuple[asyncio.StreamReader, asyncio.StreamWriter],
     ) -> None:
         self.key = b""
         self.cancelled = asyncio.Event()
-        self._proxy = proxy
+        self._shared = shared
         self._client, self._to_client = client
         self._server, self._to_server = server
         self._pid = 0
@@ -61,7 +61,7 @@ class Session:
             for task in both:
                 task.cancel()
             ends = await asyncio.gather(*both, return_exceptions=True)
-            if self._proxy.sessions.pop(self._pid, None):
+            if self._shared.sessions.pop(self._pid, None):
                 self._last_copy.unlink(missing_ok=True)
         for end in ends:  # a side that has gone is no error, all else is a fault of ours
             if not isinstance(end, (asyncio.IncompleteReadError, OSError, asyncio.CancelledError)):
@@ -105,7 +105,7 @@ class Session:
                 kind, body = b"", self._error(wire.fields_of(body))
             elif kind == b"K":
                 self._pid, self.key = int.from_bytes(body[:4], "big"), body[4:]
-                self._proxy.sessions[self._pid] = self
+                self._shared.sessions[self._pid] = self
             elif kind == b"Z":
                 self._copies.clear()
                 self._idle.set()
@@ -133,7 +133,7 @@ class Session:
 
     async def _load(self, copy: CopyStatement) -> bytes:
         """Feed a COPY and return what the client gets as its answer."""
-        load = Load.of(copy, await self._proxy.s3, self._facts)
+        load = Load.of(copy, await self._shared.s3, self._facts)
         self._tell(load, 0)
         answer = asyncio.ensure_future(self._answer())
         failure: CopyError | BadRow | None = None
@@ -179,7 +179,7 @@ class Session:
         files = [(progress.file.url, progress.rows) for progress in load.files]
         await asyncio.to_thread(
             system_tables.record_commits,
-            self._proxy.cluster, load.user, load.query, files, load.copy.layout.format,
+            self._shared.cluster, load.user, load.query, files, load.copy.layout.format,
         )  # fmt: skip
         table = load.copy.table[-1]
         said = f"Load into table '{table}' completed, {load.rows} record(s) loaded successfully."
@@ -201,7 +201,7 @@ class Session:
         return wire.error("57014", f"Query ({load.query}) cancelled on user's request")
 
     async def _load_error(self, load: Load, error: LoadError) -> bytes:
-        await asyncio.to_thread(system_tables.record_error, self._proxy.cluster, error)
+        await asyncio.to_thread(system_tables.record_error, self._shared.cluster, error)
         return wire.error(INTERNAL_ERROR, _FAILED.format(load.copy.table[-1]))
 
     def _tell(self, load: Load, rows: int) -> None:
@@ -210,7 +210,7 @@ class Session:
 
     @property
     def _last_copy(self) -> Path:
-        return self._proxy.cluster.data / system_tables.LAST_COPIES / str(self._pid)
+        return self._shared.cluster.data / system_tables.LAST_COPIES / str(self._pid)
 
 
 def _decoded(query: bytes) -> str:
