@@ -60,7 +60,7 @@ def findings(settings: Settings) -> Iterator[Finding]:
     from ..aws.findings import impatient, results  # noqa: PLC0415
     from ..kcl.assembly import resources  # noqa: PLC0415
 
-    said = set[Finding]()
+    said: set[Finding] = set()
     for resource in resources(impatient(settings)):
         with closing(results(resource.probe())) as found:  # what it wrote is deleted
             for finding in found:

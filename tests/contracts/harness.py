@@ -1,0 +1,241 @@
+"""One of each destination, on the stand-ins: what is put into it, and what has come out of it.
+
+A new destination has a harness here, and then runs every test of the suite.
+"""
+
+import gzip
+import itertools
+import json
+import os
+from functools import cached_property
+from pathlib import Path
+
+import boto3
+import psycopg2
+from fault_proxy import Proxy
+
+from record_processors import Record, Settings
+from record_processors.commands.main import main
+from record_processors.config.properties import load
+from record_processors.destinations.redshift.copy import copy_statement
+from record_processors.destinations.redshift.settings import DATA_FORMAT, DATA_TABLE
+from record_processors.destinations.s3_manifest import OUTPUT_STREAM
+from record_processors.kcl.assembly import assemble
+from record_processors.local.demo.pipelines import write_pipeline
+
+SHARD = "shardId-000000000003"
+NUMBERS = itertools.count(1)
+IMPATIENT = {"retryLimit": "4", "backoffInterval": "1"}
+
+
+class Harness:
+    """A pipeline with its destination, made by ``create``."""
+
+    destination: str
+    file: str  # the shipped file that it begins with
+    refuses = False  # records for good
+    changes: dict = {}  # noqa: RUF012 - never written to
+    # What an HTTP request of its begins with, by which the records become durable.
+    write = "PUT /{bucket}/{name}/"
+
+    def __init__(self, stack, folder, **changes):
+        self.stack = stack
+        self.name = f"contract-{next(NUMBERS)}"
+        self.bucket = f"{self.name}-bucket"
+        self.folder = folder / self.name
+        self.sequence = itertools.count(1000)
+        self.wire = Proxy(stack.properties["s3Endpoint"], [])
+        path = write_pipeline(
+            self.file,
+            self.folder,
+            {
+                "connectorDestination": self.destination,
+                "applicationName": self.name,
+                "streamName": f"{self.name}-in",
+                "s3Bucket": self.bucket,
+                **IMPATIENT,
+                **self.own(),
+                **changes,
+            },
+            {**stack.properties, "s3Endpoint": self.wire.endpoint},
+        ).path
+        self.path = path
+        assert main(["create", path]) == 0
+        self.set_up()
+
+    def own(self):
+        """Return settings that name things of its own."""
+        return self.changes
+
+    def set_up(self):
+        """Do what is the user's to do."""
+
+    def close(self):
+        self.wire.close()
+
+    @property
+    def settings(self):
+        return load(self.path)
+
+    def life(self):
+        """Begin the life of a child."""
+        pipeline = assemble(self.settings)
+        pipeline.start(SHARD)
+        return pipeline
+
+    def carry(self, records, checkpoint=lambda _: None):
+        """Live once, with these records."""
+        life = self.life()
+        life.process(records, checkpoint)
+        life.flush(checkpoint)
+        life.close()
+
+    def records(self, *ids):
+        """Return records that become the rows with these ids."""
+        return [self.record(self.data(one)) for one in ids]
+
+    def record(self, data):
+        return Record(data=data, sequence_number=str(next(self.sequence)), partition_key="k")
+
+    def data(self, one):
+        return json.dumps({"id": one}).encode()
+
+    def refused(self, one):
+        """Return the data of a record that it refuses for good."""
+        raise NotImplementedError
+
+    def read_the_rest(self):
+        """Let it read settings that have a use only beside others."""
+
+    @property
+    def request(self):
+        return self.write.format(bucket=self.bucket, name=self.name)
+
+    def rejected(self):
+        """Return the data of records that become dead letters, each in another way."""
+        return [b"neither", *([self.refused(1000)] if self.refuses else [])]
+
+    def delivered(self):
+        """Return the ids of the rows that are there, in order, doubles too."""
+        raise NotImplementedError
+
+    @cached_property
+    def s3(self):
+        return boto3.client("s3")
+
+    def objects(self, prefix):
+        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
+        keys = [item["Key"] for page in pages for item in page.get("Contents", ())]
+        return {key: self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read() for key in keys}
+
+    def letters(self):
+        """Return the positions of which there is a dead letter."""
+        lines = b"".join(self.objects(f"errors/{self.name}/").values()).splitlines()
+        return sorted({json.loads(line)["position"] for line in lines})
+
+
+class S3(Harness):
+    destination, file = "s3", "s3"
+
+    def delivered(self):
+        bodies = self.objects(f"{self.name}/1970").values()
+        lines = b"".join(map(gzip.decompress, bodies)).splitlines()
+        return sorted(json.loads(line)["id"] for line in lines)
+
+
+class S3Manifest(S3):
+    destination, file = "s3-manifest", "s3_manifest"
+
+    def own(self):
+        return {OUTPUT_STREAM.key: f"{self.name}-manifests"}
+
+    def announced(self):
+        """Return the keys of the files that were announced, as often as they were."""
+        kinesis, stream = boto3.client("kinesis"), self.settings[OUTPUT_STREAM]
+        iterator = kinesis.get_shard_iterator(
+            StreamName=stream, ShardId="shardId-000000000000", ShardIteratorType="TRIM_HORIZON"
+        )["ShardIterator"]
+        records = kinesis.get_records(ShardIterator=iterator)["Records"]
+        return sorted(json.loads(record["Data"])["key"] for record in records)
+
+    def delivered(self):
+        """Count a file only if it is announced."""
+        assert set(self.announced()) == set(self.objects(f"{self.name}/1970"))
+        return super().delivered()
+
+
+class RedshiftManifest(Harness):
+    destination, file = "redshift-manifest", "redshift_manifest"
+    refuses = True
+    write = "PUT /{bucket}/{name}/manifests/"
+
+    def own(self):
+        table = self.name.replace("-", "_")
+        return {
+            "redshiftDataTable": table,
+            "redshiftFileTable": f"{table}_files",
+            "redshiftIamRole": "default",
+        }
+
+    def set_up(self):
+        self.query(f"CREATE TABLE {self.settings[DATA_TABLE]} (id BIGINT)")
+
+    def read_the_rest(self):
+        delimited = {**self.settings.texts, DATA_FORMAT.key: "delimited"}
+        copy_statement(Settings(self.path, delimited), "s3://bucket/manifest", "none")
+
+    def query(self, sql):
+        address = "postgresql://{redshiftUsername}@{redshiftURL}".format(**self.stack.properties)
+        connection = psycopg2.connect(address, password=os.environ["REDSHIFT_PASSWORD"])
+        with connection, connection.cursor() as cursor:
+            cursor.execute(sql)
+            found = cursor.fetchall() if cursor.description else []
+        connection.close()
+        return found
+
+    def data(self, one):
+        """Write a file of one row; return its message."""
+        return self._file(one, json.dumps({"id": one}).encode())
+
+    def refused(self, one):
+        return self._file(one, b'{"id": "no number"}')
+
+    def rejected(self):
+        missing = f"s3://{self.bucket}/files/missing.json.gz"
+        return [b"\xff", missing.encode(), self.refused(1000)]
+
+    def _file(self, one, row):
+        body = gzip.compress(row + b"\n", mtime=0)
+        self.s3.put_object(Bucket=self.bucket, Key=f"files/{one}.json.gz", Body=body)
+        return f"s3://{self.bucket}/files/{one}.json.gz".encode()
+
+    def delivered(self):
+        return [
+            row[0] for row in self.query(f"SELECT id FROM {self.settings[DATA_TABLE]} ORDER BY 1")
+        ]
+
+
+class OnesOwn(Harness):
+    """The destination that is no part of the package."""
+
+    destination, file = "local_folder:LocalFolder", "s3"
+    refuses = True
+    write = "PUT /{bucket}/{name}/receipts/"
+
+    def own(self):
+        return {"localFolder": str(self.folder / "rows")}
+
+    def set_up(self):
+        """Take out of the shipped file what only its own destination heeds."""
+        path = Path(self.path)
+        path.write_text(path.read_text().replace("\ns3Compression = ", "\n#s3Compression = "))
+
+    def refused(self, one):
+        return json.dumps({"id": one, "why": "refuse me"}).encode()
+
+    def delivered(self):
+        rows = [path.read_text() for path in Path(self.own()["localFolder"]).iterdir()]
+        return sorted(json.loads(line)["id"] for line in "".join(rows).splitlines())
+
+
+HARNESSES = {each.destination: each for each in (S3, S3Manifest, RedshiftManifest, OnesOwn)}
