@@ -58,7 +58,7 @@ def findings(settings: Settings) -> Iterator[Finding]:
     deleted, what is done in a database is rolled back.
     """
     from ..aws.findings import impatient, results  # noqa: PLC0415
-    from ..kcl.assembly import resources  # noqa: PLC0415
+    from ..kcl.resources import resources  # noqa: PLC0415
 
     said: set[Finding] = set()
     for resource in resources(impatient(settings)):

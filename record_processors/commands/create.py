@@ -63,7 +63,7 @@ def create(settings: Settings, table: str | None = None, *, dry: bool = False) -
     is, or brought up to date. Raises TableError, Fatal, Transient.
     """
     from ..config.resource import Creatable, CreatableBySql  # noqa: PLC0415
-    from ..kcl.assembly import resources  # noqa: PLC0415
+    from ..kcl.resources import resources  # noqa: PLC0415
 
     things = [thing for thing in resources(settings) if isinstance(thing, Creatable)]
     if table is not None:

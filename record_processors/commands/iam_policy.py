@@ -56,7 +56,7 @@ def policy_of(settings: Settings, account: str = "*", *, create: bool = False) -
     beyond ``s3Bucket`` and ``s3Prefix``.
     """
     from ..aws.iam import policy  # noqa: PLC0415
-    from ..kcl.assembly import resources  # noqa: PLC0415
+    from ..kcl.resources import resources  # noqa: PLC0415
 
     return policy(
         statement

@@ -1,4 +1,4 @@
-"""What the daemon needs outside: the stream that it reads, KCL's tables, and CloudWatch.
+"""What a pipeline needs outside; of that, what the daemon does: stream, KCL's tables, CloudWatch.
 
 docs.aws.amazon.com/streams/latest/dev/kcl-iam-permissions.html, and of that what KCL 3.1.3 calls,
 table by table, by the names in the classes of its jar.
@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from ..aws.arns import Arns, no_pattern
 from ..aws.findings import ERRORS, about, code_of, quick_client, why
 from ..aws.iam import allow
+from ..aws.new_bucket import PipelineBucket
+from ..aws.objects import DeadLetterFiles
 from ..aws.stream import Stream
 from ..config.kcl_settings import (
     CONSUMER_ARN,
@@ -27,10 +29,21 @@ from ..config.kcl_settings import (
     WORKERS_TAGS,
 )
 from ..config.keys import APPLICATION_NAME, INPUT_SHARDS, STREAM_NAME
+from ..config.registry import chosen
 from ..config.resource import Failed, Finding, Resource, Statement
 from ..config.setting import Settings
 
 LEASE_KEY = "leaseKey"  # of KCL's LeaseSerializer
+
+
+def resources(settings: Settings) -> Iterator[Resource]:
+    """Yield all that a pipeline needs outside: the daemon, its destination, the dead letters."""
+    yield SourceStream(settings)
+    yield Leases(settings)
+    yield Metrics(settings)
+    yield PipelineBucket(settings)
+    yield from chosen(settings.texts).destination.resources(settings)
+    yield DeadLetterFiles(settings)
 
 
 class SourceStream(Stream):

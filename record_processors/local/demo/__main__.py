@@ -27,7 +27,7 @@ from ...config.resource import Creatable, CreatableBySql
 from ...config.setting import Settings
 from ...destinations.redshift.settings import DATA_TABLE, FILE_TABLE
 from ...errors import ConnectorError
-from ...kcl.assembly import resources
+from ...kcl.resources import resources
 from ...progress import Progress
 from ..children import Child, ChildError
 from ..leases import create_leases
