@@ -125,6 +125,11 @@ def _readme() -> str:
     every = [each for key in (TRANSFORMER, FILTER, DESTINATION) for _, each in ours(key.key)]
     users = elsewhere()
     shown = sections(*every)
+    lines += ["", "## The files", "", "| file | for |", "| --- | --- |"]
+    for each in every:
+        if issubclass(each, Destination) and each.shipped:
+            name = f"{each.shipped.name}.properties"
+            lines.append(f"| [`{name}`]({name}) | {each.shipped.about} |")
     for title, settings in shown.items():
         lines += ["", f"## {title[0].upper()}{title[1:]}", "", *_table(settings, users)]
     rest = set(KCL_KEYS) - {setting.key for settings in shown.values() for setting in settings}
