@@ -1,14 +1,17 @@
-"""The setting of filters that look for something."""
+"""What filters have in common that look for an expression."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from abc import abstractmethod
+from collections.abc import Iterator
+from typing import ClassVar
 
 from ..config.component import Contradiction
 from ..config.keys import THE_PIPELINE
 from ..config.setting import Setting, Settings
 from ..config.types import text
 from ..errors import one_line
+from ..flow.filter import Filter
 
 EXPRESSION = Setting(
     "filterExpression",
@@ -21,13 +24,31 @@ EXPRESSION = Setting(
 )
 
 
-def not_compiled(
-    settings: Settings, language: str, compile_: Callable[[str], object], *errors: type[Exception]
-) -> Iterator[Contradiction]:
-    """Yield what is wrong with the expression: one of ``errors`` of ``compile_``."""
-    expression = settings[EXPRESSION]
-    try:
-        compile_(expression)
-    except errors as error:
-        reason = f"not {language}: {one_line(error)}"
-        yield EXPRESSION.key, f"{EXPRESSION.key} = {expression}: {reason}"
+class ExpressionFilter(Filter):
+    """Keeps a record of which an expression is true."""
+
+    declares = (EXPRESSION,)
+
+    language: ClassVar[str]
+    """What the expression is written in."""
+
+    invalid: ClassVar[type[Exception]]
+    """What ``__init__`` raises for what is no expression."""
+
+    @abstractmethod
+    def __init__(self, expression: str) -> None: ...
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> ExpressionFilter:
+        """Take the expression."""
+        return cls(settings[EXPRESSION])
+
+    @classmethod
+    def contradictions(cls, settings: Settings) -> Iterator[Contradiction]:
+        """Refuse what is no expression."""
+        expression = settings[EXPRESSION]
+        try:
+            cls(expression)
+        except cls.invalid as error:
+            reason = f"not {cls.language}: {one_line(error)}"
+            yield EXPRESSION.key, f"{EXPRESSION.key} = {expression}: {reason}"
