@@ -109,7 +109,8 @@ def test_completion_without_its_library(monkeypatch, capsys):
 def test_the_childs_start_imports_nothing_of_other_commands():
     """`process` starts once per shard: what only other commands need is not imported."""
     program = (
-        "import sys; from record_processors.commands.main import main; main(['process', 'no-such-file']); "
+        "import sys; from record_processors.commands.main import main; "
+        "main(['process', 'no-such-file']); "
         "print(*sys.modules, sep='\\n', file=sys.__stderr__)"
     )
     answer = subprocess.run(
