@@ -222,17 +222,53 @@ def test_without_connect_nothing_is_tried(one, monkeypatch):
     assert cli.main(["check", properties(one.folder, one.changes)]) == 0
 
 
-def test_a_destination_of_ones_own(one, monkeypatch):
-    """What is ours is tried; of what is not it is said that it was not."""
-    (one.folder / "own.py").write_text(
-        "from record_processors import Emitter\n\n\nclass Own(Emitter): ...\n\n"
-        "Own.emit = lambda *_: None\n"
-    )
+OWN = """
+from record_processors import Emitter, Finding, Resource
+
+
+class Own(Emitter):
+    def emit(self, batch): ...
+
+
+class Door(Resource):
+    def probe(self):
+        yield Finding("ok", "the door opens")
+
+
+class Told(Own):
+    @classmethod
+    def resources(cls, settings):
+        return [Door()]
+"""
+
+
+@pytest.fixture
+def own(one, monkeypatch):
+    """Put a module of one's own where the daemon is started."""
+    (one.folder / "own.py").write_text(OWN)
     monkeypatch.chdir(one.folder)
     monkeypatch.setattr("sys.path", [str(one.folder), *sys.path])
+    yield
+    sys.modules.pop("own", None)
+
+
+def test_a_destination_of_ones_own(one, own):
+    """What is ours is tried; of what is not it is said that it was not."""
     code, _, notes, problems = one.check(connectorDestination="own:Own", kinesisOutputStream=None)
     assert (code, problems) == (0, [])
     assert notes == ["connectorDestination = own:Own: what it connects to is its own"]
+
+
+def test_a_destination_of_ones_own_that_tells_what_it_needs(one, own):
+    """It is tried between the daemon's things and the dead letters, as ours are."""
+    code, fine, notes, problems = one.check(
+        connectorDestination="own:Told", kinesisOutputStream=None
+    )
+    assert (code, notes, problems) == (0, [], [])
+    assert fine[-2:] == [
+        "the door opens",
+        "deadLetterPrefix = errors/: dead letters can be written",
+    ]
 
 
 # ---- streams

@@ -213,6 +213,7 @@ BAD_STAGE_ONE = [
     ({"transformer": "delimited"}, "transformer", "transformerColumns is missing, and needed f"),
     ({"transformer": "csv"}, "transformer", "transformerColumns is missing, and needed for csv ("),
     ({"filter": "regex"}, "filter", "filterExpression is missing, and needed for regex ("),
+    ({"filter": "jmespath"}, "filter", "filterExpression is missing, and needed for jmespath ("),
     ({"filterExpression": "a"}, "filterExpression", "has no effect with filter = all"),
     (
         {"filter": "regex", "filterExpression": "("},
@@ -360,6 +361,21 @@ def test_good_file(base, tmp_path, capsys):
             "skipShardSyncAtWorkerInitializationIfLeasesExist = true: KCL then delivers aggregates",
         ),
         (STAGE_TWO, {"s3Compression": "gzip"}, "s3Compression has no effect on redshift-manifest"),
+        (
+            STAGE_ONE,
+            {"transformerColumns": "a"},
+            "transformerColumns has no effect on json: it is for csv and delimited",
+        ),
+        (
+            STAGE_ONE,
+            {"transformer": "csv", "transformerColumns": "a", "transformerDelimiter": ";"},
+            "transformerDelimiter has no effect on csv: it is for delimited",
+        ),
+        (
+            STAGE_TWO,
+            {"transformerColumns": "a"},
+            "transformerColumns has no effect on redshift-manifest: it is for csv and delimited",
+        ),
         (
             STAGE_ONE,
             {"retrievalMode": "FANOUT", "maxRecords": "500"},
@@ -592,6 +608,13 @@ class Cars(Transformer):
         return [self.color.encode() + record.data]
 
 
+class Columnar(Transformer):
+    format = "parquet"
+
+    def transform(self, record):
+        return [record.data]
+
+
 class Picky(Filter):
     declares = [NEEDED]
 
@@ -603,6 +626,11 @@ class Nowhere(Emitter):
     own_transformer = Cars
     declares = [COLOR]
 
+    def emit(self, batch):
+        return None
+
+
+class Anywhere(Emitter):
     def emit(self, batch):
         return None
 
@@ -701,6 +729,44 @@ def test_own_class_of_the_wrong_kind(key, name, sentence, own, tmp_path):
     assert line == line_of(path, key)
     assert found.startswith(f"{key} = {own}:{name}: ")
     assert sentence in found
+
+
+@pytest.mark.parametrize(
+    ("key", "name", "hint"),
+    [
+        ("transformer", "cars", "; did you mean Cars?"),
+        ("filter", "Pikcy", "; did you mean Picky?"),
+        ("connectorDestination", "Nowere", "; did you mean Nowhere?"),
+        ("connectorDestination", "Hole", "; did you mean Whole?"),
+        ("filter", "Carz", ""),
+    ],
+)
+def test_own_class_that_is_misspelt(key, name, hint, own, tmp_path):
+    """What the name resembles is asked about, if it can do the job."""
+    path = properties(tmp_path, {key: f"{own}:{name}", "kinesisOutputStream": None})
+    found = [sentence for _, sentence in problems(path) if sentence.startswith(f"{key} = ")]
+    assert found == [f"{key} = {own}:{name}: {own} has no {name}{hint}"]
+
+
+@pytest.mark.parametrize("destination", ["s3", "s3-manifest"])
+def test_rows_of_a_format_that_files_do_not_have(destination, own, tmp_path):
+    """Which formats there are is said at the line that names the transformer."""
+    changes = {"connectorDestination": destination, "transformer": f"{own}:Columnar"}
+    path = properties(tmp_path, changes)
+    assert problems(path) == [
+        (
+            line_of(path, "transformer"),
+            f"transformer = {own}:Columnar makes rows of parquet; {destination} takes csv, "
+            "delimited, json, text",
+        )
+    ]
+
+
+def test_rows_of_any_format_for_a_destination_of_ones_own(own, tmp_path):
+    """An emitter that does not say what it takes is given any rows."""
+    changes = {"connectorDestination": f"{own}:Anywhere", "transformer": f"{own}:Columnar"}
+    pipeline = assemble(load(properties(tmp_path, {**changes, "kinesisOutputStream": None})))
+    assert type(pipeline.transformer).__name__ == "Columnar"
 
 
 @pytest.mark.parametrize(
