@@ -91,14 +91,14 @@ def calls(service, method, path, query, headers, body):
 def s3_calls(method, path, query, headers):
     _, bucket, *key = path.split("/", 2)
     actions = OBJECT_ACTIONS if key and key[0] else BUCKET_ACTIONS
-    action = FURNISHING.get(query.partition("=")[0], actions[method])
+    action = CONFIGURING.get(query.partition("=")[0], actions[method])
     yield Call(action, f"arn:aws:s3:::{'/'.join(filter(None, [bucket, *key]))}")
     if encrypting_key := headers.get(KMS_HEADER):
         yield Call("kms:GenerateDataKey", encrypting_key)
 
 
 OBJECT_ACTIONS = {"PUT": "s3:PutObject", "HEAD": "s3:GetObject", "GET": "s3:GetObject"}
-FURNISHING = {
+CONFIGURING = {
     "encryption": "s3:PutEncryptionConfiguration",
     "publicAccessBlock": "s3:PutBucketPublicAccessBlock",
     "lifecycle": "s3:PutLifecycleConfiguration",

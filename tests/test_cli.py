@@ -19,7 +19,7 @@ COMMANDS = ["run", "process", "check", "create", "iam-policy", "put", "local", "
 def test_console_script():
     """The console script is the same program as `python -m record_processors`."""
     (script,) = entry_points(group="console_scripts", name="kinesis-connectors")
-    assert script.value == "record_processors.cli:main"
+    assert script.value == "record_processors.commands.main:main"
     answer = subprocess.run(
         [sys.executable, "-m", "record_processors", "--version"],
         capture_output=True,
@@ -101,7 +101,7 @@ def test_completion_by_bash(tmp_path, capsys):
 def test_completion_without_its_library(monkeypatch, capsys):
     """Where shtab is not installed, one sentence says how to get it."""
     monkeypatch.setitem(sys.modules, "shtab", None)
-    monkeypatch.delitem(sys.modules, "record_processors.completion", raising=False)
+    monkeypatch.delitem(sys.modules, "record_processors.commands.completion", raising=False)
     assert cli.main(["completion", "bash"]) == 2
     assert "kinesis-connectors[completion]" in capsys.readouterr().err
 
@@ -109,7 +109,8 @@ def test_completion_without_its_library(monkeypatch, capsys):
 def test_the_childs_start_imports_nothing_of_other_commands():
     """`process` starts once per shard: what only other commands need is not imported."""
     program = (
-        "import sys; from record_processors import cli; cli.main(['process', 'no-such-file']); "
+        "import sys; from record_processors.commands.main import main; "
+        "main(['process', 'no-such-file']); "
         "print(*sys.modules, sep='\\n', file=sys.__stderr__)"
     )
     answer = subprocess.run(
@@ -120,8 +121,9 @@ def test_the_childs_start_imports_nothing_of_other_commands():
         check=True,
     )
     imported = set(answer.stderr.split())
-    assert "record_processors.child" in imported
-    assert not imported & {"shtab", "record_processors.connect", "record_processors.create"}
+    assert "record_processors.kcl.child" in imported
+    others = {command.replace("-", "_") for command in COMMANDS} - {"process"}
+    assert not imported & {"shtab", *(f"record_processors.commands.{name}" for name in others)}
 
 
 def test_a_reader_that_goes_away(tmp_path):
@@ -131,8 +133,8 @@ def test_a_reader_that_goes_away(tmp_path):
         [
             sys.executable,
             "-c",
-            "import sys; from record_processors import cli; sys.stdin.read();"
-            f"sys.exit(cli.main(['check', {path!r}]))",
+            "import sys; from record_processors.commands.main import main; sys.stdin.read();"
+            f"sys.exit(main(['check', {path!r}]))",
         ],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -173,7 +175,7 @@ def test_interrupt(tmp_path, monkeypatch):
     def interrupted(path):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("record_processors.properties.load", interrupted)
+    monkeypatch.setattr("record_processors.config.properties.load", interrupted)
     assert cli.main(["check", properties(tmp_path)]) == 130
 
 
@@ -195,7 +197,7 @@ def test_create(cloud, tmp_path, capsys):
     """Streams with the shards that the file asks for and the bucket are made, a line for each."""
     shards = {"kinesisInputStreamShardCount": "3", "kinesisOutputStreamShardCount": "1"}
     path = properties(tmp_path, shards)
-    things = ["stream events (3 shards)", "stream manifests (1 shard)", "bucket bucket"]
+    things = ["stream events (3 shards)", "bucket bucket", "stream manifests (1 shard)"]
     assert create(path, capsys) == (0, "".join(f"{thing}: made\n" for thing in things), "")
     assert boto3.client("s3").head_bucket(Bucket="bucket")
     streams = boto3.client("kinesis").list_streams()["StreamNames"]

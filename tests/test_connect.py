@@ -14,8 +14,9 @@ from fakes import STAGE_ONE, STAGE_TWO, properties
 
 from record_processors.aws import clients as aws
 from record_processors.commands import main as cli
-from record_processors.commands.check import findings, redshift
+from record_processors.commands.check import findings
 from record_processors.config.properties import load
+from record_processors.destinations.redshift import probe
 
 NUMBERS = itertools.count()
 NAMED = "User: arn:aws:iam::1:user/u is not authorized to perform: {} on resource: r"
@@ -125,7 +126,7 @@ def answer(monkeypatch):
                 found.meta.events.register_first(f"before-call.{service}.{operation}", give)
         return found
 
-    monkeypatch.setattr("record_processors.connect.finding.client", wrapped)
+    monkeypatch.setattr("record_processors.aws.findings.client", wrapped)
 
     def with_(service, operation, status, parsed, where=""):
         def give(params, **_):
@@ -161,13 +162,13 @@ def test_stage_one_is_fine(one):
     assert (code, problems) == (0, [])
     assert [line.partition(" = ")[0] for line in fine] == [
         *["streamName"] * 2,
-        "kinesisOutputStream",
         "applicationName",
+        "kinesisOutputStream",
         *["s3Bucket"] * 4,
         "deadLetterPrefix",
     ]
     assert fine[0] == f"streamName = {one.name}-events: ACTIVE, open shards: 1"
-    assert "the daemon makes it when it starts" in fine[3]
+    assert "the daemon makes it when it starts" in fine[2]
     assert notes == [f"kinesisOutputStream = {one.name}-manifests: kinesis:PutRecord was not tried"]
     assert one.objects() == []
 
@@ -188,11 +189,12 @@ def test_stage_two_is_fine(two):
     """The COPY was rehearsed; table, ledger and bucket are as empty as before."""
     code, fine, notes, problems = two.check()
     assert (code, notes, problems) == (0, [], [])
-    assert fine[-4:] == [
+    assert fine[-5:] == [
         f"redshiftURL = {two.url}: logged in as awsuser, without TLS",
         f"redshiftFileTable = {two.ledger}: the ledger is there and can be locked",
         f"redshiftDataTable = {two.table}: the table is there and may be inserted into",
         "redshiftIamRole = default: a COPY of an empty file went through, and was rolled back",
+        "deadLetterPrefix = errors/: dead letters can be written",
     ]
     assert two.query(f"SELECT count(*) FROM {two.table}") == [(0,)]
     assert two.query(f"SELECT count(*) FROM {two.ledger}") == [(0,)]
@@ -211,7 +213,7 @@ def test_the_copy_of_each_format_is_rehearsed(two, changes):
     """An empty file is one of every format of text."""
     code, fine, notes, problems = two.check(**changes)
     assert (code, notes, problems) == (0, [], [])
-    assert "a COPY of an empty file went through" in fine[-1]
+    assert "a COPY of an empty file went through" in fine[-2]
 
 
 def test_without_connect_nothing_is_tried(one, monkeypatch):
@@ -220,17 +222,53 @@ def test_without_connect_nothing_is_tried(one, monkeypatch):
     assert cli.main(["check", properties(one.folder, one.changes)]) == 0
 
 
-def test_a_destination_of_ones_own(one, monkeypatch):
-    """What is ours is tried; of what is not it is said that it was not."""
-    (one.folder / "own.py").write_text(
-        "from record_processors import Emitter\n\n\nclass Own(Emitter): ...\n\n"
-        "Own.emit = lambda *_: None\n"
-    )
+OWN = """
+from record_processors import Emitter, Finding, Resource
+
+
+class Own(Emitter):
+    def emit(self, batch): ...
+
+
+class Door(Resource):
+    def probe(self):
+        yield Finding("ok", "the door opens")
+
+
+class Told(Own):
+    @classmethod
+    def resources(cls, settings):
+        return [Door()]
+"""
+
+
+@pytest.fixture
+def own(one, monkeypatch):
+    """Put a module of one's own where the daemon is started."""
+    (one.folder / "own.py").write_text(OWN)
     monkeypatch.chdir(one.folder)
     monkeypatch.setattr("sys.path", [str(one.folder), *sys.path])
+    yield
+    sys.modules.pop("own", None)
+
+
+def test_a_destination_of_ones_own(one, own):
+    """What is ours is tried; of what is not it is said that it was not."""
     code, _, notes, problems = one.check(connectorDestination="own:Own", kinesisOutputStream=None)
     assert (code, problems) == (0, [])
     assert notes == ["connectorDestination = own:Own: what it connects to is its own"]
+
+
+def test_a_destination_of_ones_own_that_tells_what_it_needs(one, own):
+    """It is tried between the daemon's things and the dead letters, as ours are."""
+    code, fine, notes, problems = one.check(
+        connectorDestination="own:Told", kinesisOutputStream=None
+    )
+    assert (code, notes, problems) == (0, [], [])
+    assert fine[-2:] == [
+        "the door opens",
+        "deadLetterPrefix = errors/: dead letters can be written",
+    ]
 
 
 # ---- streams
@@ -548,7 +586,7 @@ def test_a_login_by_iam_that_is_refused(two, monkeypatch):
         403,
     )
     stub.activate()
-    monkeypatch.setattr("record_processors.credentials.client", lambda *_: service)
+    monkeypatch.setattr("record_processors.destinations.redshift.login.client", lambda *_: service)
     problem = two.only_problem(redshiftUsername=None, redshiftClusterIdentifier="my-cluster")
     assert problem == (
         "redshiftClusterIdentifier = my-cluster: no login to Redshift, and nothing in it was "
@@ -604,7 +642,7 @@ def test_a_ledger_that_is_none(two):
 
 def test_a_ledger_that_is_locked(two, monkeypatch):
     """A loader at work is no problem; we do not wait for it long."""
-    monkeypatch.setattr(redshift, "LOCK_MILLISECONDS", 50)
+    monkeypatch.setattr(probe, "PROBE_LOCK_MILLISECONDS", 50)
     code, _, notes, problems = two.check_beside(f"LOCK {two.ledger}")
     assert (code, problems) == (0, [])
     assert notes == [
@@ -676,7 +714,7 @@ def raising(message):
 )
 def test_a_role_that_may_not_read(two, monkeypatch, message):
     """Redshift's own words follow the setting; nothing is left behind."""
-    monkeypatch.setattr(redshift, "copy_statement", lambda *_: raising(message))
+    monkeypatch.setattr(probe, "copy_statement", lambda *_: raising(message))
     problem = two.only_problem()
     assert problem.startswith("redshiftIamRole = default: Redshift may not read the bucket: ")
     assert message in problem
@@ -692,7 +730,7 @@ def test_copy_options_that_redshift_refuses(two):
 
 def test_a_copy_that_waits(two, monkeypatch):
     """Of a COPY that waits for another session it is said that it was not tried."""
-    monkeypatch.setattr(redshift, "COPY_MILLISECONDS", 50)
+    monkeypatch.setattr(probe, "PROBE_COPY_MILLISECONDS", 50)
     code, _, notes, problems = two.check_beside(f"LOCK {two.table}")
     assert (code, problems) == (0, [])
     assert "whether COPY can read the bucket was not tried, as it took longer" in notes[0]

@@ -45,7 +45,9 @@ def stubbed(monkeypatch):
         found = client(service, settings())
         stubs.append(Stubber(found))
         stubs[-1].activate()
-        monkeypatch.setattr("record_processors.credentials.client", lambda *_: found)
+        monkeypatch.setattr(
+            "record_processors.destinations.redshift.login.client", lambda *_: found
+        )
         return stubs[-1]
 
     yield stub

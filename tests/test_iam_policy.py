@@ -21,6 +21,7 @@ from fakes import STAGE_ONE, STAGE_TWO, properties
 from gate import ACCOUNT, Call
 from house import PROGRAM, House
 
+from record_processors.aws.iam import allow, policy
 from record_processors.commands import main as cli
 from record_processors.commands.iam_policy import policy_of
 from record_processors.config.properties import load
@@ -421,6 +422,37 @@ def test_every_action_is_one_of_aws(tmp_path):
     ):
         if service != "s3":
             assert action in session.get_service_model(service).operation_names
+
+
+# ---- statements
+
+
+def test_what_is_said_of_several_things_is_said_once():
+    """Statements of one name become one, of all their resources, each once, in their order."""
+    one, two, three = (
+        allow("Read", "s3: GetObject", "a", "b"),
+        allow("Write", "s3: PutObject", "a"),
+        allow("Read", "s3: GetObject", "b", "c"),
+    )
+    assert policy([one, two, three])["Statement"] == [
+        allow("Read", "s3: GetObject", "a", "b", "c"),
+        two,
+    ]
+    assert one["Resource"] == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        allow("Read", "s3: GetObject ListBucket", "b"),
+        allow("Read", "s3: GetObject", "b", when={"StringEquals": {"s3:prefix": "p"}}),
+        {**allow("Read", "s3: GetObject", "b"), "Effect": "Deny"},
+    ],
+)
+def test_two_different_statements_of_one_name(other):
+    """They are refused: neither may be lost in the other."""
+    with pytest.raises(ValueError, match="two statements are called Read"):
+        policy([allow("Read", "s3: GetObject", "a"), other])
 
 
 # ---- the command

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from fakes import properties
 
+from record_processors.commands import main as cli
 from record_processors.config.properties import load
 from record_processors.errors import LaunchError
 from record_processors.kcl import heap, java, launch
@@ -303,8 +304,7 @@ def test_the_lock_ends_with_java(tmp_path, host, recording_java):
 
 
 def test_no_java_is_a_sentence(tmp_path, host, monkeypatch, capsys):
-    """Without java `run` ends with exit code 1 and one sentence."""
-    from record_processors import cli
+    """Without java `run` ends with exit code 2 and one sentence."""
 
     def none():
         raise LaunchError("no Java 8 or newer")

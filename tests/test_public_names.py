@@ -47,11 +47,11 @@ HEAVY = {"boto3", "botocore", "psycopg2", "smart_open", "moto", "amazon_kclpy"}
         ("import record_processors", HEAVY),
         ("from record_processors import Position, Record, Rejected, Batch, Buffer", HEAVY),
         ("from record_processors import Transformer, Filter, Emitter", HEAVY),
-        ("import record_processors.cli", HEAVY),
-        ("import record_processors.properties", HEAVY),
-        ("import record_processors.emitters.s3_manifest", {"psycopg2"}),
-        ("import record_processors.pipeline, record_processors.processor", {"psycopg2"}),
-        ("import record_processors.emitters.redshift_manifest", {"zstandard", "moto"}),
+        ("import record_processors.commands.main", HEAVY),
+        ("import record_processors.config.properties", HEAVY),
+        ("import record_processors.destinations.s3_manifest", {"psycopg2"}),
+        ("from record_processors.kcl import assembly, processor", {"psycopg2"}),
+        ("import record_processors.destinations.redshift.emitter", {"zstandard", "moto"}),
     ],
 )
 def test_what_is_not_used_is_not_imported(statement, absent):

@@ -76,10 +76,18 @@ def test_only_the_refused_go_again(waits):
 
 def test_gives_up_when_all_is_refused(waits):
     """Records that stay refused end the command with a sentence, not with a silent loss."""
+    kinesis = Kinesis(*[{b"a", b"b"}] * 9)
+    with pytest.raises(Fatal, match="2 of 2 refused with ProvisionedThroughputExceeded"):
+        put(kinesis, [b"a", b"b"], limit=3)
+    assert len(kinesis.calls) == 3
+
+
+def test_gives_up_when_nothing_moves_any_more(waits):
+    """What was taken before does not count among the tries in vain."""
     kinesis = Kinesis(*[{b"a"}] * 9)
     with pytest.raises(Fatal, match="1 of 2 refused with ProvisionedThroughputExceeded"):
         put(kinesis, [b"a", b"b"], limit=3)
-    assert len(kinesis.calls) == 3
+    assert kinesis.calls == [[b"a", b"b"], [b"a"], [b"a"], [b"a"]]
 
 
 def test_lines():
@@ -179,7 +187,7 @@ def test_command_reads_no_file_if_one_cannot_be_read(tmp_path, capsys, bad):
 def test_command_says_what_was_put_before_it_failed(tmp_path, capsys, monkeypatch, waits):
     """Records of the calls before the one that failed are there; how many, the sentence says."""
     kinesis = Kinesis(set(), *[{b"x"}] * 20)
-    monkeypatch.setattr("record_processors.aws.client", lambda *_: kinesis)
+    monkeypatch.setattr("record_processors.aws.clients.client", lambda *_: kinesis)
     (tmp_path / "one").write_bytes(b"a\n" * 500 + b"x\n")
     assert cli.main(["put", "events", str(tmp_path / "one")]) == 70
     assert "put before: 500 records" in capsys.readouterr().err
@@ -194,7 +202,7 @@ def test_command_that_is_interrupted_says_how_far_it_came(tmp_path, capsys, monk
                 raise KeyboardInterrupt
             return super().put_records(**arguments)
 
-    monkeypatch.setattr("record_processors.aws.client", lambda *_: Interrupted())
+    monkeypatch.setattr("record_processors.aws.clients.client", lambda *_: Interrupted())
     (tmp_path / "one").write_bytes(b"a\n" * 501)
     assert cli.main(["put", "events", str(tmp_path / "one")]) == 130
     assert "500 records" in capsys.readouterr().err

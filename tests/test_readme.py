@@ -10,6 +10,7 @@ import pytest
 from record_processors import Batch, Kept, Position, Record, Rejected
 from record_processors.commands import main as cli
 from record_processors.config.properties import load
+from record_processors.kcl.assembly import assemble
 
 README = Path("README.md").read_text()
 PYTHON = re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
@@ -40,12 +41,9 @@ def properties(folder, **changes):
 
 def test_the_classes_shown_load_and_do_what_they_say(mine):
     """The README's transformer, filter and setting work as they stand there."""
-    from record_processors.filters import configured_filter
-    from record_processors.transformers import configured_transformer
-
     settings = properties(mine, transformer="mine:Prices", filter="mine:InCurrency", currency="USD")
-    transformer = configured_transformer(settings).from_settings(settings)
-    keep = configured_filter(settings).from_settings(settings).keep
+    pipeline = assemble(settings)
+    transformer, keep = pipeline.transformer, pipeline.filter.keep
     order = Record(b'{"id": 1, "currency": "USD", "items": [{"n": 1}, {"n": 2}]}', "1")
 
     assert list(transformer.transform(order)) == [b'{"order": 1, "n": 1}', b'{"order": 1, "n": 2}']
@@ -57,11 +55,9 @@ def test_the_classes_shown_load_and_do_what_they_say(mine):
 
 def test_the_emitter_shown_emits(mine):
     """The README's emitter is found by its name and makes a batch durable."""
-    from record_processors.emitters import configured_emitter
-
-    emitter = configured_emitter(properties(mine, connectorDestination="mine:Append"))
-    record = Record(b"x", "1")
-    emitter.from_settings(None).emit(Batch("shard", [Kept(record, [b"a", b"b"])], Position(1)))
+    emitter = assemble(properties(mine, connectorDestination="mine:Append")).emitter
+    emitter.start("shard", "text")
+    emitter.emit(Batch([Kept(Record(b"x", "1"), [b"a", b"b"])], Position(1)))
 
     assert (mine / "rows.txt").read_bytes() == b"a\nb\n"
 
@@ -76,7 +72,7 @@ def test_every_command_is_shown():
     ).stdout
     commands = re.findall(r"^    ([\w-]+) +\w", helped, re.MULTILINE)
 
-    assert set(commands) == set(cli.COMMANDS)
+    assert set(commands) == set(cli.NAMES)
     for command in commands:
         assert f"kinesis-connectors {command}" in README, command
     assert cli.parser().prog == "kinesis-connectors"

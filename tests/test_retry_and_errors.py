@@ -15,6 +15,8 @@ from record_processors.config.properties import load
 from record_processors.destinations.redshift.connection import Connection
 from record_processors.destinations.redshift.errors import LoadFailed
 from record_processors.destinations.redshift.errors import classify as classify_redshift
+from record_processors.errors import TakenInPart
+from record_processors.flow.in_part import NotTaken, send_all
 from record_processors.flow.retry import Once
 
 
@@ -64,6 +66,7 @@ def test_what_botocore_would_try_again_is_transient(code):
         ("IDPCommunicationError", 400, Transient),
         ("PreconditionFailed", 412, ConditionFailed),
         ("412", 412, ConditionFailed),
+        ("ConditionalCheckFailedException", 400, ConditionFailed),
         ("NoSuchKey", 404, Missing),
         ("404", 404, Missing),
         ("NoSuchBucket", 404, Fatal),
@@ -368,3 +371,94 @@ def test_call_classifies(waits):
     assert len(calls) == 3
     with pytest.raises(ConditionFailed):
         call(Retry(5, 100), "x", failing(1, client_error("PreconditionFailed", 412))[0])
+
+
+# ---- what is taken in part
+
+
+def raising(*errors):
+    """Return an action that raises these in turn, and the list of its calls."""
+    calls = []
+
+    def action():
+        calls.append(1)
+        if len(calls) <= len(errors):
+            raise errors[len(calls) - 1]
+        return "done"
+
+    return action, calls
+
+
+MOVED, IN_VAIN = TakenInPart("one is left"), Transient("throttled")
+
+
+def test_while_something_moves_the_budget_begins_anew(waits):
+    """Tries after which less is left do not count, nor do those in vain before them."""
+    action, calls = raising(*[MOVED] * 9, *[IN_VAIN] * 2, MOVED, *[IN_VAIN] * 2)
+    assert Retry(3, 100)("putting", action) == "done"
+    assert (len(calls), len(waits)) == (15, 14)
+
+
+def test_when_nothing_moves_any_more_it_is_given_up(waits):
+    """The limit counts what was in vain since something moved last."""
+    action, calls = raising(*[IN_VAIN] * 2, *[MOVED] * 2, *[IN_VAIN] * 99)
+    with pytest.raises(Fatal, match=r"putting: given up after 3 tries \(retryLimit\): throttled"):
+        Retry(3, 100)("putting", action)
+    assert len(calls) == 2 + 2 + 3
+
+
+def test_waits_begin_anew_when_something_moves(waits, monkeypatch):
+    """Back-off is for what does not move: after a step forward the waits are short again."""
+    monkeypatch.setattr("random.uniform", lambda low, high: high)
+    action, _ = raising(*[IN_VAIN] * 5, MOVED, IN_VAIN, IN_VAIN)
+    Retry(12, 100)("putting", action)
+    assert waits[:5] == pytest.approx([0.1, 0.2, 0.4, 0.8, 1.6])
+    assert waits[5] <= 0.1
+    assert waits[6:] == pytest.approx([0.1, 0.2])
+
+
+class Service:
+    """Refuses items as told, call by call, or raises; takes the rest."""
+
+    def __init__(self, *refusals):
+        self.refusals = list(refusals)
+        self.calls = []
+
+    def __call__(self, items):
+        self.calls.append("".join(items))
+        refused = self.refusals.pop(0) if self.refusals else {}
+        if isinstance(refused, Exception):
+            raise refused
+        places = [place for place, item in enumerate(items) if item in refused]
+        return NotTaken(places, [refused[items[place]] for place in places])
+
+
+def test_only_what_was_left_is_sent_again(waits):
+    """What a call did not take goes again, in its order, and nothing else does."""
+    service = Service({"b": "slow", "d": "slow", "e": "slow"}, {"b": "slow", "e": "slow"})
+    send_all(Retry(2, 100), "putting", "abcde", service)
+    assert service.calls == ["abcde", "bde", "be"]
+
+
+def test_a_call_that_fails_as_a_whole_is_repeated(waits):
+    """Where nothing is known to have been taken, the same items go again."""
+    service = Service({"b": "slow", "c": "slow"}, Transient("reset"), Transient("reset"))
+    send_all(Retry(3, 100), "putting", "abc", service)
+    assert service.calls == ["abc", "bc", "bc", "bc"]
+
+
+def test_what_nobody_takes_is_given_up(waits):
+    """The sentence says how much is left, and each of the service's reasons once."""
+    refused = {"b": "throttled", "c": "broken", "d": "throttled"}
+    service = Service(*[refused] * 9)
+    said = "putting: given up after 2 tries .*: 3 of 4 refused with broken, throttled"
+    with pytest.raises(Fatal, match=said):
+        send_all(Retry(2, 100), "putting", "abcd", service)
+    assert service.calls == ["abcd", "bcd", "bcd"]
+
+
+def test_nothing_is_sent_again_when_all_is_taken(waits):
+    """One call is enough then, without a wait."""
+    service = Service()
+    send_all(Retry(2, 100), "putting", "abc", service)
+    assert (service.calls, waits) == (["abc"], [])

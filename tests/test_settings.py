@@ -16,12 +16,14 @@ from record_processors.commands import main as cli
 from record_processors.commands import reference
 from record_processors.config.kcl_keys import KCL_KEYS
 from record_processors.config.keys import RECORD_LIMIT
-from record_processors.config.known_settings import ALL, OURS
+from record_processors.config.known_settings import COMMON, elsewhere
 from record_processors.config.properties import SettingsError, load
-from record_processors.config.unknown_keys import told_of
-from record_processors.flow.emitter import BUILT_IN
+from record_processors.config.registry import DESTINATIONS
+from record_processors.config.unknown_keys import explain
 from record_processors.kcl.assembly import assemble
 
+ALL = {**COMMON, **{key: found.setting for key, found in elsewhere().items()}}
+OURS = {key: setting for key, setting in ALL.items() if key not in KCL_KEYS}
 SHIPPED = sorted(Path(__file__).parents[1].glob("properties/*.properties"))
 
 
@@ -99,7 +101,11 @@ BAD_STAGE_ONE = [
     ({"connectorDestination": None}, None, "connectorDestination is missing"),
     ({"executableName": None}, None, "executableName is missing"),
     ({"AwsCredentialsProvider": None}, None, "AwsCredentialsProvider is missing"),
-    ({"kinesisOutputStream": None}, None, "kinesisOutputStream is missing, and needed for s3-man"),
+    (
+        {"kinesisOutputStream": None},
+        "connectorDestination",
+        "kinesisOutputStream is missing, and needed for s3-manifest (",
+    ),
     ({"kinesisOutputStream": "events"}, "kinesisOutputStream", "is the stream that is read"),
     (
         {"executableName": "kinesis-connectors process other.properties"},
@@ -204,9 +210,10 @@ BAD_STAGE_ONE = [
     ({"processingLanguage": "AKIAIOSFODNN7EXAMPLE"}, "processingLanguage", "secrets never stand"),
     ({"connectorDestination": "s3_manifest"}, "connectorDestination", "did you mean s3-manifest?"),
     ({"transformer": "delimted"}, "transformer", "did you mean delimited?"),
-    ({"transformer": "delimited"}, "transformer", "transformerColumns is missing"),
-    ({"transformer": "csv"}, "transformer", "transformerColumns is missing"),
-    ({"filter": "regex"}, "filter", "filterExpression is missing: filter = regex needs it"),
+    ({"transformer": "delimited"}, "transformer", "transformerColumns is missing, and needed f"),
+    ({"transformer": "csv"}, "transformer", "transformerColumns is missing, and needed for csv ("),
+    ({"filter": "regex"}, "filter", "filterExpression is missing, and needed for regex ("),
+    ({"filter": "jmespath"}, "filter", "filterExpression is missing, and needed for jmespath ("),
     ({"filterExpression": "a"}, "filterExpression", "has no effect with filter = all"),
     (
         {"filter": "regex", "filterExpression": "("},
@@ -228,7 +235,7 @@ BAD_STAGE_ONE = [
     (
         {"filter": "json:NoSuch"},
         "filter",
-        "filter = json:NoSuch: AttributeError: module 'json' has no attribute",
+        "filter = json:NoSuch: json has no NoSuch",
     ),
     ({"transformer": ":X"}, "transformer", "nor package.module:Class"),
     ({"transformer": ".json:X"}, "transformer", "nor package.module:Class"),
@@ -246,9 +253,13 @@ BAD_STAGE_TWO = [
     ({"redshiftDataColumns": 'a"b'}, "redshiftDataColumns", "not a column's name"),
     ({"redshiftFileTable": '"a%b"'}, "redshiftFileTable", "not [schema.]table"),
     ({"redshiftURL": "host:99999/dev"}, "redshiftURL", "not host:port/database"),
-    ({"redshiftURL": None}, None, "redshiftURL is missing, and needed for redshift-manifest"),
-    ({"redshiftDataTable": None}, None, "redshiftDataTable is missing"),
-    ({"redshiftIamRole": None}, None, "redshiftIamRole is missing"),
+    (
+        {"redshiftURL": None},
+        "connectorDestination",
+        "redshiftURL is missing, and needed for redshift-manifest (",
+    ),
+    ({"redshiftDataTable": None}, "connectorDestination", "redshiftDataTable is missing"),
+    ({"redshiftIamRole": None}, "connectorDestination", "redshiftIamRole is missing"),
     ({"s3Bucket": None}, None, "s3Bucket is missing"),
     ({"redshiftURL": "host/dev"}, "redshiftURL", "not host:port/database"),
     ({"redshiftURL": "jdbc:redshift:iam://h:1/d"}, "redshiftURL", "not host:port/database"),
@@ -283,7 +294,11 @@ BAD_STAGE_TWO = [
         "redshiftCopyOptions",
         "repeats ESCAPE",
     ),
-    ({"transformer": "json"}, "transformer", "has no effect on redshift-manifest"),
+    (
+        {"transformer": "json"},
+        "transformer",
+        "has no effect on redshift-manifest, which has one of its own: ",
+    ),
     ({"timeoutInSeconds": "3600"}, "timeoutInSeconds", "a batch may need 25440 s"),
     ({"shutdownGraceMillis": "999"}, "shutdownGraceMillis", "1000 at the least"),
     ({"redshiftSecretArn": "my secret"}, "redshiftSecretArn", "not a secret's ARN"),
@@ -348,6 +363,21 @@ def test_good_file(base, tmp_path, capsys):
         (STAGE_TWO, {"s3Compression": "gzip"}, "s3Compression has no effect on redshift-manifest"),
         (
             STAGE_ONE,
+            {"transformerColumns": "a"},
+            "transformerColumns has no effect on json: it is for csv and delimited",
+        ),
+        (
+            STAGE_ONE,
+            {"transformer": "csv", "transformerColumns": "a", "transformerDelimiter": ";"},
+            "transformerDelimiter has no effect on csv: it is for delimited",
+        ),
+        (
+            STAGE_TWO,
+            {"transformerColumns": "a"},
+            "transformerColumns has no effect on redshift-manifest: it is for csv and delimited",
+        ),
+        (
+            STAGE_ONE,
             {"retrievalMode": "FANOUT", "maxRecords": "500"},
             "maxRecords has no effect with retrievalMode = FANOUT",
         ),
@@ -403,7 +433,7 @@ def test_every_problem_at_once(tmp_path):
 
 def test_mistakes_and_contradictions_at_once(tmp_path):
     """A mistyped key does not hide that settings contradict each other."""
-    changes = {"s3Bukcet": "x", "shutdownGraceMillis": "0", "filter": "regex"}
+    changes = {"s3Bukcet": "x", "shutdownGraceMillis": "0", "filterExpression": "a"}
     found = {sentence.split()[0] for _, sentence in problems(properties(tmp_path, changes))}
     assert found == {"s3Bukcet", "shutdownGraceMillis", "filterExpression"}
 
@@ -472,7 +502,7 @@ def test_shipped_files_are_fine(path, monkeypatch):
 
 @pytest.mark.parametrize("name", reference.files())
 def test_shipped_files_and_reference_are_current(name):
-    """What stands in properties/ is what `python -m record_processors.reference` writes."""
+    """What stands in properties/ is what `record_processors.commands.reference` writes."""
     assert (reference.FOLDER / name).read_text() == reference.files()[name]
 
 
@@ -480,7 +510,7 @@ def test_a_file_is_shipped_for_each_destination():
     """Each destination has its file, and there is no other in the folder."""
     assert {path.name for path in SHIPPED} == set(reference.files()) - {"README.md"}
     destinations = {load_text(path)["connectorDestination"] for path in SHIPPED}
-    assert destinations == set(BUILT_IN)
+    assert destinations == set(DESTINATIONS)
 
 
 def load_text(path):
@@ -556,12 +586,12 @@ def test_console_url(tmp_path):
 # ---- classes of one's own
 
 MODULE = """
-from record_processors import Batch, Buffer, DeadLetters, Emitter, Filter, Pipeline, Setting
+from record_processors import Batch, Buffer, Emitter, Filter, Pipeline, Setting
 from record_processors import Transformer
 from record_processors.filters.all import All
 
 COLOR = Setting("carColor", str.upper, "The color of the cars.", "RED")
-NEEDED = Setting("carWheels", int, "The wheels of the cars.", None, frozenset({"*"}))
+NEEDED = Setting("carWheels", int, "The wheels of the cars.", required=True)
 
 
 class Cars(Transformer):
@@ -578,6 +608,13 @@ class Cars(Transformer):
         return [self.color.encode() + record.data]
 
 
+class Columnar(Transformer):
+    format = "parquet"
+
+    def transform(self, record):
+        return [record.data]
+
+
 class Picky(Filter):
     declares = [NEEDED]
 
@@ -586,9 +623,14 @@ class Picky(Filter):
 
 
 class Nowhere(Emitter):
-    transformer = Cars
+    own_transformer = Cars
     declares = [COLOR]
 
+    def emit(self, batch):
+        return None
+
+
+class Anywhere(Emitter):
     def emit(self, batch):
         return None
 
@@ -597,9 +639,9 @@ class Whole(Pipeline):
     declares = [COLOR]
 
     @classmethod
-    def from_settings(cls, settings):
+    def from_settings(cls, settings, dead_letters):
         whole = cls(Cars(settings[COLOR]), All(), Buffer.from_settings(settings), Nowhere(),
-                    DeadLetters.from_settings(settings))
+                    dead_letters)
         whole.color = settings[COLOR]
         return whole
 
@@ -677,7 +719,7 @@ def test_own_pipeline(own, tmp_path):
         ("transformer", "FUNCTION", "not a subclass of Transformer"),
         ("filter", "Cars", "not a subclass of Filter"),
         ("connectorDestination", "Cars", "not a subclass of Emitter or Pipeline"),
-        ("transformer", "NoSuch", "has no attribute 'NoSuch'"),
+        ("transformer", "NoSuch", "has no NoSuch"),
     ],
 )
 def test_own_class_of_the_wrong_kind(key, name, sentence, own, tmp_path):
@@ -687,6 +729,44 @@ def test_own_class_of_the_wrong_kind(key, name, sentence, own, tmp_path):
     assert line == line_of(path, key)
     assert found.startswith(f"{key} = {own}:{name}: ")
     assert sentence in found
+
+
+@pytest.mark.parametrize(
+    ("key", "name", "hint"),
+    [
+        ("transformer", "cars", "; did you mean Cars?"),
+        ("filter", "Pikcy", "; did you mean Picky?"),
+        ("connectorDestination", "Nowere", "; did you mean Nowhere?"),
+        ("connectorDestination", "Hole", "; did you mean Whole?"),
+        ("filter", "Carz", ""),
+    ],
+)
+def test_own_class_that_is_misspelt(key, name, hint, own, tmp_path):
+    """What the name resembles is asked about, if it can do the job."""
+    path = properties(tmp_path, {key: f"{own}:{name}", "kinesisOutputStream": None})
+    found = [sentence for _, sentence in problems(path) if sentence.startswith(f"{key} = ")]
+    assert found == [f"{key} = {own}:{name}: {own} has no {name}{hint}"]
+
+
+@pytest.mark.parametrize("destination", ["s3", "s3-manifest"])
+def test_rows_of_a_format_that_files_do_not_have(destination, own, tmp_path):
+    """Which formats there are is said at the line that names the transformer."""
+    changes = {"connectorDestination": destination, "transformer": f"{own}:Columnar"}
+    path = properties(tmp_path, changes)
+    assert problems(path) == [
+        (
+            line_of(path, "transformer"),
+            f"transformer = {own}:Columnar makes rows of parquet; {destination} takes csv, "
+            "delimited, json, text",
+        )
+    ]
+
+
+def test_rows_of_any_format_for_a_destination_of_ones_own(own, tmp_path):
+    """An emitter that does not say what it takes is given any rows."""
+    changes = {"connectorDestination": f"{own}:Anywhere", "transformer": f"{own}:Columnar"}
+    pipeline = assemble(load(properties(tmp_path, {**changes, "kinesisOutputStream": None})))
+    assert type(pipeline.transformer).__name__ == "Columnar"
 
 
 @pytest.mark.parametrize(
@@ -815,4 +895,4 @@ def slips(key):
 def test_a_slip_of_the_fingers_is_understood(key):
     """Whatever single slip is made in a key, the message names the key that was meant."""
     for slip in set(slips(key)) - set(ALL):
-        assert told_of(slip, ALL) == f"{slip} is not a setting; did you mean {key}?"
+        assert explain(slip, ALL) == f"{slip} is not a setting; did you mean {key}?"

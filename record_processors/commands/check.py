@@ -57,7 +57,10 @@ def findings(settings: Settings) -> Iterator[Finding]:
     Nothing of the pipeline's is touched: no message is put, what is written to the bucket is
     deleted, what is done in a database is rolled back.
     """
-    from ..aws.findings import impatient, results  # noqa: PLC0415
+    from ..aws.findings import about, impatient, results  # noqa: PLC0415
+    from ..config.keys import DESTINATION  # noqa: PLC0415
+    from ..config.registry import chosen  # noqa: PLC0415
+    from ..config.resource import Finding  # noqa: PLC0415
     from ..kcl.resources import resources  # noqa: PLC0415
 
     said: set[Finding] = set()
@@ -67,3 +70,6 @@ def findings(settings: Settings) -> Iterator[Finding]:
                 if finding not in said:
                     said.add(finding)
                     yield finding
+    if not chosen(settings.texts).destination.resources(settings):
+        place = about(DESTINATION, settings[DESTINATION])
+        yield Finding("note", f"{place}: what it connects to is its own, and was not tried")
