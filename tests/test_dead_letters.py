@@ -9,12 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from record_processors import DeadLetters, Fatal
+from record_processors.flow.batch import Refusal
 
 
 def make(limit=1_000_000):
     bucket = JournalBucket([])
     letters = DeadLetters(bucket, "errors/flights/", "events", limit)
-    letters.shard = SHARD
+    letters.start(SHARD)
     return letters, bucket
 
 
@@ -117,8 +118,8 @@ def test_a_refused_load_is_an_object_of_its_own():
     """Each file that could not be loaded is written at once and alone, among others."""
     letters, bucket = make()
     letters.add(record("a", 1), "transform", "x")
-    letters.add(record("b", 2), "load", "bad row")
-    letters.add(record("c", 3), "load", "bad row")
+    refused = [Refusal(record("b", 2), "bad row"), Refusal(record("c", 3), "bad row")]
+    letters.write_refused(refused, "load")
     assert bucket.journal == [("letters", "2-0"), ("letters", "3-0")]
     letters.write()
     assert bucket.journal[2:] == [("letters", "1-0")]

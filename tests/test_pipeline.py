@@ -204,7 +204,7 @@ def test_the_batch_knows_its_shard_and_rows():
     flow.take("none", "a", "b", "none")
     flow.flush()
     (batch,) = flow.emitter.batches
-    assert (batch.shard, batch.first, list(batch.rows), batch.last) == (
+    assert (flow.emitter.shard, batch.first, list(batch.rows), batch.last) == (
         SHARD,
         record("a", 2),
         [b"a", b"b"],
