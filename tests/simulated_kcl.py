@@ -435,7 +435,7 @@ def simulated() -> Iterator[None]:
     logger, handler = logging.getLogger("record_processors"), LogOfProcess()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(boto3, "client", client)
-        patch.setattr("record_processors.bucket._shared_client", client)
+        patch.setattr("record_processors.aws.bucket._shared_client", client)
         patch.setattr(psycopg2, "connect", lambda **_: world().redshift.connect())
         patch.setattr("tenacity.nap.time", SimpleNamespace(sleep=lambda seconds: None))
         patch.setenv("REDSHIFT_PASSWORD", "secret")

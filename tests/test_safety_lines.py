@@ -44,7 +44,7 @@ LINES = [
         "filtered records leave the checkpoint where it is",
         "Pipeline._pass_over",
         "self.buffer.pass_over(record)",
-        "if isinstance(verdict, Refused):\n    self.buffer.pass_over(record)",
+        "if isinstance(verdict, Rejection):\n    self.buffer.pass_over(record)",
         protocol.test_filtered_records_move_the_checkpoint,
     ),
     Broken(
@@ -72,9 +72,10 @@ LINES = [
     ),
     Broken(
         "dead letters of the emitter after the checkpoint",
-        "Pipeline._emit",
-        "self.dead_letters.write()",
-        "",
+        "Pipeline._write_refused",
+        "self.dead_letters.write_refused(refusals, self.emitter.stage)",
+        "for record, reason in refusals:\n"
+        "    self.dead_letters.add(record, self.emitter.stage, reason)",
         protocol.test_what_a_destination_refuses_is_a_dead_letter,
         "is no dead letter",
     ),
@@ -110,8 +111,8 @@ LINES = [
     ),
     Broken(
         "a found object not announced",
-        "S3ManifestEmitter.adopt",
-        "self.announce(file)",
+        "ChainEmitter.adopt",
+        "self.deliver(file)",
         "",
         protocol.test_an_earlier_life_wrote_an_object,
         "is not announced",
@@ -170,7 +171,7 @@ LINES = [
     ),
     Broken(
         "an object that is there taken for ours: records lost",
-        "S3Emitter._winner",
+        "Chain._winner",
         "return theirs",
         "return ours",
         protocol.test_a_smaller_object_appears,
@@ -178,7 +179,7 @@ LINES = [
     ),
     Broken(
         "an object that is there taken for ours: rows doubled",
-        "S3Emitter._winner",
+        "Chain._winner",
         "return theirs",
         "return ours",
         protocol.test_a_larger_object_appears,
@@ -186,17 +187,17 @@ LINES = [
     ),
     Broken(
         "a stranger's object adopted",
-        "S3Emitter._read",
+        "Chain._read",
         "is_of_our_chain = False",
         "end = str(first.position)\n"
-        "return File(bucket=place.bucket, key=key, shard=shard, first=end, last=end)",
+        "return File(bucket=place.bucket, key=key, shard=self.shard, first=end, last=end)",
         protocol.test_a_strangers_object,
         r"record \S+ \(kept\) is 0 times",
     ),
     Broken(
         "a file not announced",
-        "S3ManifestEmitter.emit",
-        "self.announce(file)",
+        "ChainEmitter.emit",
+        "self.deliver(file)",
         "",
         protocol.test_the_count_cuts,
         "is not announced",
