@@ -130,6 +130,20 @@ def test_a_refused_load_is_an_object_of_its_own():
     ]
 
 
+def test_two_reasons_for_one_record_are_lines_of_one_object():
+    """Whatever comes between them, they share the record's file, in the order of refusal."""
+    letters, bucket = make()
+    again, other = record("b", 2), record("a", 1)
+    refused = [Refusal(again, "too long"), Refusal(other, "dull"), Refusal(again, "too loud")]
+    letters.write_refused(refused, "emit")
+    assert bucket.journal == [("letters", "1-0"), ("letters", "2-0", "2-0")]
+    assert [(one["position"], one["reason"]) for one in lines(bucket)] == [
+        ("1-0", "dull"),
+        ("2-0", "too long"),
+        ("2-0", "too loud"),
+    ]
+
+
 def test_what_could_not_be_written_is_still_there():
     """If a write fails, the letters are not forgotten."""
     letters, bucket = make()

@@ -376,6 +376,18 @@ LINES = [
         two.test_what_one_loader_refuses_takes_no_letter_of_anothers,
     ),
     Broken(
+        "letters of a file after the file",
+        "Chain.write",
+        "batch.write_letters()",
+        "",
+    ),
+    Broken(
+        "what a destination refuses dropped",
+        "Pipeline._emit",
+        "batch.write_letters()",
+        "",
+    ),
+    Broken(
         "a conflict of writes ends the process",
         "TRANSIENT_CODES",
         " ConditionalRequestConflict",
