@@ -60,6 +60,10 @@ class JournalBucket:
         letters = [json.loads(line) for line in body.splitlines()]
         self.journal.append(("letters", *(letter["position"] for letter in letters)))
 
+    def url(self, key: str) -> str:
+        """Return an address."""
+        return f"journal://{self.name}/{key}"
+
 
 class JournalEmitter(Emitter[bytes]):
     """Writes to the journal what it is given; answers as told, None when told nothing."""
@@ -87,7 +91,7 @@ class JournalEmitter(Emitter[bytes]):
                 batch.reject(record, "the destination refuses it")
         return self.answers.get(sequences[0])
 
-    def adopt(self, shard: str, first: Record) -> Position | None:
+    def adopt(self, first: Record) -> Position | None:
         """Note what is asked about, and say what was written there by an earlier life."""
         found = self.written.get(first.position.sequence)
         if found is not None:
@@ -119,7 +123,7 @@ class Flow:
             Any(),
             Buffer(records, size, milliseconds, self.clock),
             self.emitter,
-            DeadLetters(self.bucket, "errors/app/", "events", 1_000_000),  # type: ignore[arg-type]
+            DeadLetters(self.bucket, "errors/app/", "events", 1_000_000),
         )
         self.pipeline.start(SHARD)
 

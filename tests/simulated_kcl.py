@@ -26,6 +26,8 @@ from simulation import MESSAGE, LogOfProcess, Outcome, Pipes, Process, demand, v
 
 from record_processors.config.setting import Settings
 from record_processors.destinations.redshift.ledger import Ledger
+from record_processors.destinations.s3_manifest import S3ManifestEmitter
+from record_processors.flow.batch import Batch
 from record_processors.flow.record import Position, Record
 from record_processors.flow.retry import Retry
 from record_processors.flow.transformer import Transformer
@@ -41,7 +43,7 @@ MOST_LIVES = 3  # on one shard at once
 STAGE_ONE = {
     "applicationName": "one",
     "streamName": "events",
-    "connectorDestination": "s3-manifest",
+    "connectorDestination": "simulated_kcl:Picky",
     "transformer": "simulated_kcl:Rows",
     "filter": "jmespath",
     "filterExpression": "!skip",
@@ -78,6 +80,24 @@ class Rows(Transformer[bytes]):
         return rows_of(record.data) if told["rows"] else []
 
 
+class Picky(S3ManifestEmitter):
+    """Refuses some records, and writes a file of the others, if there are any."""
+
+    def emit(self, batch: Batch[bytes]) -> Position | None:
+        refused = [kept for kept in batch.kept if is_refused(kept.record.data)]
+        for kept in refused:
+            batch.reject(kept.record, "not to my taste")
+        if len(refused) == len(batch.kept):
+            return None
+        batch.kept = [kept for kept in batch.kept if kept not in refused]
+        return super().emit(batch)
+
+
+def is_refused(data: bytes) -> bool:
+    """Whether the destination refuses a record for good."""
+    return b"refused" in data
+
+
 def rows_of(data: bytes) -> list[bytes]:
     """Return the rows of a record that is kept."""
     told = json.loads(data)
@@ -98,7 +118,7 @@ class Given:
 
     @property
     def is_bad(self) -> bool:
-        return self.data.startswith(b"bad")
+        return self.data.startswith(b"bad") or is_refused(self.data)
 
     @property
     def rows(self) -> list[bytes]:
@@ -313,6 +333,7 @@ class World:
     def put(self, shard: Shard, fate: str, rows: int, *, aggregated: bool) -> None:
         """Put one record."""
         self.count += 1
+        rows = max(rows, 1) if fate == "refused" else rows  # else it were filtered out
         data = json.dumps({"id": self.count, "rows": rows} | ({fate: 1} if fate else {}))
         shard.append(("bad" + data if fate == "bad" else data).encode(), aggregated=aggregated)
 
@@ -435,7 +456,7 @@ def simulated() -> Iterator[None]:
     logger, handler = logging.getLogger("record_processors"), LogOfProcess()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(boto3, "client", client)
-        patch.setattr("record_processors.bucket._shared_client", client)
+        patch.setattr("record_processors.aws.bucket._shared_client", client)
         patch.setattr(psycopg2, "connect", lambda **_: world().redshift.connect())
         patch.setattr("tenacity.nap.time", SimpleNamespace(sleep=lambda seconds: None))
         patch.setenv("REDSHIFT_PASSWORD", "secret")

@@ -13,11 +13,12 @@ import psycopg2.extensions
 import pytest
 import zstandard
 
-from record_processors import Pipeline, Record
+from record_processors import Record
 from record_processors.aws.bucket import Bucket
 from record_processors.config.setting import Settings
 from record_processors.destinations.redshift.connection import Connection
 from record_processors.destinations.redshift.ledger import Ledger
+from record_processors.kcl.assembly import assemble
 from record_processors.local.demo.pipelines import write_pipeline
 
 BUCKET = "files"
@@ -126,7 +127,7 @@ class StageTwo:
 
     def life(self, settings=None):
         """Begin the life of a process: a pipeline with a connection of its own."""
-        pipeline = Pipeline.from_settings(settings or self.settings)
+        pipeline = assemble(settings or self.settings)
         pipeline.start(SHARD)
         return pipeline
 
@@ -141,7 +142,7 @@ class StageTwo:
             life.process(records, self.checkpoints.append)
             life.flush(self.checkpoints.append)
         finally:
-            life.emitter.load.warehouse.close()
+            life.close()
         assert self.checkpoints[-1] == records[-1].position
         return life
 

@@ -9,12 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from record_processors import DeadLetters, Fatal
+from record_processors.flow.batch import Refusal
 
 
 def make(limit=1_000_000):
     bucket = JournalBucket([])
     letters = DeadLetters(bucket, "errors/flights/", "events", limit)
-    letters.shard = SHARD
+    letters.start(SHARD)
     return letters, bucket
 
 
@@ -117,8 +118,8 @@ def test_a_refused_load_is_an_object_of_its_own():
     """Each file that could not be loaded is written at once and alone, among others."""
     letters, bucket = make()
     letters.add(record("a", 1), "transform", "x")
-    letters.add(record("b", 2), "load", "bad row")
-    letters.add(record("c", 3), "load", "bad row")
+    refused = [Refusal(record("b", 2), "bad row"), Refusal(record("c", 3), "bad row")]
+    letters.write_refused(refused, "load")
     assert bucket.journal == [("letters", "2-0"), ("letters", "3-0")]
     letters.write()
     assert bucket.journal[2:] == [("letters", "1-0")]
@@ -126,6 +127,20 @@ def test_a_refused_load_is_an_object_of_its_own():
         "-2-0-2-0.jsonl",
         "-3-0-3-0.jsonl",
         "-1-0-1-0.jsonl",
+    ]
+
+
+def test_two_reasons_for_one_record_are_lines_of_one_object():
+    """Whatever comes between them, they share the record's file, in the order of refusal."""
+    letters, bucket = make()
+    again, other = record("b", 2), record("a", 1)
+    refused = [Refusal(again, "too long"), Refusal(other, "dull"), Refusal(again, "too loud")]
+    letters.write_refused(refused, "emit")
+    assert bucket.journal == [("letters", "1-0"), ("letters", "2-0", "2-0")]
+    assert [(one["position"], one["reason"]) for one in lines(bucket)] == [
+        ("1-0", "dull"),
+        ("2-0", "too long"),
+        ("2-0", "too loud"),
     ]
 
 

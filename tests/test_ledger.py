@@ -124,10 +124,10 @@ def test_the_ledger_judges_as_one_who_compares_all_pairs(cursor, rows, files, is
         for file, table, way in rows
         if table == TABLE
     ]
-    refused = [one.file for one in verdict.quarantined]
+    refused = [one.file for one in verdict.rejected]
     assert (verdict.fresh, verdict.loaded, refused) == compared(entered, files)
     by_url = {one.url: one for one in entered + verdict.fresh}
-    for file, reason in verdict.quarantined:
+    for file, reason in verdict.rejected:
         named = reason.removeprefix("overlaps ").split(",")[0].split(" ")[0]
         assert by_url[named].url == file.url or overlap(by_url[named], file)
 
@@ -163,6 +163,6 @@ def test_every_pair_of_ranges_at_a_step_in_length(cursor, loaded, way):
     verdict = ledger.judge(cursor, files)
 
     meets = named(0, loaded)
-    assert [one.file for one in verdict.quarantined] == [
+    assert [one.file for one in verdict.rejected] == [
         file for file in files if overlap(meets, msgspec.structs.replace(file, shard="0"))
     ]

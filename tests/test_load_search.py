@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from record_processors import Transient
 from record_processors.destinations.redshift.fault import Unexplained
-from record_processors.destinations.redshift.file_check import BadFile
 from record_processors.destinations.redshift.ledger import RejectedFile, Verdict
 from record_processors.destinations.redshift.search import LoadSearch
 from record_processors.files.file import File
@@ -32,21 +31,21 @@ class Warehouse:
         if len(self.calls) in self.cuts:
             raise Transient("cut")
         if self.is_down:
-            raise Unexplained("not for you", FAILED)
+            return Unexplained("not for you", FAILED)
         verdict = Verdict([], [], [])
         for file in files:
             kind = kind_of(file)
             if file in self.loaded or kind == "loaded":
                 verdict.loaded.append(file)
             elif kind == "overlaps":
-                verdict.quarantined.append(RejectedFile(file, kind))
+                verdict.rejected.append(RejectedFile(file, kind))
             else:
                 verdict.fresh.append(file)
         for file in verdict.fresh:
             if kind_of(file) in {"named", "late"}:
-                raise BadFile(file, "named")
+                return RejectedFile(file, "named")
         if "nameless" in map(kind_of, verdict.fresh):
-            raise Unexplained("COPY failed", FAILED)
+            return Unexplained("COPY failed", FAILED)
         self.loaded += verdict.fresh
         return verdict
 
@@ -177,7 +176,7 @@ def test_when_every_file_is_named_and_none_can_be_loaded_none_is_refused(count):
     with pytest.raises(Transient, match="named"):
         search.run()
 
-    assert search.quarantined == []
+    assert search.rejected == []
     assert len(warehouse.calls) == 2
     warehouse.calls.clear()
     search.rehearse = lambda: True
@@ -200,7 +199,7 @@ def test_when_nothing_can_be_loaded_any_more_no_file_is_refused(when):
     warehouse.calls.clear()
 
     assert raised.value is FAILED
-    assert search.quarantined == []
+    assert search.rejected == []
     when = 1000
     assert [file for file, _ in search.run()] == warehouse.of("nameless")
     assert set(warehouse.loaded) == set(warehouse.of("sound"))
@@ -213,12 +212,11 @@ def test_a_file_that_is_named_at_the_second_look_is_refused_once(kinds):
     load = warehouse.load
 
     def late(files):
-        try:
-            return load(files)
-        finally:
-            if len(files) == 1 and kind_of(files[0]) == "late" and files not in seen:
-                seen.append(files)
-                raise Unexplained("COPY failed", FAILED)
+        outcome = load(files)
+        if len(files) == 1 and kind_of(files[0]) == "late" and files not in seen:
+            seen.append(files)
+            return Unexplained("COPY failed", FAILED)
+        return outcome
 
     seen = []
     search = LoadSearch(warehouse.files, late, warehouse.can_load)

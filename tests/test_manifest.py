@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from record_processors import Position, Rejected
-from record_processors.files.chain import Chain
-from record_processors.files.file import File
+from record_processors.files.file import ChainName, File
 from record_processors.files.message import FileMessages, read_message
 
 MESSAGE = {
@@ -63,7 +62,7 @@ def test_round_trip(key, application, shard, ends, size):
     )
     assert read_message(file.encode(), "other") == file
     assert file.covered == (first, last)
-    assert file.chain == Chain(application, "events", shard)
+    assert file.chain == ChainName(application, "events", shard)
     assert file.is_whole
 
 

@@ -109,33 +109,33 @@ LINES = [
     Broken("an object overwritten", "Bucket.create", '"IfNoneMatch": "*", ', ""),
     Broken(
         "an object that is there taken for ours",
-        "S3Emitter._winner",
+        "Chain._winner",
         "return theirs",
         "return ours",
     ),
     Broken(
         "an object named by where it ends",
-        "S3Emitter.write",
+        "Chain.write",
         "self.bucket.create(key, ",
         'self.bucket.create(f"{key}-{file.last}.gz", ',
     ),
     Broken(
         "a file not announced",
-        "S3ManifestEmitter.emit",
-        "self.announce(file)",
+        "ChainEmitter.emit",
+        "self.deliver(file)",
         "",
     ),
     Broken(
         "a found file not announced",
-        "S3ManifestEmitter.adopt",
-        "self.announce(file)",
+        "ChainEmitter.adopt",
+        "self.deliver(file)",
         "",
     ),
     Broken(
         "a failed write ignored",
-        "S3Emitter.write",
-        "except AlreadyExists:",
-        "except Fatal:\n    return file\nexcept AlreadyExists:",
+        "Chain.write",
+        "except ConditionFailed:",
+        "except Fatal:\n    return file\nexcept ConditionFailed:",
     ),
     Broken(
         "a checkpoint without its sub-sequence",
@@ -205,13 +205,13 @@ LINES = [
     ),
     Broken(
         "a lost COMMIT taken for made",
-        "Warehouse.transaction",
+        "Connection.transaction",
         "connection.commit()",
         "try:\n    connection.commit()\nexcept psycopg2.OperationalError:\n    self.close()",
     ),
     Broken(
         "one manifest for all loads",
-        "Load._copy",
+        "Load.copy",
         "{hashlib.sha256(body).hexdigest()}",
         "all",
     ),
@@ -229,7 +229,7 @@ LINES = [
     ),
     Broken(
         "rows out of order",
-        "S3Emitter._compressed",
+        "Lines.encode",
         'parts.append(file.compress(b"\\n".join([*rows, b""])))',
         'parts.append(file.compress(b"\\n".join([*rows[::-1], b""])))',
     ),
@@ -247,14 +247,14 @@ LINES = [
     ),
     Broken(
         "one key for two shards",
-        "S3Emitter.key",
-        "{shard}-{first.position}{extension}",
+        "Chain.key",
+        "{self.shard}-{first.position}{extension}",
         "{first.position}{extension}",
     ),
     Broken(
         "dead letters without their shard",
         "Pipeline.start",
-        "self.dead_letters.shard = shard",
+        "self.dead_letters.start(shard)",
         "",
     ),
     Broken(
@@ -265,13 +265,13 @@ LINES = [
     ),
     Broken(
         "a transaction that begins with the connection",
-        "Warehouse._connect",
+        "Connection._connect",
         "connection.commit()",
         "",
     ),
     Broken(
         "a rehearsal is no rehearsal",
-        "Warehouse.rehearsal",
+        "Connection.rolled_back",
         "cursor.connection.rollback()",
         "",
     ),
@@ -331,20 +331,20 @@ LINES = [
     ),
     Broken(
         "others of a load with a bad file are given up",
-        "LoadSearch._accuse",
+        "LoadSearch._go_on_without",
         "self._parts.appendleft(others)",
         "pass",
     ),
     Broken(
         "a file blamed by guess",
-        "blame",
-        'return Unnamed(message, Transient(f"Redshift: {message}"))',
-        "return BadFile(files[0], message)",
+        "fault_of",
+        'return Unexplained(message, Transient(f"Redshift: {message}"))',
+        "return RejectedFile(files[0], message)",
     ),
     Broken(
         "a file that is named is blamed for everybody's fault",
-        "LoadSearch._judge",
-        "if self._accused and not self._is_shown and self.rehearse() is False:",
+        "LoadSearch._reject_named",
+        "if self._named and not self._is_shown and self.rehearse() is False:",
         "if False:",
     ),
     Broken(
@@ -367,10 +367,25 @@ LINES = [
     ),
     Broken(
         "letters of a load together",
-        "DeadLetters.add",
-        "if stage == LOAD_STAGE:",
-        "if False:",
+        "DeadLetters.write_refused",
+        "by_position = sorted(refusals, key=lambda refusal: refusal.record.position)",
+        "for record, reason in refusals:\n"
+        "    self.add(record, stage, reason)\n"
+        "self.write()\n"
+        "by_position = []",
         two.test_what_one_loader_refuses_takes_no_letter_of_anothers,
+    ),
+    Broken(
+        "letters of a file after the file",
+        "Chain.write",
+        "batch.write_letters()",
+        "",
+    ),
+    Broken(
+        "what a destination refuses dropped",
+        "Pipeline._emit",
+        "batch.write_letters()",
+        "",
     ),
     Broken(
         "a conflict of writes ends the process",

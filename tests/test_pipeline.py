@@ -198,13 +198,78 @@ def test_refused_by_the_destination():
     assert (letter["stage"], letter["reason"]) == ("emit", "the destination refuses it")
 
 
+def test_an_emitter_may_make_its_refusals_durable_before_its_file():
+    """What it writes out itself is a dead letter at once, and not written again afterwards."""
+    flow = Flow(records=3)
+
+    def emit(batch):
+        batch.reject(batch.kept[1].record, "not to my taste")
+        batch.write_letters()
+        flow.journal.append("the file")
+        batch.reject(batch.kept[2].record, "nor this")
+
+    flow.emitter.emit = emit
+    assert flow.take("a", "b", "c") == [letters(2), "the file", letters(3), checkpoint(3)]
+
+
+def test_two_reasons_to_refuse_a_record():
+    """They are two lines of one file of dead letters, which is written once."""
+    flow = Flow(records=2)
+
+    def emit(batch):
+        for reason in ("too long", "too loud"):
+            batch.reject(batch.first, reason)
+
+    flow.emitter.emit = emit
+    assert flow.take("a", "b") == [letters(1, 1), checkpoint(2)]
+    (body,) = flow.bucket.bodies.values()
+    assert [json.loads(line)["reason"] for line in body.splitlines()] == ["too long", "too loud"]
+
+
+def test_no_checkpoint_and_no_file_after_failed_dead_letters_of_the_emitter():
+    """If what an emitter refuses cannot be kept, it writes no file, and nothing is passed."""
+    flow = Flow(records=1)
+
+    def put(key, body):
+        raise Fatal("no such bucket")
+
+    def emit(batch):
+        batch.reject(batch.first, "not to my taste")
+        batch.write_letters()
+        flow.journal.append("the file")
+
+    flow.bucket.put, flow.emitter.emit = put, emit
+    with pytest.raises(Fatal):
+        flow.take("a")
+    assert flow.journal == []
+
+
+def test_the_emitter_is_told_the_format_of_the_rows():
+    """It is the one of the pipeline's own transformer, and told with the shard, once."""
+    flow = Flow()
+    told = []
+    flow.pipeline.transformer.format = "csv"
+    flow.emitter.start = lambda *what: told.append(what)
+    flow.pipeline.start(SHARD)
+    assert told == [(SHARD, "csv")]
+
+
+def test_close_ends_the_emitter():
+    """What the emitter holds open is ended with the pipeline, and nothing is written by that."""
+    flow = Flow()
+    flow.take("a", "bad")
+    flow.emitter.close = lambda: flow.journal.append("closed")
+    flow.pipeline.close()
+    assert flow.journal == ["closed"]
+
+
 def test_the_batch_knows_its_shard_and_rows():
     """An emitter is given the shard, the first record and the rows in order."""
     flow = Flow()
     flow.take("none", "a", "b", "none")
     flow.flush()
     (batch,) = flow.emitter.batches
-    assert (batch.shard, batch.first, list(batch.rows), batch.last) == (
+    assert (flow.emitter.shard, batch.first, list(batch.rows), batch.last) == (
         SHARD,
         record("a", 2),
         [b"a", b"b"],

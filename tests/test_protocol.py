@@ -210,6 +210,92 @@ class Picky(Emitter):
     world.assert_exactly_once()
 
 
+@pytest.mark.parametrize("kind", ["hold", "delay-after"])
+def test_what_is_refused_of_a_file_is_a_dead_letter_before_it(make, kind):
+    """A child killed before its file is written, or right after, loses nothing that it refused."""
+    world = make(connectorDestination="mine:Picky", transformer="text", filter="all")
+    del world.settings["filterExpression"]
+    world.configure(bufferRecordCountLimit=3)
+    world.module("""
+from record_processors.destinations.s3_manifest import S3ManifestEmitter
+
+class Picky(S3ManifestEmitter):
+    def emit(self, batch):
+        bad = [kept for kept in batch.kept if kept.record.data.startswith(b"bad")]
+        for kept in bad:
+            batch.reject(kept.record, "not to my taste")
+        batch.kept = [kept for kept in batch.kept if kept not in bad]
+        return super().emit(batch)
+""")
+    fault = Fault(f"PUT /{world.bucket}/flights/", kind)
+    world.proxy.faults.append(fault)
+    given = [record(1), record(2, fate=REJECTED), record(3)]
+    daemon = world.ready()
+    daemon.deliver(given)
+    assert fault.arrived.wait(30)
+    daemon.kill()
+    fault.released.set()
+    assert world.ready().process_records(given) == [checkpoint(3), PROCESSED]
+    letter = ("put", f"errors/flights/{SHARD}-{at(2)}-{at(2)}.jsonl")
+    file = ("put", key(1, extension=".txt.gz"))
+    assert world.effects.index(letter) < world.effects.index(file)
+    world.assert_exactly_once()
+
+
+def test_two_reasons_for_a_record_are_two_lines_of_one_dead_letter(make):
+    """What an emitter refuses twice is one file with both reasons; another record has its own."""
+    world = make(connectorDestination="mine:Picky", transformer="text", filter="all")
+    del world.settings["filterExpression"]
+    world.configure()
+    world.module("""
+from record_processors import Emitter
+
+class Picky(Emitter):
+    def emit(self, batch):
+        for reason in ("too long", "too loud"):
+            for kept in batch.kept:
+                batch.reject(kept.record, reason)
+""")
+    daemon = world.ready()
+    daemon.process_records(record(n, fate=REJECTED) for n in range(1, 3))
+    assert daemon.call("shutdownRequested") == [checkpoint(2), SHUTDOWN]
+    names = [f"errors/flights/{SHARD}-{at(n)}-{at(n)}.jsonl" for n in (1, 2)]
+    assert [effect for effect in world.effects if effect[0] == "put"] == [
+        ("put", name) for name in names
+    ]
+    assert [(letter["position"], letter["reason"]) for letter in world.dead_letters()] == [
+        (str(at(n)), reason) for n in (1, 2) for reason in ("too long", "too loud")
+    ]
+
+
+def test_files_are_of_the_format_of_the_pipelines_own_transformer(make):
+    """A pipeline of one's own names its files by its transformer, not by the one of the file."""
+    world = make(connectorDestination="mine:Mine", transformer="json", bufferRecordCountLimit=2)
+    world.module("""
+from record_processors import Buffer, Pipeline, Transformer
+from record_processors.destinations.s3_manifest import S3ManifestEmitter
+from record_processors.filters.all import All
+
+class Lines(Transformer):
+    format = "csv"
+
+    def transform(self, record):
+        return record.data,
+
+class Mine(Pipeline):
+    declares = S3ManifestEmitter.declares
+
+    @classmethod
+    def from_settings(cls, settings, dead_letters):
+        emitter = S3ManifestEmitter.from_settings(settings)
+        return cls(Lines(), All(), Buffer.from_settings(settings), emitter, dead_letters)
+""")
+    assert world.ready().process_records(records(1, 2)) == [checkpoint(2), PROCESSED]
+    (found,) = world.objects()
+    assert (found.key, found.metadata["format"]) == (key(1, extension=".csv.gz"), "csv")
+    world.assert_exactly_once()
+
+
 @pytest.mark.parametrize("sequence_number", ["TRIM_HORIZON", "LATEST", None, str(at(3).sequence)])
 def test_every_beginning(make, sequence_number):
     """The child begins at whatever the daemon says that the shard's checkpoint is."""
@@ -273,6 +359,45 @@ def test_it_ends_with_its_input(make):
     assert daemon.process_records(records(1, 3)) == [PROCESSED]
     assert daemon.end() == 0
     assert world.effects == [status("initialize"), PROCESSED]
+
+
+TIDY = """
+from record_processors import Emitter, Fatal
+
+class Tidy(Emitter):
+    def emit(self, batch):
+        pass
+
+    def close(self):
+        print("all is put away")
+
+class Stuck(Tidy):
+    def close(self):
+        raise Fatal("the drawer is stuck")
+"""
+
+
+@pytest.mark.parametrize("ending", ["shutdownRequested", "shardEnded", "leaseLost"])
+def test_the_emitter_is_closed_at_an_orderly_end(make, ending):
+    """When its input ends, and not before, the child lets the emitter put away what it holds."""
+    world = make(connectorDestination="mine:Tidy")
+    world.module(TIDY)
+    daemon = world.ready()
+    daemon.process_records(record(n, fate=REJECTED) for n in range(1, 4))
+    assert daemon.call(ending)[-1] == status(ending)
+    assert "all is put away" not in daemon.told()
+    assert daemon.end() == 0
+    assert "all is put away" in daemon.told()
+
+
+def test_an_emitter_that_cannot_be_closed(make):
+    """A failure at the end is told in a sentence, and by the exit code."""
+    world = make(connectorDestination="mine:Stuck")
+    world.module(TIDY)
+    daemon = world.ready()
+    daemon.hang_up()
+    assert daemon.hear() is None
+    assert_failed(daemon, "end: the drawer is stuck")
 
 
 def test_the_daemon_dies_before_it_answers(make):

@@ -607,7 +607,7 @@ def test_the_password_is_nowhere_to_be_read(stage_two, caplog, monkeypatch):
     emitter = life.emitter
     said = [
         caplog.text,
-        *[repr(vars(one)) for one in (life, emitter, emitter.load, emitter.load.warehouse)],
+        *[repr(vars(one)) for one in (life, emitter, emitter.load, emitter.load.connection)],
     ]
     error = raised.value
     while error is not None:

@@ -19,10 +19,11 @@ from stage_two import BUCKET
 from record_processors import Fatal
 from record_processors.commands.create import create
 from record_processors.config.setting import Settings
-from record_processors.destinations.redshift import connection as warehouse
 from record_processors.destinations.redshift.connection import Connection
 from record_processors.destinations.redshift.ledger import Ledger
 from record_processors.files.file import File
+
+LOCK_LIMIT = "record_processors.destinations.redshift.connection.LOCK_MILLISECONDS"
 
 # --- what is loaded ------------------------------------------------------------------------------
 
@@ -209,7 +210,7 @@ def test_the_wait_for_the_lock_is_bounded(stage_two, monkeypatch, caplog):
     here = stage_two()
     holder = psycopg2.connect(here.db.dsn, password=os.environ["REDSHIFT_PASSWORD"])
     holder.cursor().execute(f"LOCK {here.ledger}")
-    monkeypatch.setattr(warehouse, "LOCK_MILLISECONDS", 50)
+    monkeypatch.setattr(LOCK_LIMIT, 50)
 
     def release(_):
         holder.close()
@@ -247,7 +248,7 @@ def test_the_bound_of_the_lock_is_not_the_copys(stage_two, monkeypatch):
     here.load(here.file("a", 1), life=life)
     here.load(here.file("b", 2), life=life)
     monkeypatch.undo()
-    life.emitter.load.warehouse.close()
+    life.close()
 
     assert limits == ["5min", "30min"] * 2
 
@@ -296,7 +297,7 @@ def test_the_lock_is_not_held_while_s3_is_busy(stage_two, monkeypatch):
             here.load(messages[0])
 
     here.on_s3(answer)
-    monkeypatch.setattr(warehouse, "LOCK_MILLISECONDS", 5000)  # if it is held, do not hang
+    monkeypatch.setattr(LOCK_LIMIT, 5000)  # if it is held, do not hang
     monkeypatch.setattr("tenacity.nap.time", SimpleNamespace(sleep=wait))
     here.load(*messages)
 

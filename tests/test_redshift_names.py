@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 
+import psycopg2
 import pytest
 
 from record_processors import Record
@@ -151,6 +152,26 @@ def test_create_may_be_repeated(stage_two):
     assert [thing.what for thing in again] == [thing.what for thing in first]
     assert {thing.outcome for thing in again} == {"was there"}
     assert here.entered() == ["a"]
+
+
+def test_close_ends_the_connection(stage_two, monkeypatch):
+    """The server is left when the pipeline is closed, not after each load."""
+    here = stage_two()
+    made, connect = [], psycopg2.connect
+
+    def noted(**how):
+        made.append(connect(**how))
+        return made[-1]
+
+    monkeypatch.setattr(psycopg2, "connect", noted)
+    life = here.life()
+    life.process([Record(here.file("a", 1).encode(), "1")], here.checkpoints.append)
+    life.flush(here.checkpoints.append)
+    assert [one.closed for one in made] == [0]
+    life.close()
+
+    assert [one.closed for one in made] == [1]
+    assert here.ids() == [1]
 
 
 def test_the_emitter_stands_for_itself(stage_two):

@@ -32,12 +32,14 @@ def cloud(waits):
 
 @pytest.fixture
 def emitter(cloud, tmp_path):
-    """Return a function that makes the emitter of a file with changes."""
+    """Return a function that makes the emitter of a file with changes, and starts it."""
+    return lambda **changes: started(tmp_path, changes)
 
-    def make(**changes):
-        return assemble(load(properties(tmp_path, changes))).emitter
 
-    return make
+def started(folder, changes):
+    pipeline = assemble(load(properties(folder, changes)))
+    pipeline.start(SHARD)
+    return pipeline.emitter
 
 
 def batch(*rows, first=10, last=None, arrival=ARRIVAL):
@@ -45,7 +47,7 @@ def batch(*rows, first=10, last=None, arrival=ARRIVAL):
         Kept(record(row, sequence, arrival=arrival + sequence), [row])
         for sequence, row in enumerate(rows, first)
     ]
-    return Batch(SHARD, kept, last or Position(first + len(rows) - 1))
+    return Batch(kept, last or Position(first + len(rows) - 1))
 
 
 def keys(cloud):
@@ -113,9 +115,8 @@ def test_formats_and_compressions(changes, extension, expand, emitter, cloud):
 
 def test_several_rows_of_a_record(emitter, cloud):
     """All rows of all records are in the object, and counted."""
-    given = Batch(
-        SHARD, [Kept(record("x", 10), [b"1", b"2"]), Kept(record("y", 11), [b"3"])], Position(12)
-    )
+    kept = [Kept(record("x", 10), [b"1", b"2"]), Kept(record("y", 11), [b"3"])]
+    given = Batch(kept, Position(12))
     emitter(connectorDestination="s3").emit(given)
     (key,) = keys(cloud)
     body, found = get(cloud, key)
@@ -150,8 +151,7 @@ def test_the_same_batch_is_the_same_object(compression, tmp_path, waits):
             s3.create_bucket(Bucket="bucket")
             (tmp_path / life).mkdir()
             changes = {"connectorDestination": "s3", "s3Compression": compression}
-            emitter = assemble(load(properties(tmp_path / life, changes))).emitter
-            emitter.emit(batch(*[b"row %d" % n for n in range(1000)]))
+            started(tmp_path / life, changes).emit(batch(*[b"row %d" % n for n in range(1000)]))
             (key,) = keys(SimpleNamespace(s3=s3))
             written.append((key, *get(SimpleNamespace(s3=s3), key)))
     assert written[0] == written[1]
@@ -192,11 +192,11 @@ def test_what_an_earlier_life_wrote_is_found_and_announced(emitter, cloud):
     """By the first record alone: its end is returned, its message put; nothing is written."""
     cloud.s3.put_object(Bucket="bucket", Key=f"{KEY}.json.gz", Body=b"theirs", Metadata=metadata())
     first = batch(b"ours").first
-    assert emitter().adopt(SHARD, first) == Position(15, 2)
+    assert emitter().adopt(first) == Position(15, 2)
     ((key, message),) = announced(cloud)
     assert (key, message["key"], message["last"]) == (SHARD, f"{KEY}.json.gz", "15-2")
     assert (message["rows"], message["bytes"]) == (3, 6)
-    assert emitter(connectorDestination="s3").adopt(SHARD, first) == Position(15, 2)
+    assert emitter(connectorDestination="s3").adopt(first) == Position(15, 2)
     assert keys(cloud) == [f"{KEY}.json.gz"]
     assert len(announced(cloud)) == 1
 
@@ -204,7 +204,7 @@ def test_what_an_earlier_life_wrote_is_found_and_announced(emitter, cloud):
 def test_nothing_is_found_where_nothing_was_written(emitter, cloud):
     """A position at which no object begins is none that an earlier life wrote from."""
     cloud.s3.put_object(Bucket="bucket", Key=f"{KEY}.json.gz", Body=b"theirs", Metadata=metadata())
-    assert emitter().adopt(SHARD, batch(b"ours", first=11).first) is None
+    assert emitter().adopt(batch(b"ours", first=11).first) is None
     assert announced(cloud) == []
 
 
@@ -216,8 +216,8 @@ def test_who_may_not_list_the_bucket_finds_out_by_writing(emitter, cloud):
         answer = {"Error": {"Code": "403"}, "ResponseMetadata": {"HTTPStatusCode": 403}}
         raise botocore.exceptions.ClientError(answer, "HeadObject")
 
-    one.bucket.s3 = SimpleNamespace(head_object=head_object, put_object=cloud.s3.put_object)
-    assert one.adopt(SHARD, batch(b"a").first) is None
+    one.chain.bucket.s3 = SimpleNamespace(head_object=head_object, put_object=cloud.s3.put_object)
+    assert one.adopt(batch(b"a").first) is None
     assert one.emit(batch(b"a")) == Position(10)
     with pytest.raises(Fatal, match=rf"s3://bucket/{KEY}.*it is there, .* s3:GetObject"):
         one.emit(batch(b"a", b"b"))
@@ -254,7 +254,7 @@ def test_a_foreign_object_stops_the_pipeline(foreign, emitter, cloud):
     with pytest.raises(Fatal, match=f"s3://bucket/{KEY}.json.gz"):
         emitter().emit(batch(b"ours"))
     with pytest.raises(Fatal, match=f"s3://bucket/{KEY}.json.gz"):
-        emitter().adopt(SHARD, batch(b"ours").first)
+        emitter().adopt(batch(b"ours").first)
     assert get(cloud, f"{KEY}.json.gz")[0] == b"theirs"
     assert announced(cloud) == []
 
@@ -293,7 +293,7 @@ def throttled(code="SlowDown", status=503):
 def test_a_lost_answer_is_ones_own_write(emitter, cloud, caplog):
     """A put whose answer is lost is tried again, finds its own object, and goes on as ever."""
     one = emitter()
-    client = one.files.bucket.s3 = Wrapped(cloud.s3, after=[CUT])
+    client = one.chain.bucket.s3 = Wrapped(cloud.s3, after=[CUT])
     assert one.emit(batch(b"a", b"b", last=Position(14))) == Position(14)
     assert client.puts == 2
     assert len(keys(cloud)) == 1
@@ -305,7 +305,7 @@ def test_a_lost_answer_is_ones_own_write(emitter, cloud, caplog):
 def test_a_throttled_write_is_tried_again(emitter, cloud, waits):
     """Throttling and cut connections before the write cost only time."""
     one = emitter()
-    client = one.files.bucket.s3 = Wrapped(
+    client = one.chain.bucket.s3 = Wrapped(
         cloud.s3, before=[throttled(), CUT, throttled("ConditionalRequestConflict", 409)]
     )
     one.emit(batch(b"a"))
@@ -316,7 +316,7 @@ def test_a_throttled_write_is_tried_again(emitter, cloud, waits):
 def test_the_write_gives_up(emitter, cloud):
     """A bucket that stays away is fatal after the limit, with the object's name and the setting."""
     one = emitter(retryLimit="3")
-    client = one.files.bucket.s3 = Wrapped(cloud.s3, before=[CUT] * 9)
+    client = one.chain.bucket.s3 = Wrapped(cloud.s3, before=[CUT] * 9)
     with pytest.raises(
         Fatal, match=rf"writing s3://bucket/{KEY}.*given up after 3 tries \(retryLi"
     ):
@@ -328,7 +328,7 @@ def test_the_write_gives_up(emitter, cloud):
 def test_no_such_bucket(emitter, cloud):
     """A bucket that is not there is one sentence that names it, at the first try."""
     one = emitter(s3Bucket="nobucket")
-    client = one.files.bucket.s3 = Wrapped(cloud.s3)
+    client = one.chain.bucket.s3 = Wrapped(cloud.s3)
     with pytest.raises(Fatal, match=r"s3://nobucket/.*NoSuchBucket"):
         one.emit(batch(b"a"))
     assert client.puts == 1

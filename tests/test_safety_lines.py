@@ -44,7 +44,7 @@ LINES = [
         "filtered records leave the checkpoint where it is",
         "Pipeline._pass_over",
         "self.buffer.pass_over(record)",
-        "if isinstance(verdict, Refused):\n    self.buffer.pass_over(record)",
+        "if isinstance(verdict, Rejection):\n    self.buffer.pass_over(record)",
         protocol.test_filtered_records_move_the_checkpoint,
     ),
     Broken(
@@ -72,11 +72,65 @@ LINES = [
     ),
     Broken(
         "dead letters of the emitter after the checkpoint",
+        "Pipeline._write_refused",
+        "self.dead_letters.write_refused(refusals, self.emitter.stage)",
+        "for record, reason in refusals:\n"
+        "    self.dead_letters.add(record, self.emitter.stage, reason)",
+        protocol.test_what_a_destination_refuses_is_a_dead_letter,
+        "is no dead letter",
+    ),
+    Broken(
+        "what the emitter refuses dropped",
         "Pipeline._emit",
-        "self.dead_letters.write()",
+        "batch.write_letters()",
         "",
         protocol.test_what_a_destination_refuses_is_a_dead_letter,
         "is no dead letter",
+    ),
+    Broken(
+        "dead letters of the emitter after its file",
+        "Chain.write",
+        "batch.write_letters()",
+        "",
+        lambda make: protocol.test_what_is_refused_of_a_file_is_a_dead_letter_before_it(
+            make, "delay-after"
+        ),
+        "is no dead letter",
+    ),
+    Broken(
+        "a reason in the place of another",
+        "DeadLetters.write_refused",
+        "groupby(by_position, lambda refusal: refusal.record.position)",
+        "groupby(by_position)",
+        protocol.test_two_reasons_for_a_record_are_two_lines_of_one_dead_letter,
+    ),
+    Broken(
+        "files of the format that the settings name",
+        "Pipeline.start",
+        "self.transformer.format",
+        '"json"',
+        protocol.test_files_are_of_the_format_of_the_pipelines_own_transformer,
+    ),
+    Broken(
+        "an emitter left open",
+        "Pipeline.close",
+        "self.emitter.close()",
+        "pass",
+        lambda make: protocol.test_the_emitter_is_closed_at_an_orderly_end(make, "shardEnded"),
+    ),
+    Broken(
+        "a pipeline left open",
+        "child.process",
+        "pipeline.close()",
+        "pass",
+        lambda make: protocol.test_the_emitter_is_closed_at_an_orderly_end(make, "shardEnded"),
+    ),
+    Broken(
+        "a failure at the end outside the crash boundary",
+        "child.process",
+        'with crash_boundary("end"):',
+        "if crash_boundary:",
+        protocol.test_an_emitter_that_cannot_be_closed,
     ),
     Broken(
         "a checkpoint inside an object, when it is found",
@@ -110,8 +164,8 @@ LINES = [
     ),
     Broken(
         "a found object not announced",
-        "S3ManifestEmitter.adopt",
-        "self.announce(file)",
+        "ChainEmitter.adopt",
+        "self.deliver(file)",
         "",
         protocol.test_an_earlier_life_wrote_an_object,
         "is not announced",
@@ -170,7 +224,7 @@ LINES = [
     ),
     Broken(
         "an object that is there taken for ours: records lost",
-        "S3Emitter._winner",
+        "Chain._winner",
         "return theirs",
         "return ours",
         protocol.test_a_smaller_object_appears,
@@ -178,7 +232,7 @@ LINES = [
     ),
     Broken(
         "an object that is there taken for ours: rows doubled",
-        "S3Emitter._winner",
+        "Chain._winner",
         "return theirs",
         "return ours",
         protocol.test_a_larger_object_appears,
@@ -186,17 +240,17 @@ LINES = [
     ),
     Broken(
         "a stranger's object adopted",
-        "S3Emitter._read",
+        "Chain._read",
         "is_of_our_chain = False",
         "end = str(first.position)\n"
-        "return File(bucket=place.bucket, key=key, shard=shard, first=end, last=end)",
+        "return File(bucket=place.bucket, key=key, shard=self.shard, first=end, last=end)",
         protocol.test_a_strangers_object,
         r"record \S+ \(kept\) is 0 times",
     ),
     Broken(
         "a file not announced",
-        "S3ManifestEmitter.emit",
-        "self.announce(file)",
+        "ChainEmitter.emit",
+        "self.deliver(file)",
         "",
         protocol.test_the_count_cuts,
         "is not announced",

@@ -11,11 +11,12 @@ from typing import NamedTuple
 from rig.tally import count
 
 from record_processors.aws.layout import dead_letters_folder, files_folder
+from record_processors.destinations.redshift.emitter import RedshiftManifestEmitter
 from record_processors.destinations.redshift.settings import FILE_TABLE
-from record_processors.flow.dead_letters import LOAD_STAGE
 from record_processors.flow.record import Position
 
 SHOWN = 20
+LOAD_STAGE = RedshiftManifestEmitter.stage
 
 
 class Letters(NamedTuple):
