@@ -72,4 +72,4 @@ def findings(settings: Settings) -> Iterator[Finding]:
                     yield finding
     if not chosen(settings.texts).destination.resources(settings):
         place = about(DESTINATION, settings[DESTINATION])
-        yield Finding("note", f"{place}: what it connects to is its own, and was not tried")
+        yield Finding("note", f"{place}: what it connects to is its own")
