@@ -209,11 +209,16 @@ class Rig:
         return life
 
     def hand_over(self, stage):
-        """Let a life stop in an orderly way; another will begin."""
-        self.stop_in_order(self.pick(stage))
+        """Tell a life to stop, so that another begins.
+
+        Its end is not waited for: it may be the very life that meets the fault, and is frozen.
+        """
+        life = self.pick(stage)
+        life.ending = life.ending or "shutdownRequested"
 
     def stop_in_order(self, life):
-        life.ending = "shutdownRequested"
+        """Let a life flush and end."""
+        life.ending = life.ending or "shutdownRequested"
         assert life.done.wait(PATIENCE), f"a life does not end\n{life.told()[-2000:]}"
 
     def take_over(self, zombie):
