@@ -20,7 +20,7 @@ from rig.tally import count
 from rig.wires import NEEDS, STEPS, Place, Wires, arm, disarm
 
 TESTS = Path(__file__).parents[1]
-PATIENCE = 60  # seconds until everything put has drained
+PATIENCE = 60  # seconds in which something comes forward, unless it hangs
 STEADY = {"transformer": "rig.several:Several", "filter": "jmespath", "filterExpression": "!skip"}
 LIMITS = {"one": (3, 60), "two": (1, 12)}  # of bufferRecordCountLimit
 QUICK_RETRIES = {"retryLimit": "20", "backoffInterval": "20"}
@@ -103,10 +103,13 @@ class Rig:
             self.insist(application.problems)
 
     def drain(self, application):
-        began = time.monotonic()
+        began = moved = time.monotonic()
+        progress = application.progress()
         while not application.is_quiet(began):
             self.tend()
-            if time.monotonic() > began + PATIENCE:
+            if progress != application.progress():
+                progress, moved = application.progress(), time.monotonic()
+            if time.monotonic() > moved + PATIENCE:
                 states = [
                     f"{lease.shard}: {lease.checkpoint}, owned: {bool(lease.owner)}\n"
                     + (lease.owner.told()[-2000:] if lease.owner else "")
