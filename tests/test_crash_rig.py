@@ -26,8 +26,7 @@ def timed():
 
 @pytest.fixture(scope="module")
 def seed(request):
-    given = request.config.getoption("--crash-seed")
-    SEEDS.append(Random().randrange(10**6) if given is None else given)
+    SEEDS.append(request.config.getoption("--crash-seed"))
     return SEEDS[-1]
 
 
