@@ -12,7 +12,9 @@ from pathlib import Path
 
 from record_processors.record import Position
 
-SECONDS = 30  # longer than anything takes that does not hang
+# Longer than a child is silent that does not hang: the rig freezes one for 10 s, four times between
+# two of its words when all incidents of a round are that; and starts on a busy machine take 10 s.
+SECONDS = 90
 OWNING = {"processRecords", "shardEnded", "shutdownRequested"}  # calls that may checkpoint
 
 

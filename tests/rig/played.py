@@ -20,7 +20,7 @@ from rig.tally import count
 from rig.wires import NEEDS, STEPS, Place, Wires, arm, disarm
 
 TESTS = Path(__file__).parents[1]
-PATIENCE = 60  # seconds in which something comes forward, unless it hangs
+PATIENCE = 120  # seconds in which something comes forward, unless it hangs; more than a Talk has
 STEADY = {"transformer": "rig.several:Several", "filter": "jmespath", "filterExpression": "!skip"}
 LIMITS = {"one": (3, 60), "two": (1, 12)}  # of bufferRecordCountLimit
 QUICK_RETRIES = {"retryLimit": "20", "backoffInterval": "20"}
@@ -187,7 +187,7 @@ class Rig:
     def pick(self, stage):
         """Return a life that owns a shard, when there is one."""
         owners = self.stages[stage].owners
-        assert self.poll(owners, 30), f"nobody owns a shard of stage {stage}"
+        assert self.poll(owners, PATIENCE), f"nobody owns a shard of stage {stage}"
         found = owners()
         return self.random.choice(found) if found else self.pick(stage)
 
