@@ -21,6 +21,7 @@ from rig.wires import NEEDS, STEPS, Place, Wires, arm, disarm
 
 TESTS = Path(__file__).parents[1]
 PATIENCE = 120  # seconds in which something comes forward, unless it hangs; more than a Talk has
+COMING = 60  # seconds until a step comes, as each does again and again: 8 on a busy machine
 STEADY = {"transformer": "rig.several:Several", "filter": "jmespath", "filterExpression": "!skip"}
 LIMITS = {"one": (3, 60), "two": (1, 12)}  # of bufferRecordCountLimit
 QUICK_RETRIES = {"retryLimit": "20", "backoffInterval": "20"}
@@ -177,7 +178,7 @@ class Rig:
         try:
             if step == "look":  # that is at a start only
                 self.hand_over(stage)
-            if fault.arrived.wait(20):
+            if fault.arrived.wait(COMING):
                 meanwhile(fault)
         finally:
             self.wanted[needs] -= 1
