@@ -20,8 +20,10 @@ from rig.tally import count
 from rig.wires import NEEDS, STEPS, Place, Wires, arm, disarm
 
 TESTS = Path(__file__).parents[1]
-PATIENCE = 120  # seconds in which something comes forward, unless it hangs; more than a Talk has
+PATIENCE = 150  # seconds in which something comes forward, unless it hangs; more than a Talk has
 COMING = 60  # seconds until a step comes, as each does again and again: 8 on a busy machine
+BEGINNING = 15  # seconds that a frozen life lets another have for its start: 8 on a busy machine
+GOING_ON = {"one": 10, "two": 2}  # and then for its work; in stage two the zombie may hold the lock
 STEADY = {"transformer": "rig.several:Several", "filter": "jmespath", "filterExpression": "!skip"}
 LIMITS = {"one": (3, 60), "two": (1, 12)}  # of bufferRecordCountLimit
 QUICK_RETRIES = {"retryLimit": "20", "backoffInterval": "20"}
@@ -234,8 +236,8 @@ class Rig:
         lease = zombie.lease
         before = lease.checkpoint
         owner = zombie.application.give(lease)
-        patience = {"one": 10, "two": 2}  # in stage two the zombie may hold the lock
-        seconds = patience[zombie.application.stage]
+        self.poll(lambda: lease.ended or _has_begun(lease.owner, zombie), BEGINNING)
+        seconds = GOING_ON[zombie.application.stage]
         self.poll(lambda: lease.checkpoint > before or lease.ended, seconds)
         return owner
 
@@ -253,6 +255,10 @@ class Rig:
         while not (found := condition()) and time.monotonic() < end:
             time.sleep(0.01)
         return found
+
+
+def _has_begun(owner, zombie):
+    return owner is not None and owner is not zombie and owner.calls
 
 
 def _has_address(pid, address):
