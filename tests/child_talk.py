@@ -12,7 +12,9 @@ from pathlib import Path
 
 from record_processors.flow.record import Position
 
-SECONDS = 30  # longer than anything takes that does not hang
+# Longer than a child is silent that does not hang: the rig freezes one for 25 s at most, four times
+# between two of its words when all incidents of a round are that; a start takes 8 s, if it is busy.
+SECONDS = 120
 OWNING = {"processRecords", "shardEnded", "shutdownRequested"}  # calls that may checkpoint
 
 

@@ -22,7 +22,9 @@ from record_processors.local.demo.pipelines import write_pipeline
 from record_processors.local.leases import create_leases
 
 PROGRAM = str(Path(sys.executable).with_name("kinesis-connectors"))
-PATIENCE = 60.0  # seconds until something that must happen has happened
+# Seconds until what must happen has happened: on a busy machine three daemons start in 60 s and a
+# lease runs out in 10 s, and the work itself may take as long again.
+PATIENCE = 180.0
 FAST = {"bufferMillisecondsLimit": "1000", "idleTimeBetweenReadsInMillis": "250"}
 
 
@@ -89,7 +91,7 @@ class House:
             command or [PROGRAM, "run", settings.path],
             os.environ,
             log,
-            grace=30,
+            grace=PATIENCE,  # a SIGKILL would be our doing
         )
 
     def kill(self, stage):

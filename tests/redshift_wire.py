@@ -2,7 +2,7 @@
 
 Each fault is for the next statement that begins like it, as on the HTTP proxy. ``cut``: it does not
 get through. ``cut-after``: its answer is lost. ``late``: the client is cut off, and the statement
-arrives when another connection asks for the ledger's lock, or at once if one is waiting for it::
+arrives when another connection asks for the ledger or its lock, or at once if one is waiting::
 
     wire.faults.append(Fault(COMMIT, "cut-after"))
 """
@@ -16,6 +16,8 @@ from contextlib import suppress
 from fault_proxy import Fault, Faults, cut
 
 COMMIT = "COMMIT of a load"  # there are others, of nothing
+# What waits for another's lock: of a rehearsal, the look into the ledger comes without a LOCK.
+ASKING = ("LOCK", 'SELECT "file"')
 
 
 class Wire(Faults):
@@ -42,11 +44,22 @@ class Wire(Faults):
 
     def deliver_late(self):
         """Let late statements arrive, if anybody asks for the lock: it may be theirs until then."""
-        with suppress(IndexError):
-            while any(connection.asks for connection in self._connections):
-                server, frame = self.late.popleft()
-                with suppress(OSError):
-                    server.sendall(frame)
+        while any(connection.asks for connection in self._connections) and self._deliver():
+            pass
+
+    def deliver_all(self):
+        """Let late statements arrive that nobody has waited for."""
+        while self._deliver():
+            pass
+
+    def _deliver(self):
+        try:
+            server, frame = self.late.popleft()
+        except IndexError:
+            return False
+        with suppress(OSError):
+            server.sendall(frame)
+        return True
 
     def _accept(self):
         with suppress(OSError):
@@ -104,11 +117,12 @@ class _Connection:
                 fault.happen(self.address)
             if fault.kind == "late":
                 self.is_late = True
+                cut(self.client)  # first: an answer would be heard, and the transaction stay open
                 self.wire.late.append((self.server, frame))
                 self.wire.deliver_late()
             if fault.kind in {"cut", "late"}:
                 break
-            self.asks = statement.startswith("LOCK")
+            self.asks = statement.startswith(ASKING)
             self.server.sendall(frame)
             self.wire.deliver_late()
 

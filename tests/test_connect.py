@@ -642,7 +642,7 @@ def test_a_ledger_that_is_none(two):
 
 def test_a_ledger_that_is_locked(two, monkeypatch):
     """A loader at work is no problem; we do not wait for it long."""
-    monkeypatch.setattr(probe, "PROBE_LOCK_MILLISECONDS", 50)
+    monkeypatch.setattr(probe, "PROBE_LOCK_MILLISECONDS", 500)
     code, _, notes, problems = two.check_beside(f"LOCK {two.ledger}")
     assert (code, problems) == (0, [])
     assert notes == [
@@ -730,7 +730,7 @@ def test_copy_options_that_redshift_refuses(two):
 
 def test_a_copy_that_waits(two, monkeypatch):
     """Of a COPY that waits for another session it is said that it was not tried."""
-    monkeypatch.setattr(probe, "PROBE_COPY_MILLISECONDS", 50)
+    monkeypatch.setattr(probe, "PROBE_COPY_MILLISECONDS", 500)
     code, _, notes, problems = two.check_beside(f"LOCK {two.table}")
     assert (code, problems) == (0, [])
     assert "whether COPY can read the bucket was not tried, as it took longer" in notes[0]

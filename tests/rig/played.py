@@ -20,7 +20,10 @@ from rig.tally import count
 from rig.wires import NEEDS, STEPS, Place, Wires, arm, disarm
 
 TESTS = Path(__file__).parents[1]
-PATIENCE = 60  # seconds until everything put has drained
+PATIENCE = 150  # seconds in which something comes forward, unless it hangs; more than a Talk has
+COMING = 60  # seconds until a step comes, as each does again and again: 8 on a busy machine
+BEGINNING = 15  # seconds that a frozen life lets another have for its start: 8 on a busy machine
+GOING_ON = {"one": 10, "two": 2}  # and then for its work; in stage two the zombie may hold the lock
 STEADY = {"transformer": "rig.several:Several", "filter": "jmespath", "filterExpression": "!skip"}
 LIMITS = {"one": (3, 60), "two": (1, 12)}  # of bufferRecordCountLimit
 QUICK_RETRIES = {"retryLimit": "20", "backoffInterval": "20"}
@@ -82,6 +85,7 @@ class Rig:
         self.insist(self.comparison.never_wrong())
         for application in self.stages.values():
             self.drain(application)
+        self.wires.redshift.deliver_all()  # a late statement's transaction may hold the ledger
         self.insist(self.comparison.in_the_end())
         count("rounds")
 
@@ -102,10 +106,13 @@ class Rig:
             self.insist(application.problems)
 
     def drain(self, application):
-        began = time.monotonic()
+        began = moved = time.monotonic()
+        progress = application.progress()
         while not application.is_quiet(began):
             self.tend()
-            if time.monotonic() > began + PATIENCE:
+            if progress != application.progress():
+                progress, moved = application.progress(), time.monotonic()
+            if time.monotonic() > moved + PATIENCE:
                 states = [
                     f"{lease.shard}: {lease.checkpoint}, owned: {bool(lease.owner)}\n"
                     + (lease.owner.told()[-2000:] if lease.owner else "")
@@ -173,7 +180,7 @@ class Rig:
         try:
             if step == "look":  # that is at a start only
                 self.hand_over(stage)
-            if fault.arrived.wait(20):
+            if fault.arrived.wait(COMING):
                 meanwhile(fault)
         finally:
             self.wanted[needs] -= 1
@@ -183,7 +190,7 @@ class Rig:
     def pick(self, stage):
         """Return a life that owns a shard, when there is one."""
         owners = self.stages[stage].owners
-        assert self.poll(owners, 30), f"nobody owns a shard of stage {stage}"
+        assert self.poll(owners, PATIENCE), f"nobody owns a shard of stage {stage}"
         found = owners()
         return self.random.choice(found) if found else self.pick(stage)
 
@@ -209,11 +216,16 @@ class Rig:
         return life
 
     def hand_over(self, stage):
-        """Let a life stop in an orderly way; another will begin."""
-        self.stop_in_order(self.pick(stage))
+        """Tell a life to stop, so that another begins.
+
+        Its end is not waited for: it may be the very life that meets the fault, and is frozen.
+        """
+        life = self.pick(stage)
+        life.ending = life.ending or "shutdownRequested"
 
     def stop_in_order(self, life):
-        life.ending = "shutdownRequested"
+        """Let a life flush and end."""
+        life.ending = life.ending or "shutdownRequested"
         assert life.done.wait(PATIENCE), f"a life does not end\n{life.told()[-2000:]}"
 
     def take_over(self, zombie):
@@ -224,8 +236,8 @@ class Rig:
         lease = zombie.lease
         before = lease.checkpoint
         owner = zombie.application.give(lease)
-        patience = {"one": 10, "two": 2}  # in stage two the zombie may hold the lock
-        seconds = patience[zombie.application.stage]
+        self.poll(lambda: lease.ended or _has_begun(lease.owner, zombie), BEGINNING)
+        seconds = GOING_ON[zombie.application.stage]
         self.poll(lambda: lease.checkpoint > before or lease.ended, seconds)
         return owner
 
@@ -243,6 +255,10 @@ class Rig:
         while not (found := condition()) and time.monotonic() < end:
             time.sleep(0.01)
         return found
+
+
+def _has_begun(owner, zombie):
+    return owner is not None and owner is not zombie and owner.calls
 
 
 def _has_address(pid, address):

@@ -22,7 +22,7 @@ from record_processors.config.keys import STREAM_NAME
 from record_processors.local.children import Child
 
 TESTS = Path(__file__).parents[1]
-PATIENCE = 120  # seconds until everything put has drained
+PATIENCE = 180  # seconds until everything put has drained
 KEYS = {
     "clientVersionConfig": "CLIENT_VERSION_CONFIG_COMPATIBLE_WITH_2X",  # quicker to take over
     "shutdownGraceMillis": "2000",
