@@ -6,11 +6,11 @@ from types import SimpleNamespace
 
 import hypothesis
 import pytest
-from rig import tally
 
+from crash.rig import tally
 from record_processors.local.stack import Stack
 
-pytest_plugins = ["stage_two"]
+pytest_plugins = ["support.stage_two"]
 
 # The gate tries the same examples each time, however busy the machine is; `thorough` tries others.
 UNTIMED = {"deadline": None, "suppress_health_check": [hypothesis.HealthCheck.too_slow]}

@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from bench import daemon, growth, load, record_path, weight
-from bench.world import World
+from bench.workbench import Workbench
 from record_processors.local.stack import Stack
 
 README = Path(__file__).with_name("README.md")
@@ -58,10 +58,10 @@ def main():
     began, told = time.monotonic(), []
     with tempfile.TemporaryDirectory() as folder, Stack(Path(folder)) as stack:
         os.environ.update(stack.environment)
-        world = World(
+        workbench = Workbench(
             stack, Path(folder), 1 if options.small else options.rounds, small=options.small
         )
-        for line in _lines(world, options.parts or PARTS):
+        for line in _lines(workbench, options.parts or PARTS):
             print(line, flush=True)
             told.append(line)
     told.append(f"\n{_machine()}, {options.rounds} rounds, {time.monotonic() - began:.0f} s")
@@ -72,13 +72,13 @@ def main():
         README.write_text(before + BEGIN + "\n".join(told) + "\n" + END + after)
 
 
-def _lines(world, parts):
+def _lines(workbench, parts):
     for part in parts:
         title, columns, measure = PARTS[part]
         widths = [max(len(column), 6) for column in columns]
         yield ""
         yield _row(title, columns, widths)
-        for label, cells in measure(world):
+        for label, cells in measure(workbench):
             yield _row(f"  {label}", cells, widths)
 
 

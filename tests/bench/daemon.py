@@ -18,20 +18,20 @@ SHARDS = 4
 PATIENCE = 120.0  # seconds
 
 
-def daemon(world):
+def daemon(workbench):
     """Yield the peak memory of the daemon, and of its children together."""
-    settings = world.pipeline(
+    settings = workbench.pipeline(
         transformer="text",
         streamName="bench-daemon",
         kinesisInputStreamShardCount=str(SHARDS),
         maxRecords="10000",
     )
-    count = world.some(RECORDS)
-    _fill(world, settings, count)
+    count = workbench.some(RECORDS)
+    _fill(workbench, settings, count)
     # The flags are those of `run`; only what moto needs is left.
-    environment = {**world.environment, "JAVA_TOOL_OPTIONS": "-Daws.cborEnabled=false"}
+    environment = {**workbench.environment, "JAVA_TOOL_OPTIONS": "-Daws.cborEnabled=false"}
     command = [sys.executable, "-m", "record_processors", "run", settings.path]
-    log = world.folder / "daemon.log"
+    log = workbench.folder / "daemon.log"
     with Child.start("the daemon", command, environment, log, grace=30) as running:
         _await_rows(settings, count, running)
         java = psutil.Process(running.process.pid)
@@ -44,12 +44,13 @@ def daemon(world):
     )
 
 
-def _fill(world, settings, count):
+def _fill(workbench, settings, count):
     kinesis = boto3.client("kinesis")
     name, stream = settings[APPLICATION_NAME], settings[STREAM_NAME]
     create_leases(boto3.client("dynamodb"), kinesis, name, stream)
     entries = (
-        OutgoingRecord(world.payloads[n % len(world.payloads)], str(n)) for n in range(count)
+        OutgoingRecord(workbench.payloads[n % len(workbench.payloads)], str(n))
+        for n in range(count)
     )
     for batch in batches(entries):
         put_records(kinesis, stream, batch, Retry(3, 100))

@@ -7,13 +7,13 @@ from statistics import median
 
 import boto3
 import psycopg2
-from fault_proxy import Proxy
-from redshift_wire import Wire
 
 from bench.messages import line, record
 from record_processors.config.keys import S3_BUCKET
 from record_processors.destinations.redshift.settings import DATA_TABLE, FILE_TABLE, REDSHIFT_URL
 from record_processors.files.file import File
+from support.fault_proxy import Proxy
+from support.redshift_wire import Wire
 
 FILES = 100  # in a load
 ROWS = 100  # in a file
@@ -33,20 +33,20 @@ FILL = """
 FIRST = 4_959_033_827_149_025_660_855_969_253_836_192_522_105_930_467_449_896
 
 
-def load(world):
+def load(workbench):
     """Yield for each age of the ledger: CPU and time per file, round trips per load."""
-    for rows in LEDGERS[: 1 if world.small else None]:
-        yield f"{rows:,} files in the ledger", _load(world, rows)
+    for rows in LEDGERS[: 1 if workbench.small else None]:
+        yield f"{rows:,} files in the ledger", _load(workbench, rows)
 
 
-def _load(world, rows):
-    address, _, database = world.stack.properties[REDSHIFT_URL.key].partition("/")
+def _load(workbench, rows):
+    address, _, database = workbench.stack.properties[REDSHIFT_URL.key].partition("/")
     host, _, port = address.partition(":")
     with (
-        closing(Proxy(world.stack.properties["s3Endpoint"], [])) as s3,
+        closing(Proxy(workbench.stack.properties["s3Endpoint"], [])) as s3,
         closing(Wire((host, int(port)))) as redshift,
     ):
-        settings = world.pipeline(
+        settings = workbench.pipeline(
             "redshift_manifest",
             bufferRecordCountLimit=str(FILES),
             s3Endpoint=s3.endpoint,
@@ -55,10 +55,10 @@ def _load(world, rows):
             redshiftFileTable=f"files_{rows}",
             redshiftIamRole="default",
         )
-        _prepare(world, settings, rows)
+        _prepare(workbench, settings, rows)
         costs, spans, requests, statements = [], [], [], []
-        with world.child(settings) as child:
-            for number in range(world.rounds + 1):
+        with workbench.child(settings) as child:
+            for number in range(workbench.rounds + 1):
                 call = _announcements(settings, rows // SHARDS + number * FILES)
                 s3.requests.clear()
                 redshift.statements.clear()
@@ -77,12 +77,12 @@ def _load(world, rows):
     ]
 
 
-def _prepare(world, settings, rows):
-    properties = world.stack.properties
+def _prepare(workbench, settings, rows):
+    properties = workbench.stack.properties
     with closing(
         psycopg2.connect(
             f"postgresql://{properties['redshiftUsername']}@{properties['redshiftURL']}",
-            password=world.environment["REDSHIFT_PASSWORD"],
+            password=workbench.environment["REDSHIFT_PASSWORD"],
         )
     ) as connection:
         connection.autocommit = True

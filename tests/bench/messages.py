@@ -3,7 +3,7 @@
 import itertools
 import json
 
-from child_talk import record_message
+from support.child_talk import record_message
 
 SHARD = "shardId-000000000007"
 FIRST = 49590338271490256608559692538361925221059304674498969602

@@ -12,16 +12,16 @@ RECORDS = 100_000
 CALLS = 2_000
 
 
-def record_path(world):
+def record_path(workbench):
     """Yield a row for the yardstick and for each transformer."""
     costs = {}
     for per_line in PER_LINE:
-        lines = list(deliveries(world.payloads, WARM + world.some(RECORDS), per_line))
-        for _ in range(world.rounds):
-            with world.program("-c", BARE) as child:
+        lines = list(deliveries(workbench.payloads, WARM + workbench.some(RECORDS), per_line))
+        for _ in range(workbench.rounds):
+            with workbench.program("-c", BARE) as child:
                 costs.setdefault(("bare", per_line), []).append(_cost(child, lines, per_line))
             for kind in KINDS:
-                with world.child(world.pipeline(transformer=kind)) as child:
+                with workbench.child(workbench.pipeline(transformer=kind)) as child:
                     costs.setdefault((kind, per_line), []).append(_cost(child, lines, per_line))
     for kind in ("bare", *KINDS):
         cells = []
@@ -42,14 +42,14 @@ def _cost(child, lines, per_line):
     return (child.cpu - before) / (len(lines) - warm) / per_line * 1e6
 
 
-def empty_calls(world):
+def empty_calls(workbench):
     """Yield the CPU of a call without records."""
     bare, ours = [], []
-    for _ in range(world.rounds):
-        with world.program("-c", BARE) as child:
-            bare.append(_idle(child, world.some(CALLS)))
-        with world.child(world.pipeline()) as child:
-            ours.append(_idle(child, world.some(CALLS)))
+    for _ in range(workbench.rounds):
+        with workbench.program("-c", BARE) as child:
+            bare.append(_idle(child, workbench.some(CALLS)))
+        with workbench.child(workbench.pipeline()) as child:
+            ours.append(_idle(child, workbench.some(CALLS)))
     ratio = median(one / other for one, other in zip(ours, bare, strict=True))
     yield "bare amazon_kclpy", [f"{median(bare):.0f}", "1.00"]
     yield "s3-manifest", [f"{median(ours):.0f}", f"{ratio:.2f}"]

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import boto3
 import psycopg2
-from fault_proxy import Proxy
 
 from record_processors import Record, Settings
 from record_processors.commands.main import main
@@ -22,6 +21,7 @@ from record_processors.destinations.redshift.settings import DATA_FORMAT, DATA_T
 from record_processors.destinations.s3_manifest import OUTPUT_STREAM
 from record_processors.kcl.assembly import assemble
 from record_processors.local.demo.pipelines import write_pipeline
+from support.fault_proxy import Proxy
 
 SHARD = "shardId-000000000003"
 NUMBERS = itertools.count(1)

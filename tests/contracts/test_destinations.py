@@ -6,9 +6,7 @@ import sys
 
 import boto3
 import pytest
-from fault_proxy import Fault
 from harness import HARNESSES, IMPATIENT
-from support.guarded import Guarded, User, needless
 
 from record_processors import Fatal, Position, Settings
 from record_processors.commands.iam_policy import policy_of
@@ -17,6 +15,8 @@ from record_processors.config.known_settings import COMMON, known_settings
 from record_processors.config.properties import load
 from record_processors.config.registry import DESTINATIONS, chosen, load_class
 from record_processors.filters.expression import EXPRESSION
+from support.fault_proxy import Fault
+from support.guarded import Guarded, User, needless
 
 ACCOUNT = "123456789012"
 

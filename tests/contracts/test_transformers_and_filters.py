@@ -5,13 +5,13 @@ import subprocess
 import sys
 
 import pytest
-from fakes import STAGE_ONE, properties
 
 from record_processors import Filter, Record, Rejection, Settings, Transformer
 from record_processors.config.properties import load
 from record_processors.config.registry import FILTERS, TRANSFORMERS, chosen
 from record_processors.errors import BAD_DATA
 from record_processors.files.formats import FORMATS
+from support.fakes import STAGE_ONE, properties
 
 COLUMNS = {"transformerColumns": "id, text"}
 # What each needs beside its name.

@@ -5,12 +5,12 @@ import sys
 from pathlib import Path
 
 import boto3
-from gate import Call
 
 from record_processors.local.children import Child
 from record_processors.local.stack import Stack
+from support.gate import Call
 
-GATE = Path(__file__).parents[1] / "gate.py"
+GATE = Path(__file__).with_name("gate.py")
 
 
 class Guarded(Stack):

@@ -1,0 +1,213 @@
+"""What must hold of a simulated world: at each checkpoint, at each announcement, and at its end.
+
+A shard is *exact* as long as every life of it began where a checkpoint was made: its files cover
+it without gap or overlap. If one began elsewhere, inside a file or after records that nobody was
+given, then files may overlap, of which the ledger lets in one; and the others are dead letters.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections import Counter
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+from model.simulated_services import FIRST, LAST, Place, Stored, fault_of
+from model.simulation import demand, violations_told
+from record_processors.flow.record import Position
+
+if TYPE_CHECKING:
+    from simulated_kcl import Given, Shard, World
+
+FOLDER = "s3://bucket/"
+
+
+class Written(NamedTuple):
+    """A file of stage one, which may be deleted since."""
+
+    key: str
+    place: Place
+    rows: tuple[bytes, ...]
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether COPY takes it for bad."""
+        return any(map(fault_of, self.rows))
+
+    def overlaps(self, other: Written) -> bool:
+        """Whether both cover a position of one shard."""
+        ours, theirs = self.place, other.place
+        return (
+            ours.shard == theirs.shard and ours.first <= theirs.last and theirs.first <= ours.last
+        )
+
+
+class Told(NamedTuple):
+    """What a message of the manifest stream says; a bare path says nothing of a range."""
+
+    key: str
+    range: tuple[str, str] | None
+
+    def is_about(self, key: str, covered: tuple[str, str] | None) -> bool:
+        """Whether it means this file."""
+        return self.key == key and self.range in {None, covered}
+
+
+def told_by(data: bytes) -> Told:
+    """Read a message of the manifest stream."""
+    if not data.startswith(b"{"):
+        return Told(data.decode(), None)
+    message = json.loads(data)
+    return Told(message["key"], (message["first"], message["last"]))
+
+
+class Promises:
+    """Looks at a world."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+    def files(self) -> Iterator[Written]:
+        """Give each file that stage one wrote."""
+        s3 = self.world.s3
+        for key, stored in (s3.objects | s3.deleted).items():
+            if (place := stored.place) is not None:
+                yield Written(key, place, stored.lines)
+
+    def announced(self) -> set[str]:
+        """Give the keys that messages were about."""
+        shards = self.world.manifests
+        return {given.told.key for shard in shards for given in shard.records}
+
+    def letters(self, application: str) -> dict[tuple[str, str], bytes]:
+        """Give the dead letters' data by shard and position, each of which counts once."""
+        found: dict[tuple[str, str], bytes] = {}
+        for key, stored in self.world.s3.objects.items():
+            if key.startswith(f"errors/{application}/"):
+                found |= letters_in(stored)
+        return found
+
+    def kept_out(self) -> list[Told]:
+        """Give the announcements that stage two refused."""
+        return [told_by(data) for data in self.letters("two").values()]
+
+    def entered(self) -> dict[str, tuple[str, str]]:
+        """Give the ranges that the ledger holds, by the keys of their files."""
+        entries = self.world.redshift.committed.ledger
+        return {entry[0].removeprefix(FOLDER): (entry[FIRST], entry[LAST]) for entry in entries}
+
+    # At a checkpoint.
+
+    def look_at_durable(self, shard: Shard, began: Position, at: Position) -> None:
+        """See that a life that began there may make this checkpoint.
+
+        What is before its beginning is the business of whoever made the checkpoint there.
+        """
+        passed = [given for given in shard.records if began < given.position <= at]
+        if shard in self.world.manifests:
+            self._look_at_loaded(passed)
+        else:
+            self._look_at_written(shard, passed, at)
+
+    def _look_at_loaded(self, passed: list[Given]) -> None:
+        entered, kept_out = self.entered(), self.kept_out()
+        for told in {given.told for given in passed}:
+            is_known = (told.key in entered and told.is_about(told.key, entered[told.key])) or any(
+                told.is_about(*letter) for letter in kept_out
+            )
+            demand(is_known, f"{told} is passed, and neither loaded nor a dead letter")
+
+    def _look_at_written(self, shard: Shard, passed: list[Given], at: Position) -> None:
+        files = [file for file in self.files() if file.place.shard == shard.name]
+        announced = self.announced()
+        if shard.is_exact:
+            for key, (_, first, last), _ in files:
+                demand(not first <= at < last, f"a checkpoint inside {key}")
+                demand(at < last or key in announced, f"{key} is passed and not announced")
+        else:
+            files = [file for file in files if file.key in announced]
+        written = Counter(row for file in files for row in file.rows)
+        letters = self.letters("one")
+        for given in passed:
+            for row in given.rows:
+                is_well = written[row] == 1 or (written[row] and not shard.is_exact)
+                demand(is_well, f"{row!r} is passed and {written[row]} times in S3")
+            is_letter = (shard.name, str(given.position)) in letters
+            demand(is_letter or not given.is_bad, "a bad record is passed and no letter")
+
+    # At an announcement.
+
+    def look_at_message(self, message: dict[str, object]) -> None:
+        """See that it names an object, and says what is true of it."""
+        s3 = self.world.s3
+        stored = (s3.objects | s3.deleted).get(str(message["key"]))
+        demand(stored is not None, f"{message} is about nothing")
+        told = {name: message[name] for name in ("bytes", "rows", "first", "last")}
+        demand(told == _true_of(stored), f"{message} is not true")
+
+    # At the end.
+
+    def look_at_the_whole(self) -> None:
+        """See that the table is the transformed stream, and the letters what was refused."""
+        announced, letters = self.announced(), self.letters("one")
+        for shard in self.world.shards:
+            files = [file for file in self.files() if file.place.shard == shard.name]
+            _look_at_contents(shard, files, announced)
+            bad = {given.position for given in shard.records if given.is_bad}
+            found = {Position.parse(at) for name, at in letters if name == shard.name}
+            assert bad - shard.missed <= found <= bad
+        with violations_told():
+            for shard in self.world.manifests:
+                self._look_at_loaded(shard.records)
+        self._look_at_what_is_kept_out()
+        self._look_at_the_table()
+
+    def _look_at_what_is_kept_out(self) -> None:
+        """See that no file is refused without a reason."""
+        files = {file.key: file for file in self.files()}
+        entered = self.entered()
+        loaded = [file for file in files.values() if file.key in entered]
+        for told in self.kept_out():
+            file = files[told.key]
+            others = [other for other in loaded if other.key != file.key]
+            assert (
+                file.is_refused
+                or file.key in self.world.s3.deleted
+                or (file.key in entered and not told.is_about(file.key, entered[file.key]))
+                or any(map(file.overlaps, others))
+            ), f"{told} is refused for no reason"
+
+    def _look_at_the_table(self) -> None:
+        entered = self.entered()
+        table = [row for file in self.files() if file.key in entered for row in file.rows]
+        committed = self.world.redshift.committed
+        assert Counter(committed.rows) == Counter([b"first", *table])
+        assert len(committed.ledger) == len(entered)
+
+
+def _look_at_contents(shard: Shard, files: list[Written], announced: set[str]) -> None:
+    """See that files hold the rows of the records that they cover, and together all of them."""
+    for key, (_, first, last), rows in files:
+        covered = [given for given in shard.records if first <= given.position <= last]
+        assert list(rows) == [row for given in covered for row in given.rows], f"order in {key}"
+    in_files = Counter(row for file in files if file.key in announced for row in file.rows)
+    if shard.is_exact:
+        assert in_files == Counter(row for given in shard.records for row in given.rows)
+    for given in shard.records:
+        assert given.position in shard.missed or all(in_files[row] for row in given.rows), "lost"
+
+
+def letters_in(stored: Stored) -> dict[tuple[str, str], bytes]:
+    """Read an object of dead letters."""
+    lines = map(json.loads, stored.lines)
+    return {(line["shard"], line["position"]): base64.b64decode(line["data"]) for line in lines}
+
+
+def _true_of(stored: Stored) -> dict[str, object]:
+    return {
+        "bytes": len(stored.body),
+        "rows": len(stored.lines),
+        "first": stored.metadata["first-position"],
+        "last": stored.metadata["last-position"],
+    }

@@ -1,0 +1,468 @@
+"""A KCL application in small: shards, leases, checkpoints, and the children that own shards.
+
+A *life* is one child on one shard. Whoever takes a shard becomes its owner; the earlier owner goes
+on in the belief that it still is, until a checkpoint of its is refused.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from functools import cached_property
+from types import SimpleNamespace
+
+import boto3
+import greenlet
+import psycopg2
+import pytest
+
+from model.promises import Promises, Told, Written, told_by
+from model.simulated_services import S3, SERVICE_ERRORS, Content, Kinesis, Redshift, Stored
+from model.simulation import MESSAGE, LogOfProcess, Outcome, Pipes, Process, demand, violations_told
+from record_processors.config.setting import Settings
+from record_processors.destinations.redshift.ledger import Ledger
+from record_processors.destinations.s3_manifest import S3ManifestEmitter
+from record_processors.flow.batch import Batch
+from record_processors.flow.record import Position, Record
+from record_processors.flow.retry import Retry
+from record_processors.flow.transformer import Transformer
+from record_processors.kcl.assembly import assemble
+from record_processors.kcl.processor import RecordProcessor, serve
+from support.child_talk import record_message
+
+ARRIVAL = 1_709_618_828_000
+TRIES = 3  # with fewer failures in a call, none may end the process
+SILENCE = {Outcome.LOST, Outcome.UNANSWERED, Outcome.LATE}
+MOST_STEPS = 1000
+MOST_LIVES = 3  # on one shard at once
+
+STAGE_ONE = {
+    "applicationName": "one",
+    "streamName": "events",
+    "connectorDestination": "simulated_kcl:Picky",
+    "transformer": "simulated_kcl:Rows",
+    "filter": "jmespath",
+    "filterExpression": "!skip",
+    "kinesisOutputStream": "manifests",
+}
+STAGE_TWO = {
+    "applicationName": "two",
+    "streamName": "manifests",
+    "connectorDestination": "redshift-manifest",
+    "redshiftURL": "redshift:5439/dev",
+    "redshiftUsername": "loader",
+    "redshiftDataTable": "rows",
+    "redshiftFileTable": "files",
+    "redshiftIamRole": "default",
+}
+COMMON = {"s3Bucket": "bucket", "retryLimit": str(TRIES), "backoffInterval": "1"}
+
+# What others may say of a file besides what is true.
+LESS = {"format": None}
+ANOTHER_RANGE = {"first": "1-0", "last": "1-0"}
+
+FIRST = "first.json.gz"
+NOWHERE = Position(-1)  # where a shard without a checkpoint begins
+BEGINNING = Position(5)  # before the first record: the second has more digits than that
+
+
+class Rows(Transformer[bytes]):
+    """Makes as many rows of a record as it says, each unlike any other; refuses what has none."""
+
+    format = "json"
+
+    def transform(self, record: Record) -> list[bytes]:
+        told = json.loads(record.data)  # of a bad record, a ValueError
+        return rows_of(record.data) if told["rows"] else []
+
+
+class Picky(S3ManifestEmitter):
+    """Refuses some records, and writes a file of the others, if there are any."""
+
+    def emit(self, batch: Batch[bytes]) -> Position | None:
+        refused = [kept for kept in batch.kept if is_refused(kept.record.data)]
+        for kept in refused:
+            batch.reject(kept.record, "not to my taste")
+        if len(refused) == len(batch.kept):
+            return None
+        batch.kept = [kept for kept in batch.kept if kept not in refused]
+        return super().emit(batch)
+
+
+def is_refused(data: bytes) -> bool:
+    """Whether the destination refuses a record for good."""
+    return b"refused" in data
+
+
+def rows_of(data: bytes) -> list[bytes]:
+    """Return the rows of a record that is kept."""
+    told = json.loads(data)
+    return [b"%s%d" % (data, number) for number in range(told["rows"])]
+
+
+@dataclass(frozen=True)
+class Given:
+    """A record of a stream, and what is to become of it."""
+
+    position: Position
+    data: bytes
+
+    @cached_property
+    def told(self) -> Told:
+        """What it says, if it is a message of the manifest stream."""
+        return told_by(self.data)
+
+    @property
+    def is_bad(self) -> bool:
+        return self.data.startswith(b"bad") or is_refused(self.data)
+
+    @property
+    def rows(self) -> list[bytes]:
+        return [] if self.is_bad or b"skip" in self.data else rows_of(self.data)
+
+
+@dataclass
+class Shard:
+    """A shard and its lease."""
+
+    name: str
+    parents: tuple[Shard, ...] = ()
+    records: list[Given] = field(default_factory=list)
+    is_closed: bool = False
+    checkpoint: Position = NOWHERE
+    is_done: bool = False  # its end is checkpointed
+    owner: Life | None = None
+    history: list[Position] = field(default_factory=lambda: [NOWHERE])  # its checkpoints
+    is_exact: bool = True  # nobody ever began inside an object
+    missed: set[Position] = field(default_factory=set)  # records that were passed over
+    deleted: Position = NOWHERE  # through which files are gone: nobody may begin before
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it may be read: not before its parents are done."""
+        return not self.is_done and all(parent.is_done for parent in self.parents)
+
+    @property
+    def last(self) -> Position:
+        """The position of its last record, or of its parents', beyond which its own are."""
+        if self.records:
+            return self.records[-1].position
+        return max((parent.last for parent in self.parents), default=BEGINNING)
+
+    def append(self, data: bytes, *, aggregated: bool = False) -> None:
+        """Take a record in; an aggregated one lies in the Kinesis record of the one before it."""
+        sequence, sub_sequence = self.last
+        position = Position(sequence, sub_sequence + 1)
+        if not (aggregated and self.records):
+            # Every now and then with one digit more: they must not compare as text.
+            position = Position(sequence + sequence // 2 + 1)
+        self.records.append(Given(position, data))
+
+    def take_down(self, position: Position, *, is_end: bool) -> None:
+        """Let the lease's owner checkpoint."""
+        self.checkpoint, self.is_done = position, is_end
+        self.history.append(position)
+
+    def move(self, checkpoint: Position) -> None:
+        """Put the checkpoint elsewhere, which takes the lease from its owner."""
+        given = {record.position for record in self.records}
+        self.missed |= {position for position in given if position > self.checkpoint}
+        self.missed = {position for position in self.missed if position <= checkpoint}
+        self.checkpoint, self.is_done, self.owner = checkpoint, False, None
+
+
+class Life:
+    """One child on one shard, and the daemon's side of it."""
+
+    def __init__(self, world: World, shard: Shard, texts: Mapping[str, str]) -> None:
+        self.world = world
+        self.shard = shard
+        self.began = self.delivered = shard.checkpoint
+        self.is_told_end = False
+        self.faults = 0  # of the call that it is at work on
+        self.pipes = Pipes(self._checkpoint)
+        settings = Settings("", texts)
+
+        def main(_: Process) -> None:
+            pipeline = assemble(settings)
+            pipeline.buffer.clock = lambda: world.seconds
+            serve(RecordProcessor(pipeline, Retry.from_settings(settings)), self.pipes, self.pipes)
+
+        self.process = Process(main, world)
+        at = shard.checkpoint
+        told = {"sequenceNumber": str(at.sequence), "subSequenceNumber": at.sub_sequence}
+        fresh = {"sequenceNumber": "TRIM_HORIZON", "subSequenceNumber": 0}
+        self.pipes.send("initialize", shardId=shard.name, **(fresh if at == NOWHERE else told))
+        self.run()
+        shard.owner = self
+
+    @property
+    def is_owner(self) -> bool:
+        return self.shard.owner is self
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether it waits for the daemon."""
+        return self.process.effect is not None and self.pipes.is_idle
+
+    @property
+    def is_over(self) -> bool:
+        return self.process.effect is None
+
+    def deliver(self, count: int) -> None:
+        """Hand over up to ``count`` records, perhaps none."""
+        if given := self.rest[:count]:
+            self.delivered = given[-1].position
+        self.pipes.send("processRecords", records=list(map(_message, given)), millisBehindLatest=0)
+
+    @property
+    def rest(self) -> list[Given]:
+        """What it was not given yet."""
+        return [given for given in self.shard.records if given.position > self.delivered]
+
+    @property
+    def has_all(self) -> bool:
+        """Whether it was given every record that the shard will ever have."""
+        return self.shard.is_closed and not self.rest
+
+    def end(self, action: str) -> None:
+        """Call it for the last time."""
+        self.is_told_end = True
+        self.process.is_silent |= action == "leaseLost"
+        self.pipes.send(action)
+
+    def step(self, outcome: Outcome = Outcome.DONE) -> None:
+        """Let its next effect happen, or not."""
+        effect = self.process.effect
+        if effect is not None and effect.name == MESSAGE:
+            outcome = Outcome.DONE
+        if self.is_idle:
+            self.faults, self.process.is_excused = 0, False
+        self.faults += outcome is not Outcome.DONE
+        if effect is not None and effect.name == "checkpoint" and outcome in SILENCE:
+            self.faults = TRIES  # the daemon is gone
+        self.process.step(outcome)
+        self._look()
+
+    def run(self) -> None:
+        """Go on without faults until it waits for the daemon, or for another process."""
+        for _ in range(MOST_STEPS):
+            if self.process.is_stuck:
+                self._look()
+                return
+            self.process.step()
+        raise AssertionError(f"it goes round and round: {self.process.log[-5:]}")
+
+    def time_out(self) -> None:
+        """Let it wait no longer for what is not possible."""
+        self.step(Outcome.REFUSED)
+
+    def kill(self) -> None:
+        """Kill it, if it lives."""
+        if not self.is_over:
+            self.process.kill()
+
+    def _look(self) -> None:
+        may_give_up = self.faults >= TRIES or self.process.is_excused
+        if self.is_over and self.process.code and not may_give_up:
+            raise AssertionError("it gave up:\n" + "\n".join(self.process.log[-5:]))
+        if self.is_idle and self.pipes.answered == "shardEnded" and self.is_owner:
+            assert self.shard.is_done, "the end of a shard is answered, and not checkpointed"
+
+    def _checkpoint(self, sequence: int | None, sub_sequence: int | None) -> str | None:
+        """Take a checkpoint down as the KCL does; return the name of its error.
+
+        What a zombie asks for is refused; it must not be wrong all the same.
+        """
+        is_end = sequence is None
+        position = self.delivered if is_end else Position(sequence, sub_sequence or 0)
+        demand(not is_end or self.pipes.action == "shardEnded", "a checkpoint of no position")
+        demand(position <= self.delivered, "a checkpoint of what was not delivered")
+        self.world.promises.look_at_durable(self.shard, self.began, position)
+        if not self.is_owner:
+            self.process.is_silent = True
+            return "ShutdownException"
+        demand(position >= self.shard.checkpoint, "a checkpoint that goes back")
+        self.shard.take_down(position, is_end=is_end)
+        return None
+
+
+class World:
+    """All that outlives a process."""
+
+    def __init__(self) -> None:
+        self.late: list[Callable[[], object]] = []
+        self.seconds = 0.0
+        self.s3 = S3()
+        self.kinesis = Kinesis(self._announce)
+        self.redshift = Redshift(self.s3)
+        self.redshift.create_ledger(_created_ledger())
+        self._load_a_first_file()
+        self.manifests = [Shard(f"shardId-{number:012}") for number in range(2)]
+        self.shards = [Shard("shardId-000000000001")]
+        self.loading: dict[str, str] = {}  # settings of stage two
+        self.lives: list[Life] = []
+        self.promises = Promises(self)
+        self.count = 0
+
+    def _load_a_first_file(self) -> None:
+        """Let the table hold a file: without one, a file that nothing names is nobody's fault."""
+        self.s3.objects[FIRST] = Stored(gzip.compress(b"first\n"), {}, (b"first",))
+        entry = (f"s3://bucket/{FIRST}", "rows", *[None] * 5, 1, 26, "no manifest", "before", None)
+        self.redshift.committed = Content([entry], [b"first"])
+
+    def begin(self, shard: Shard, count: int, size: int, milliseconds: int) -> Life:
+        """Begin a life on a shard, with thresholds of its own; of many there, the oldest dies."""
+        if len(others := [life for life in self.lives if life.shard is shard]) >= MOST_LIVES:
+            others[0].kill()
+            self.lives.remove(others[0])
+        stage = STAGE_ONE if shard in self.shards else STAGE_TWO | self.loading
+        thresholds = {
+            "bufferRecordCountLimit": str(count),
+            "bufferByteSizeLimit": str(size),
+            "bufferMillisecondsLimit": str(milliseconds),
+        }
+        life = Life(self, shard, {**COMMON, **stage, **thresholds})
+        self.lives.append(life)
+        return life
+
+    def put(self, shard: Shard, fate: str, rows: int, *, aggregated: bool) -> None:
+        """Put one record."""
+        self.count += 1
+        rows = max(rows, 1) if fate == "refused" else rows  # else it were filtered out
+        data = json.dumps({"id": self.count, "rows": rows} | ({fate: 1} if fate else {}))
+        shard.append(("bad" + data if fate == "bad" else data).encode(), aggregated=aggregated)
+
+    def reshard(self, shard: Shard, other: Shard | None) -> None:
+        """Split a shard, or merge it with another."""
+        parents = (shard, other) if other else (shard,)
+        for parent in parents:
+            parent.is_closed = True
+        for _ in range(1 if other else 2):
+            self.shards.append(Shard(f"shardId-{len(self.shards) + 1:012}", parents))
+
+    def arrive(self, which: int) -> None:
+        """Let something arrive that was on its way."""
+        late = self.late.pop(which % len(self.late))
+        with violations_told(), suppress(*SERVICE_ERRORS):  # an answer to nobody
+            late()
+
+    def announce_again(self, given: Given, how: str, shard: Shard) -> None:
+        """Let somebody else announce a file that was announced: by its path, or otherwise."""
+        key, covered = given.told
+        if how == "path" or covered is None:
+            shard.append(key.encode())
+            return
+        # Who says first what is not true would be believed.
+        is_lie = how == "another range" and self.promises.entered().get(key) == covered
+        message = json.loads(given.data) | (ANOTHER_RANGE if is_lie else LESS)
+        shard.append(json.dumps(message).encode())
+
+    def delete(self, file: Written) -> None:
+        """Let a person delete a file that its shard has passed for good.
+
+        Nobody can write it again: nothing is on its way, and who began before its end is gone.
+        """
+        name, _, last = file.place
+        (shard,) = (shard for shard in self.shards if shard.name == name)
+        while self.late:
+            self.arrive(0)
+        for life in self.lives:
+            if life.shard is shard and life.began < last:
+                life.kill()
+            elif life.shard in self.manifests:
+                life.faults += 1  # what it is about to copy may be gone
+        shard.deleted = max(shard.deleted, last)
+        shard.history = [position for position in shard.history if position >= last]
+        self.s3.delete(file.key)
+
+    def alter_table(self, fault: str) -> None:
+        """Let a person spoil the table for all files, or mend it, when nobody is at work on it."""
+        for life in self.lives:
+            if life.shard in self.manifests and not life.is_idle:
+                life.kill()
+        self.redshift.fault = fault
+
+    def _announce(self, partition_key: str, message: bytes) -> None:
+        self.promises.look_at_message(json.loads(message))
+        self.manifests_of(partition_key).append(message)
+
+    def manifests_of(self, partition_key: str) -> Shard:
+        """Return the shard of the manifest stream that takes the messages of a source shard."""
+        return self.manifests[int(partition_key[-1]) % len(self.manifests)]
+
+    def finish(self) -> None:
+        """Let all run dry, without faults and zombies, and look at what has become of it."""
+        self.close()
+        self.alter_table("")
+        while self.late:
+            self.arrive(0)
+        while ready := [shard for shard in self.shards if shard.is_ready]:
+            for shard in ready:
+                self._drain(shard)
+                if not shard.is_closed:
+                    shard.is_done = True  # nothing more is put
+        for shard in self.manifests:
+            self._drain(shard)
+        self.promises.look_at_the_whole()
+
+    def close(self) -> None:
+        """Kill whatever lives."""
+        for life in self.lives:
+            life.kill()
+
+    def _drain(self, shard: Shard) -> None:
+        life = self.begin(shard, 3, 1_000_000, 1_000_000)
+        while life.rest:
+            life.deliver(2)
+            life.run()
+        life.end("shardEnded" if shard.is_closed else "shutdownRequested")
+        life.run()
+        assert life.is_idle, "it does not answer"
+        life.kill()
+
+
+def _message(given: Given) -> dict[str, object]:
+    return record_message(given.data, *given.position, "key", ARRIVAL)
+
+
+def _created_ledger() -> str:
+    statements: list[str] = []
+
+    class Noting:
+        def execute(self, sql: str) -> None:
+            statements.append(sql)
+
+    Ledger("files", "file", "rows").create(Noting())
+    return statements[0]
+
+
+@contextmanager
+def simulated() -> Iterator[None]:
+    """Put the simulated services where clients are made; nothing sleeps."""
+
+    def world() -> World:
+        process = greenlet.getcurrent()
+        assert isinstance(process, Process)
+        return process.world
+
+    def client(service: str, *_: object, **__: object) -> object:
+        return {"s3": world().s3, "kinesis": world().kinesis}[service]
+
+    logger, handler = logging.getLogger("record_processors"), LogOfProcess()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(boto3, "client", client)
+        patch.setattr("record_processors.aws.bucket._shared_client", client)
+        patch.setattr(psycopg2, "connect", lambda **_: world().redshift.connect())
+        patch.setattr("tenacity.nap.time", SimpleNamespace(sleep=lambda seconds: None))
+        patch.setenv("REDSHIFT_PASSWORD", "secret")
+        patch.setattr(logger, "propagate", False)
+        patch.setattr(logger, "handlers", [handler])
+        level = logger.level
+        logger.setLevel(logging.INFO)
+        yield
+        logger.setLevel(level)

@@ -1,0 +1,377 @@
+"""S3, Kinesis and Redshift as their clients see them: boto3's methods, psycopg2's connection.
+
+Redshift's transactions are as under snapshot isolation: what one sees is fixed by its first
+statement that reads or writes, and LOCK is none. Its SQL is run by SQLite on what is seen.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+import sqlite3
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from types import SimpleNamespace
+from typing import Any, NamedTuple, NoReturn
+
+import botocore.exceptions
+import greenlet
+import psycopg2
+
+from model.simulation import Effect, Process, demand, perform
+from record_processors.flow.record import Position
+
+
+def cut() -> Exception:
+    """Make the error of a connection that was closed before an answer came."""
+    return botocore.exceptions.ConnectionClosedError(endpoint_url="https://aws")
+
+
+def refused(code: str, status: int) -> Exception:
+    """Make the error that AWS answers with."""
+    answer = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    return botocore.exceptions.ClientError(answer, "Call")
+
+
+class Place(NamedTuple):
+    """What a file of stage one says of its place: positions of a shard, both included."""
+
+    shard: str
+    first: Position
+    last: Position
+
+
+@dataclass(frozen=True)
+class Stored:
+    """An object; ``lines`` are its rows, without their ends."""
+
+    body: bytes
+    metadata: dict[str, str]
+    lines: tuple[bytes, ...]
+
+    @cached_property
+    def place(self) -> Place | None:
+        """Its place; None if it is no file of stage one."""
+        if "first-position" not in (about := self.metadata):
+            return None
+        ends = (Position.parse(about[name]) for name in ("first-position", "last-position"))
+        return Place(about["shard"], *ends)
+
+
+class S3:
+    """One bucket."""
+
+    def __init__(self) -> None:
+        self.objects: dict[str, Stored] = {}
+        self.deleted: dict[str, Stored] = {}
+
+    def delete(self, key: str) -> None:
+        """Take an object away, as a person does."""
+        self.deleted[key] = self.objects.pop(key)
+
+    def put_object(
+        self, *, Bucket: str, Key: str, Body: Any, IfNoneMatch: str = "", Metadata: Any = None
+    ) -> object:
+        body = bytes(Body.read())
+        plain = gzip.decompress(body) if Key.endswith(".gz") else body
+        stored = Stored(body, dict(Metadata or {}), tuple(plain.splitlines()))
+
+        def put() -> None:
+            if IfNoneMatch and Key in self.objects:
+                raise refused("PreconditionFailed", 412)
+            before = self.objects.setdefault(Key, stored)
+            is_same = "/manifests/" not in Key or before.body == body
+            demand(is_same, f"{Key} gets other bytes: a COPY may be about to read it")
+            self.objects[Key] = stored
+
+        code = ("ConditionalRequestConflict", 409) if IfNoneMatch else ("SlowDown", 503)
+        return perform(Effect(f"put {Key}", put, lambda: refused(*code), cut))
+
+    def head_object(self, *, Bucket: str, Key: str) -> object:
+        def head() -> dict[str, object]:
+            if Key not in self.objects:
+                raise refused("404", 404)
+            found = self.objects[Key]
+            return {"ContentLength": len(found.body), "Metadata": found.metadata}
+
+        return perform(Effect(f"head {Key}", head, lambda: refused("503", 503), cut))
+
+
+class Kinesis:
+    """The manifest stream; ``deliver`` takes what is put, with its partition key."""
+
+    def __init__(self, deliver: Callable[[str, bytes], None]) -> None:
+        self.deliver = deliver
+
+    def put_record(self, *, StreamName: str, PartitionKey: str, Data: bytes) -> object:
+        throttled = "ProvisionedThroughputExceededException", 400
+
+        def put() -> None:
+            self.deliver(PartitionKey, Data)
+
+        return perform(Effect("announce", put, lambda: refused(*throttled), cut))
+
+
+class Broken(psycopg2.OperationalError):
+    """libpq's error of a connection that is gone."""
+
+
+class Serialization(psycopg2.InternalError):
+    pgcode = "XX000"
+
+
+class Refused(psycopg2.InternalError):
+    pgcode = "XX000"
+
+
+class Canceled(psycopg2.extensions.QueryCanceledError):
+    pgcode = "57014"
+
+
+# What an answer to nobody may be.
+SERVICE_ERRORS = (botocore.exceptions.ClientError, psycopg2.Error)
+
+Entry = tuple[Any, ...]  # a row of the ledger
+FIRST, LAST, ROWS = 5, 6, 7  # its columns; 0 is the URL
+
+
+@dataclass
+class Content:
+    """What is committed, or seen, or added: the ledger's rows, and those of the data table."""
+
+    ledger: list[Entry] = field(default_factory=list)
+    rows: list[bytes] = field(default_factory=list)
+    copied: list[tuple[str, Stored]] = field(default_factory=list)  # the files that rows are of
+
+    def look_at_agreement(self) -> None:
+        """See that what a transaction adds to the ledger is what it adds to the table."""
+        entered = sorted((e[0], *map(str, e[FIRST : ROWS + 1])) for e in self.ledger)
+        names = ("first-position", "last-position", "rows")
+        copied = sorted(
+            (url, *(str(file.metadata.get(name)) for name in names)) for url, file in self.copied
+        )
+        demand(entered == copied, f"entered are {entered}, loaded are {copied}")
+
+
+class Redshift:
+    """The warehouse; ``committed`` is what everybody will see."""
+
+    def __init__(self, s3: S3) -> None:
+        self.s3 = s3
+        self.committed = Content()
+        self.locked_by: Connection | None = None
+        self.fault = ""  # of the table: why it takes no row of any file
+        self.sqlite = sqlite3.connect(":memory:", isolation_level=None)
+        self.sqlite.create_function("lpad", 3, lambda text, n, c: text and text.rjust(n, c))
+        self.sqlite.create_function("split_part", 3, lambda t, s, n: t and t.split(s)[n - 1])
+        self.sqlite.create_function("getdate", 0, lambda: "now")
+        self.width = 0
+
+    def connect(self) -> Connection:
+        def away() -> Exception:
+            return Broken("could not connect to server: Connection refused")
+
+        perform(Effect("connect", lambda: None, away, away))
+        return Connection(self)
+
+    def create_ledger(self, create: str) -> None:
+        """Make the ledger by the product's own statement, without what must not be enforced."""
+        create, _, _ = create.partition(", PRIMARY KEY")
+        self.sqlite.execute(f"{create})")
+        self.width = len(self.sqlite.execute("PRAGMA table_info(files)").fetchall())
+
+    def commit(self, connection: Connection) -> None:
+        """Make one transaction's rows everybody's; none may be there twice."""
+        connection.added.look_at_agreement()
+        self.committed.ledger += connection.added.ledger
+        self.committed.rows += connection.added.rows
+        self.end(connection)
+        twice = [row for row, times in Counter(self.committed.rows).items() if times > 1]
+        demand(not twice, f"rows in the table twice: {twice}")
+
+    def end(self, connection: Connection) -> None:
+        """End a transaction, whatever it was."""
+        if self.locked_by is connection:
+            self.locked_by = None
+        connection.seen, connection.added, connection.is_failed = None, Content(), False
+
+
+class Connection:
+    """A connection of psycopg2's, and its cursor in one."""
+
+    def __init__(self, server: Redshift) -> None:
+        self.server = server
+        self.closed = 0
+        self.seen: Content | None = None  # the snapshot
+        self.added = Content()
+        self.is_failed = False
+        self.complaint: tuple[object, ...] | None = None  # of the last COPY
+        self.answer: list[Any] = []
+        self.info = SimpleNamespace(transaction_status=0)
+        self.process = greenlet.getcurrent()
+        assert isinstance(self.process, Process)
+        self.process.on_death.append(self.leave)
+
+    # psycopg2's connection
+
+    def cursor(self) -> Connection:
+        return self
+
+    def __enter__(self) -> Connection:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def commit(self) -> None:
+        if self.added.ledger or self.added.rows:
+            self._perform("COMMIT", lambda: self.server.commit(self))
+        else:
+            self.server.end(self)
+
+    def rollback(self) -> None:
+        if self.closed:
+            raise psycopg2.InterfaceError("connection already closed")
+        self.server.end(self)
+
+    def close(self) -> None:
+        if not self.closed and not self.process.killed:
+            self.closed = 1
+            self.server.end(self)
+
+    # its cursor
+
+    @property
+    def connection(self) -> Connection:
+        return self
+
+    def fetchone(self) -> object:
+        return self.answer[0] if self.answer else None
+
+    def fetchall(self) -> list[Any]:
+        return self.answer
+
+    def execute(self, sql: str, values: Sequence[Any] = ()) -> None:
+        if self.closed:
+            raise psycopg2.InterfaceError("connection already closed")
+        word, _, _ = sql.partition(" ")
+        if word == "SET" and "SELECT" not in sql:
+            return
+        if word == "LOCK":
+            self._perform(word, self._lock, lambda: self.server.locked_by in {None, self})
+            return
+        if word == "COPY":
+            self._perform(word, lambda: self._copy(sql))
+        elif word == "INSERT":
+            self._perform(word, lambda: self._insert(sql, values))
+        elif "sys_load_error_detail" in sql:
+            self.answer = [self.complaint] if self.complaint else []
+        elif "pg_last_copy_count" in sql:
+            self.answer = [(len(self.added.rows),)]
+        elif "FROM" in sql:
+            self._perform(word, lambda: self._select(sql, values))
+        else:
+            self._snapshot()
+            self.answer = [("now",)]
+
+    # how the server takes it
+
+    def _perform(
+        self, name: str, apply: Callable[[], None], possible: Callable[[], bool] = lambda: True
+    ) -> None:
+        assert not self.is_failed, "a statement after an error, before ROLLBACK"
+
+        def apply_if_there() -> None:
+            if name == "COMMIT" or not self.closed:  # a COMMIT alone can arrive after its client
+                apply()
+
+        def refusal() -> Exception:
+            self.is_failed = True
+            if name == "LOCK":
+                return Canceled("canceling statement due to statement timeout")
+            return Serialization("ERROR:  1023  Serializable isolation violation on table")
+
+        def silence() -> Exception:
+            self.leave()
+            return Broken("server closed the connection unexpectedly")
+
+        perform(Effect(name, apply_if_there, refusal, silence, possible))
+
+    def leave(self) -> None:
+        """Go without a word: the server notices some time later, and rolls back."""
+        if not self.closed:
+            self.closed = 2
+            self.process.world.late.append(lambda: self.server.end(self))
+
+    def _snapshot(self) -> Content:
+        if self.seen is None:
+            committed = self.server.committed
+            self.seen = Content(list(committed.ledger), list(committed.rows))
+        return self.seen
+
+    def _lock(self) -> None:
+        self.server.locked_by = self
+
+    def _select(self, sql: str, values: Sequence[Any]) -> None:
+        sqlite = self.server.sqlite
+        sqlite.execute("DELETE FROM files")
+        marks = ", ".join("?" * self.server.width)
+        entries = [*self._snapshot().ledger, *self.added.ledger]
+        sqlite.executemany(f"INSERT INTO files VALUES ({marks})", entries)
+        self.answer = sqlite.execute(_written_out(sql, values)).fetchall()
+
+    def _insert(self, sql: str, values: Sequence[Any]) -> None:
+        self._snapshot()
+        sqlite = self.server.sqlite
+        sqlite.execute("DELETE FROM files")
+        sqlite.execute(_written_out(sql, values))
+        self.added.ledger += sqlite.execute("SELECT * FROM files").fetchall()
+
+    def _copy(self, sql: str) -> None:
+        self._snapshot()
+        objects = self.server.s3.objects
+        key = re.search(r"FROM 's3://[^/]+/([^']+)'", sql)
+        assert key
+        for entry in json.loads(objects[key[1]].body)["entries"]:
+            url = entry["url"]
+            file = objects.get(url.split("/", 3)[3])
+            if file is not None:
+                self._read_rows(url, file)
+            elif entry["mandatory"]:
+                self._refuse(f"The specified S3 prefix '{url}' does not exist")
+
+    def _read_rows(self, url: str, file: Stored) -> None:
+        for number, row in enumerate(file.lines, 1):
+            self.process.is_excused |= bool(self.server.fault)
+            if fault := self.server.fault or fault_of(row):
+                if fault == "poison":
+                    self.complaint = (url, number, "id", "Invalid digit")
+                self._refuse("Load into table 'rows' failed.  Check 'sys_load_error_detail'")
+        self.added.rows += file.lines
+        self.added.copied.append((url, file))
+
+    def _refuse(self, why: str) -> NoReturn:
+        self.is_failed = True
+        raise Refused(why)
+
+
+def fault_of(row: bytes) -> str:
+    """Return why COPY refuses a row: of ``poison`` the error tables tell, of ``nameless`` not."""
+    return next((fault for fault in ("poison", "nameless") if fault.encode() in row), "")
+
+
+def _written_out(sql: str, values: Sequence[Any]) -> str:
+    """Put values into a statement, as psycopg2 does before it is sent."""
+    given = iter(values)
+    return re.sub("%s", lambda _: _literal(next(given)), sql)
+
+
+def _literal(value: object) -> str:
+    if isinstance(value, tuple):
+        return "(" + ", ".join(map(_literal, value)) + ")"
+    if isinstance(value, str):
+        return "'" + value.replace("'", "''") + "'"
+    return "NULL" if value is None else str(value)

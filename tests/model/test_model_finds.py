@@ -1,0 +1,419 @@
+"""The test of the model: with one safety line broken, it finds a history that ends badly."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import test_two_at_once as two
+
+from support.broken import NOT_RUNNING, Broken, broken_copy
+
+MODEL = Path(__file__).with_name("test_model.py")
+TWO = Path(two.__file__)
+SECONDS = 60  # within which it must be found; most are in a second or two
+
+LINES = [
+    Broken(
+        "checkpoint before emit",
+        "Pipeline.flush",
+        "through = self._emit(last)",
+        "checkpoint(last)\nthrough = self._emit(last)",
+    ),
+    Broken(
+        "buffer cleared without emit",
+        "Pipeline.flush",
+        "through = self._emit(last) if self.buffer.kept else last",
+        "through = last",
+    ),
+    Broken(
+        "a bad record dropped",
+        "Pipeline._pass_over",
+        "self.dead_letters.add(record, stage, verdict.reason)",
+        "pass",
+    ),
+    Broken(
+        "the filter's answers taken for those of other records",
+        "Pipeline.process",
+        "self.filter.keep_all(list(compress(chunk, rows_of)))",
+        "self.filter.keep_all(chunk)",
+    ),
+    Broken(
+        "dead letters after the object",
+        "Pipeline.flush",
+        "self.dead_letters.write()",
+        "",
+    ),
+    Broken(
+        "a checkpoint inside an object that another wrote",
+        "Pipeline.flush",
+        "self._skip_through(through)",
+        "self._skip_through(through)\ncheckpoint(last)",
+    ),
+    Broken(
+        "a checkpoint inside an object that is found at the start",
+        "Pipeline._adopt",
+        "return self._skips(first.position, checkpoint)",
+        "checkpoint(first.position)\nreturn True",
+    ),
+    Broken(
+        "a checkpoint inside an object, on the way through it",
+        "Pipeline._skips",
+        "if position >= end:\n    self._durable_through = None\n    checkpoint(end)",
+        "checkpoint(min(position, end))\nif position >= end:\n    self._durable_through = None",
+    ),
+    Broken(
+        "a checkpoint of what was not delivered",
+        "Pipeline.flush",
+        "if through > last:",
+        "if False:",
+    ),
+    Broken(
+        "what an object covers is not skipped",
+        "Pipeline._skip_through",
+        "self._durable_through = end",
+        "",
+    ),
+    Broken(
+        "the last record of an object is not skipped",
+        "Pipeline._skips",
+        "return position <= end",
+        "return position < end",
+    ),
+    Broken(
+        "the buffer is not trimmed",
+        "Buffer.release",
+        "self.kept = [kept for kept in self.kept if kept.record.position > through]",
+        "pass",
+    ),
+    Broken(
+        "the buffer is trimmed of too much",
+        "Buffer.release",
+        "self.kept = [kept for kept in self.kept if kept.record.position > through]",
+        "self.kept = []",
+    ),
+    Broken(
+        "dead letters named by their first position alone",
+        "DeadLetters._put",
+        "-{first.position}-{last.position}.jsonl",
+        "-{first.position}.jsonl",
+    ),
+    Broken(
+        "positions compared as text",
+        "Position",
+        "sub_sequence: int = 0",
+        "sub_sequence: int = 0\n"
+        "\n"
+        "def __le__(self, other: object) -> bool:\n"
+        "    return str(self) <= str(other)",
+    ),
+    Broken("an object overwritten", "Bucket.create", '"IfNoneMatch": "*", ', ""),
+    Broken(
+        "an object that is there taken for ours",
+        "Chain._winner",
+        "return theirs",
+        "return ours",
+    ),
+    Broken(
+        "an object named by where it ends",
+        "Chain.write",
+        "self.bucket.create(key, ",
+        'self.bucket.create(f"{key}-{file.last}.gz", ',
+    ),
+    Broken(
+        "a file not announced",
+        "ChainEmitter.emit",
+        "self.deliver(file)",
+        "",
+    ),
+    Broken(
+        "a found file not announced",
+        "ChainEmitter.adopt",
+        "self.deliver(file)",
+        "",
+    ),
+    Broken(
+        "a failed write ignored",
+        "Chain.write",
+        "except ConditionFailed:",
+        "except Fatal:\n    return file\nexcept ConditionFailed:",
+    ),
+    Broken(
+        "a checkpoint without its sub-sequence",
+        "RecordProcessor._checkpoint",
+        "checkpointer.checkpoint(str(sequence), sub_sequence)",
+        "checkpointer.checkpoint(str(sequence))",
+    ),
+    Broken(
+        "records without their sub-sequence",
+        "Record",
+        "self.sub_sequence_number or 0",
+        "0",
+    ),
+    Broken(
+        "a failure swallowed",
+        "crash_boundary",
+        'log.critical("%s: %s", action, error)\nraise SystemExit(EXIT_FAILED) from error',
+        'log.critical("%s: %s", action, error)',
+    ),
+    Broken(
+        "the end of a shard answered unflushed",
+        "RecordProcessor.shard_ended",
+        "self.pipeline.finish(self._checkpoint(checkpointer))",
+        "",
+    ),
+    Broken(
+        "the end of a shard not checkpointed",
+        "RecordProcessor.shard_ended",
+        'self._tell("the end of the shard", checkpointer.checkpoint)',
+        "",
+    ),
+    Broken(
+        "a throttled checkpoint taken for made",
+        "RecordProcessor._tell",
+        "raise _classify(error, where) from error",
+        "log.error(where)",
+    ),
+    Broken(
+        "no lock",
+        "Ledger.lock",
+        "LOCK {self.table}; ",
+        "",
+    ),
+    Broken(
+        "a read before the lock",
+        "Ledger.lock",
+        'cursor.execute(f"LOCK ',
+        'cursor.execute("SELECT 1")\ncursor.execute(f"LOCK ',
+    ),
+    Broken(
+        "what is loaded is loaded again",
+        "Ledger.judge",
+        "verdict.loaded.append(file)",
+        "verdict.fresh.append(file)",
+    ),
+    Broken(
+        "a loaded file not entered",
+        "Load.run",
+        "self.ledger.enter(cursor, fresh, manifest)",
+        "",
+    ),
+    Broken(
+        "rows and ledger in two transactions",
+        "Load.run",
+        "self.ledger.enter(cursor, fresh, manifest)",
+        "cursor.connection.commit()\nself.ledger.enter(cursor, fresh, manifest)",
+    ),
+    Broken(
+        "a lost COMMIT taken for made",
+        "Connection.transaction",
+        "connection.commit()",
+        "try:\n    connection.commit()\nexcept psycopg2.OperationalError:\n    self.close()",
+    ),
+    Broken(
+        "one manifest for all loads",
+        "Load.copy",
+        "{hashlib.sha256(body).hexdigest()}",
+        "all",
+    ),
+    Broken(
+        "a refused file leaves no dead letter",
+        "RedshiftManifestEmitter.emit",
+        "for file, reason in self.retry(what, search.run):",
+        "for file, reason in self.retry(what, search.run)[:0]:",
+    ),
+    Broken(
+        "a failure that names no file is nobody's fault",
+        "LoadSearch._divide",
+        "can_load = self.rehearse()",
+        "can_load = None",
+    ),
+    Broken(
+        "rows out of order",
+        "Lines.encode",
+        'parts.append(file.compress(b"\\n".join([*rows, b""])))',
+        'parts.append(file.compress(b"\\n".join([*rows[::-1], b""])))',
+    ),
+    Broken(
+        "no second try",
+        "Retry.__call__",
+        "tenacity.stop_after_attempt(self.limit)",
+        "tenacity.stop_after_attempt(1)",
+    ),
+    Broken(
+        "a zombie writes on after it heard",
+        "RecordProcessor._fall_silent",
+        "self.lease_is_lost = True",
+        "",
+    ),
+    Broken(
+        "one key for two shards",
+        "Chain.key",
+        "{self.shard}-{first.position}{extension}",
+        "{first.position}{extension}",
+    ),
+    Broken(
+        "dead letters without their shard",
+        "Pipeline.start",
+        "self.dead_letters.start(shard)",
+        "",
+    ),
+    Broken(
+        "bad records before a found object dropped",
+        "Pipeline._adopt",
+        "self.dead_letters.write()",
+        "",
+    ),
+    Broken(
+        "a transaction that begins with the connection",
+        "Connection._connect",
+        "connection.commit()",
+        "",
+    ),
+    Broken(
+        "a rehearsal is no rehearsal",
+        "Connection.rolled_back",
+        "cursor.connection.rollback()",
+        "",
+    ),
+    Broken(
+        "a lock that is long in coming ends the process",
+        "Ledger.lock",
+        "raise Transient(",
+        "raise Fatal(",
+    ),
+    Broken(
+        "what overlaps is loaded",
+        "Ledger.judge",
+        "elif (other := taken.overlapping(file)) is not None:",
+        "elif (other := None) is not None:",
+    ),
+    Broken(
+        "what overlaps in one load is loaded",
+        "Ledger.judge",
+        "taken.add(file)",
+        "",
+    ),
+    Broken(
+        "what is announced twice in one load overlaps itself",
+        "Ledger.judge",
+        "by_url[file.url] = file",
+        "",
+    ),
+    Broken(
+        "another range taken for what is loaded",
+        "Ledger.judge",
+        "if differ(file, same):",
+        "if False:",
+    ),
+    Broken(
+        "the ledger asked only for numbers as long as the least",
+        "_bounds",
+        "range(len(str(low)), len(str(high)) + 1)",
+        "range(len(str(low)), len(str(low)) + 1)",
+    ),
+    Broken(
+        "the ledger asked only for numbers as long as the greatest",
+        "_bounds",
+        "range(len(str(low)), len(str(high)) + 1)",
+        "range(len(str(high)), len(str(high)) + 1)",
+    ),
+    Broken(
+        "the ledger not asked for files whose numbers get longer",
+        "near",
+        "unordered.append(",
+        "list(",
+    ),
+    Broken(
+        "the ledger asked for the last span alone",
+        "spans",
+        "yield chain, low, high\nlow = first",
+        "low = first",
+    ),
+    Broken(
+        "others of a load with a bad file are given up",
+        "LoadSearch._go_on_without",
+        "self._parts.appendleft(others)",
+        "pass",
+    ),
+    Broken(
+        "a file blamed by guess",
+        "fault_of",
+        'return Unexplained(message, Transient(f"Redshift: {message}"))',
+        "return RejectedFile(files[0], message)",
+    ),
+    Broken(
+        "a file that is named is blamed for everybody's fault",
+        "LoadSearch._reject_named",
+        "if self._named and not self._is_shown and self.rehearse() is False:",
+        "if False:",
+    ),
+    Broken(
+        "a file that fails alone is blamed for everybody's fault",
+        "LoadSearch._divide",
+        "if can_load is False or self._fruitless",
+        "if self._fruitless",
+    ),
+    Broken(
+        "a file with a fault stands in the way of others",
+        "Load._judge",
+        "sorted(files, key=lambda file: file in faults)",
+        "files",
+    ),
+    Broken(
+        "a file that COPY passed over is entered",
+        "Load.run",
+        "self._insist_on_all(fresh, rows)",
+        "",
+    ),
+    Broken(
+        "letters of a load together",
+        "DeadLetters.write_refused",
+        "by_position = sorted(refusals, key=lambda refusal: refusal.record.position)",
+        "for record, reason in refusals:\n"
+        "    self.add(record, stage, reason)\n"
+        "self.write()\n"
+        "by_position = []",
+        two.test_what_one_loader_refuses_takes_no_letter_of_anothers,
+    ),
+    Broken(
+        "letters of a file after the file",
+        "Chain.write",
+        "batch.write_letters()",
+        "",
+    ),
+    Broken(
+        "what a destination refuses dropped",
+        "Pipeline._emit",
+        "batch.write_letters()",
+        "",
+    ),
+    Broken(
+        "a conflict of writes ends the process",
+        "TRANSIENT_CODES",
+        " ConditionalRequestConflict",
+        "",
+    ),
+]
+
+
+@pytest.mark.parametrize("broken", LINES, ids=lambda broken: broken.name)
+def test_a_broken_line_is_found(tmp_path, broken):
+    """The model finds a counterexample within a minute, whichever safety line is taken out.
+
+    Of those that chance is too slow to find, a scenario is named.
+    """
+    command = [str(TWO), broken.scenario.__name__] if broken.scenario else [str(MODEL)]
+    found = subprocess.run(
+        [sys.executable, *command],
+        env={"PYTHONPATH": str(broken_copy(tmp_path, broken))},
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+
+    _, failed, reason = found.stderr.partition("AssertionError")
+    assert found.returncode == 1
+    assert failed, found.stderr
+    assert [error for error in NOT_RUNNING if error in reason] == [], reason

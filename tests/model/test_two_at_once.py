@@ -1,0 +1,135 @@
+"""Two processes at once: in every interleaving of their effects, or in one that does harm.
+
+The rest of what the model can do is left to chance, in ``test_model``.
+"""
+
+import sys
+
+import pytest
+
+from model.simulated_kcl import World, simulated
+from model.simulation import Outcome
+
+
+@pytest.fixture(autouse=True)
+def services():
+    with simulated():
+        yield
+
+
+def interleavings(begin):
+    """Run two lives to their ends in every order of their steps; yield each world at its end.
+
+    ``begin`` makes a world and its two lives. What is not possible at a moment, such as a lock
+    that the other holds, is no choice.
+    """
+    waiting = [[]]
+    while waiting:
+        choices = waiting.pop()
+        world, lives = begin()
+        taken = []
+        while awake := [life for life in lives if not life.process.is_stuck]:
+            if len(taken) < len(choices):
+                life = choices[len(taken)]
+            else:
+                life = lives.index(awake[0])
+                waiting += [[*taken, lives.index(other)] for other in awake[1:]]
+            taken.append(life)
+            lives[life].step()
+        yield world
+        world.close()
+
+
+def assert_every_interleaving_ends_well(begin):
+    count = 0
+    for world in interleavings(begin):
+        world.finish()
+        count += 1
+    assert count > 50
+
+
+def test_two_owners_of_a_shard_in_every_interleaving():
+    """Whichever of two processes writes an object first, the other goes on after it."""
+
+    def begin():
+        world = World()
+        shard = world.shards[0]
+        for fate in ["", "bad", ""]:
+            world.put(shard, fate, 1, aggregated=False)
+        lives = [world.begin(shard, count, 1000, 1000) for count in (1, 2)]
+        for life in lives:
+            life.deliver(3)
+        return world, lives
+
+    assert_every_interleaving_ends_well(begin)
+
+
+def test_two_loaders_in_every_interleaving():
+    """Whichever of two processes has the ledger first, the other loads nothing twice."""
+
+    def begin():
+        world, messages = world_with_files("", "", "poison")
+        lives = [world.begin(messages, count, 1000, 1000) for count in (2, 3)]
+        for life in lives:
+            life.deliver(3)
+            go_until(life, "LOCK")
+        return world, lives
+
+    assert_every_interleaving_ends_well(begin)
+
+
+def test_a_manifest_that_arrives_late_is_nobody_elses():
+    """A manifest that was on its way when its writer died does not change what the next loads."""
+    world, messages = world_with_files("", "")
+    first = world.begin(messages, 1, 1000, 1000)
+    first.deliver(1)
+    go_until(first, "put two/manifests")
+    first.step(Outcome.LATE)
+    first.kill()
+    (late_put,) = world.late
+    second = world.begin(messages, 2, 1000, 1000)
+    second.deliver(2)
+    go_until(second, "COPY")
+    late_put()
+    second.run()
+    world.finish()
+
+
+def test_what_one_loader_refuses_takes_no_letter_of_anothers():
+    """Two loaders refuse files in an order of their own, one of them more than the other.
+
+    Those that COPY names come before the one that fails alone: both begin with the first file and
+    end with the third.
+    """
+    world, messages = world_with_files("poison", "poison", "nameless", "poison", "poison")
+    zombie = world.begin(messages, 3, 1_000_000, 1000)
+    zombie.deliver(3)
+    go_until(zombie, "put errors/")
+    owner = world.begin(messages, 5, 1_000_000, 1000)
+    owner.deliver(5)
+    owner.run()
+    zombie.run()
+    world.finish()
+
+
+def world_with_files(*fates):
+    """Make a world with a file for each fate, and the shard of the messages about them."""
+    world = World()
+    (shard,) = world.shards
+    for fate in fates:
+        world.put(shard, fate, 1, aggregated=False)
+    life = world.begin(shard, 1, 1000, 1000)
+    life.deliver(len(fates))
+    life.run()
+    return world, world.manifests_of(shard.name)
+
+
+def go_until(life, name):
+    while not life.process.effect.name.startswith(name):
+        life.step()
+
+
+if __name__ == "__main__":
+    sys.tracebacklimit = 0
+    with simulated():
+        globals()[sys.argv[1]]()
