@@ -1,4 +1,4 @@
-"""A batch: kept records with their rows, and those that the destination refuses for good."""
+"""A batch: kept records with their rows, and those that the destination rejects for good."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ class Kept(msgspec.Struct, Generic[Row], frozen=True, gc=False):
     rows: Sequence[Row]
 
 
-class Refusal(NamedTuple):
-    """A record that a destination refuses for good, and why."""
+class RejectedRecord(NamedTuple):
+    """A record that a destination rejects for good, and why."""
 
     record: Record
     reason: str
 
 
-Write = Callable[[Sequence[Refusal]], None]
+Write = Callable[[Sequence[RejectedRecord]], None]
 
 
-def _nobody(rejected: Sequence[Refusal]) -> None:
+def _nobody(rejected: Sequence[RejectedRecord]) -> None:
     raise AssertionError(f"nobody takes what is rejected: {rejected}")
 
 
@@ -45,7 +45,7 @@ class Batch(Generic[Row]):
     kept: Sequence[Kept[Row]]
     last: Position
     write: Write = _nobody
-    rejected: list[Refusal] = field(default_factory=list)
+    rejected: list[RejectedRecord] = field(default_factory=list)
 
     @property
     def first(self) -> Record:
@@ -58,11 +58,11 @@ class Batch(Generic[Row]):
         return (row for kept in self.kept for row in kept.rows)
 
     def reject(self, record: Record, reason: str) -> None:
-        """Hand back one record that the destination refuses for good.
+        """Hand back one record that the destination rejects for good.
 
         It becomes a dead letter before the checkpoint passes it.
         """
-        self.rejected.append(Refusal(record, reason))
+        self.rejected.append(RejectedRecord(record, reason))
 
     def write_letters(self) -> None:
         """Make durable what was rejected until now; called after ``emit`` in any case.

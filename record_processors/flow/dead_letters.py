@@ -10,7 +10,7 @@ from typing import Protocol
 
 import msgspec
 
-from .batch import Refusal
+from .batch import RejectedRecord
 from .record import Record
 
 log = logging.getLogger(__name__)
@@ -31,8 +31,8 @@ class DeadLetters:
 
     A file's key is a function of the first and last position in it, and transformers are
     deterministic, so that a repeated write repeats a file or adds one, and never takes a record
-    away. A record that a destination refused has a file of its own, because what a destination
-    refuses may differ from one life to the next.
+    away. A record that a destination rejected has a file of its own, because what a destination
+    rejects may differ from one life to the next.
     """
 
     def __init__(self, store: Store, prefix: str, stream: str, byte_limit: int) -> None:
@@ -61,13 +61,13 @@ class DeadLetters:
         if self._bytes >= self.byte_limit:
             self.write()
 
-    def write_refused(self, refusals: Sequence[Refusal], stage: str) -> None:
-        """Make durable what a destination refused, each record in a file of its own."""
-        by_position = sorted(refusals, key=lambda refusal: refusal.record.position)
-        for _, found in groupby(by_position, lambda refusal: refusal.record.position):
+    def write_rejected(self, rejected: Sequence[RejectedRecord], stage: str) -> None:
+        """Make durable what a destination rejected, each record in a file of its own."""
+        by_position = sorted(rejected, key=lambda one: one.record.position)
+        for _, found in groupby(by_position, lambda one: one.record.position):
             same = list(found)
             record = same[0].record
-            lines = [self._line(record, stage, refusal.reason) for refusal in same]
+            lines = [self._line(record, stage, one.reason) for one in same]
             self._put(record, record, lines, f"{stage}: {same[0].reason}")
 
     def write(self) -> None:

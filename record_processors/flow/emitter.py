@@ -21,7 +21,7 @@ class Emitter(Destination, ABC, Generic[Row]):
     """
 
     stage: ClassVar[str] = "emit"
-    """What the dead letters of its refusals say of where they were refused."""
+    """What the dead letters say of the records that it rejects: where it was."""
 
     shard: str = ""
     format: str = "text"
@@ -45,7 +45,7 @@ class Emitter(Destination, ABC, Generic[Row]):
         """Make every row of ``batch`` durable before returning. The checkpoint follows.
 
         A batch may come again after a crash: say in your documentation whether rows then double.
-        Call ``batch.reject(record, "why")`` for a record that the destination refuses for good.
+        Call ``batch.reject(record, "why")`` for a record that the destination rejects for good.
         Try again yourself what may pass, with ``Retry``; raise ``Fatal("one clear sentence")``
         when nothing can pass. Any exception ends the process before the checkpoint, and the next
         life begins with these records again.

@@ -11,7 +11,7 @@ from ..config.component import Destination
 from ..config.registry import chosen
 from ..config.setting import Settings
 from ..errors import Fatal, Rejection
-from .batch import Batch, Refusal, Row
+from .batch import Batch, RejectedRecord, Row
 from .buffer import Buffer
 from .dead_letters import DeadLetters
 from .emitter import Emitter
@@ -98,7 +98,7 @@ class Pipeline(Destination, Generic[Row]):
         """Make durable what was taken so far, then checkpoint.
 
         1. Dead letters first: an object covers the records before it that were rejected.
-        2. Emit; what the destination refuses for good becomes dead letters. The emitter says
+        2. Emit; what the destination rejects for good becomes dead letters. The emitter says
            through which position the shard is durable: usually the end of the batch, less or more
            if another process has written the same records.
         3. Checkpoint there, or, beyond what was delivered, skip records until it is reached.
@@ -155,15 +155,15 @@ class Pipeline(Destination, Generic[Row]):
         return type(self.emitter).__name__
 
     def _emit(self, last: Position) -> Position:
-        batch = Batch(tuple(self.buffer.kept), last, self._write_refused)
+        batch = Batch(tuple(self.buffer.kept), last, self._write_rejected)
         through = self.emitter.emit(batch) or last
         if through < batch.first.position:
             raise Fatal(f"{self._emitter_name} returned {through}, before its batch begins")
         batch.write_letters()
         return through
 
-    def _write_refused(self, refusals: Sequence[Refusal]) -> None:
-        self.dead_letters.write_refused(refusals, self.emitter.stage)
+    def _write_rejected(self, rejected: Sequence[RejectedRecord]) -> None:
+        self.dead_letters.write_rejected(rejected, self.emitter.stage)
 
     def _skips(self, position: Position, checkpoint: Checkpoint) -> bool:
         """Skip what lies in an object found in the bucket; checkpoint when its end has come.

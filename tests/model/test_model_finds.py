@@ -368,7 +368,7 @@ LINES = [
     ),
     Broken(
         "letters of a load together",
-        "DeadLetters.write_refused",
+        "DeadLetters.write_rejected",
         "by_position = sorted(refusals, key=lambda refusal: refusal.record.position)",
         "for record, reason in refusals:\n"
         "    self.add(record, stage, reason)\n"

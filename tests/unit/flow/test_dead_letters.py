@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from record_processors import DeadLetters, Fatal
-from record_processors.flow.batch import Refusal
+from record_processors.flow.batch import RejectedRecord
 from support.fakes import SHARD, JournalBucket, record
 
 
@@ -118,8 +118,8 @@ def test_a_refused_load_is_an_object_of_its_own():
     """Each file that could not be loaded is written at once and alone, among others."""
     letters, bucket = make()
     letters.add(record("a", 1), "transform", "x")
-    refused = [Refusal(record("b", 2), "bad row"), Refusal(record("c", 3), "bad row")]
-    letters.write_refused(refused, "load")
+    refused = [RejectedRecord(record("b", 2), "bad row"), RejectedRecord(record("c", 3), "bad row")]
+    letters.write_rejected(refused, "load")
     assert bucket.journal == [("letters", "2-0"), ("letters", "3-0")]
     letters.write()
     assert bucket.journal[2:] == [("letters", "1-0")]
@@ -134,8 +134,12 @@ def test_two_reasons_for_one_record_are_lines_of_one_object():
     """Whatever comes between them, they share the record's file, in the order of refusal."""
     letters, bucket = make()
     again, other = record("b", 2), record("a", 1)
-    refused = [Refusal(again, "too long"), Refusal(other, "dull"), Refusal(again, "too loud")]
-    letters.write_refused(refused, "emit")
+    refused = [
+        RejectedRecord(again, "too long"),
+        RejectedRecord(other, "dull"),
+        RejectedRecord(again, "too loud"),
+    ]
+    letters.write_rejected(refused, "emit")
     assert bucket.journal == [("letters", "1-0"), ("letters", "2-0", "2-0")]
     assert [(one["position"], one["reason"]) for one in lines(bucket)] == [
         ("1-0", "dull"),
