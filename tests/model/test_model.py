@@ -47,7 +47,7 @@ def some_lists(values, most, count):
 
 picks = one_of(range(12))
 thresholds = one_of([1, 2, 3, 9, 9], [1_000_000, 1_000_000, 60], [1000, 1_000_000])
-fates = [*[""] * 8, "skip", "skip", "bad", "bad", "refused", "poison", "nameless"]
+fates = [*[""] * 8, "skip", "skip", "bad", "refused", "poison", "nameless"]
 records = some_lists(list(itertools.product(fates, range(3), [False, True])), most=6, count=300)
 # How a call goes: some steps, then perhaps something fails, once or until the retries are spent;
 # then some steps more, perhaps not to its end.

@@ -534,7 +534,7 @@ def test_the_same_range_of_another_chain_is_no_overlap(stage_two):
 
 
 def test_a_loaded_key_with_another_range_is_set_aside(stage_two):
-    """The same key cannot mean other records: the message is quarantined, nothing is loaded."""
+    """The same key cannot mean other records: the message is set aside, nothing is loaded."""
     here = stage_two()
     here.load(here.file("a", 1, first="1-0", last="5-0"))
     message = here.file("a", 1, first="1-0", last="6-0")
@@ -546,7 +546,7 @@ def test_a_loaded_key_with_another_range_is_set_aside(stage_two):
 
 @pytest.mark.parametrize("compression", ["gzip", "none"])
 def test_one_key_with_two_ranges_in_a_batch(stage_two, compression):
-    """The first is loaded, the other quarantined, and not taken for the same announced twice."""
+    """The first is loaded, the other set aside, and not taken for the same announced twice."""
     here = stage_two()
     first = here.file("a", 1, first="1-0", last="5-0")
     about = {"last": "6-0", "compression": compression}

@@ -332,7 +332,7 @@ def test_a_file_that_vanishes_before_copy_reads_it_is_not_in_the_ledger(stage_tw
 
 
 def test_a_set_aside_file_can_be_announced_again_when_it_is_mended(stage_two):
-    """A quarantined file is not in the ledger: mended and announced anew, it is loaded."""
+    """A file that was set aside is not in the ledger: mended and announced anew, it is loaded."""
     here = stage_two()
     here.load(here.file("a", body=BAD_ROW, first="1-0"))
     here.load(here.file("a", 1, first="1-0"))
