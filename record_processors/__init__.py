@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .config.resource import Creatable as Creatable
+    from .config.resource import CreatableBySql as CreatableBySql
+    from .config.resource import Failed as Failed
     from .config.resource import Finding as Finding
     from .config.resource import Resource as Resource
     from .config.setting import Setting as Setting
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
 # A module is imported when one of its names is asked for: the child must have moved stdout away
 # before anything can print, and should not pay for what it does not use.
 _NAMES = {
-    "config.resource": "Creatable Finding Resource",
+    "config.resource": "Creatable CreatableBySql Failed Finding Resource",
     "config.setting": "Setting Settings",
     "errors": "Fatal Rejected Rejection Transient",
     "flow.batch": "Batch Kept",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from botocore.exceptions import ClientError
 
@@ -47,13 +47,13 @@ class PipelineBucket(Creatable):
                 raise
         return True
 
-    def make(self) -> str:
+    def make(self) -> Sequence[str]:
         """Make it, encrypted and private; return what of that was refused."""
         s3 = client("s3", self.settings)
         with naming(S3_BUCKET, self.name):
             make_bucket(s3, self.name)
             refused = list(configure_bucket(s3, self.name, self.settings[KMS_KEY]))
-        return ", ".join(f"{aspect} ({said})" for aspect, said in refused)
+        return [f"{aspect} ({said})" for aspect, said in refused]
 
     def permissions_to_create(self, account: str) -> Iterator[Statement]:
         """Allow to look at it (ListBucket: API_HeadBucket.html), to make and to configure it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TypeVar
 
@@ -45,12 +45,12 @@ class Stream(Creatable):
         self.shards = found["StreamDescriptionSummary"]["OpenShardCount"]
         return True
 
-    def make(self) -> str:
+    def make(self) -> Sequence[str]:
         """Make it, unless the other stage's ``create`` does at this moment."""
         kinesis = client("kinesis", self.settings)
         with naming(self.setting, self.name), suppress(kinesis.exceptions.ResourceInUseException):
             kinesis.create_stream(StreamName=self.name, ShardCount=self.shards)
-        return ""
+        return ()
 
     def bring_up_to_date(self) -> None:
         """Wait until it is active."""

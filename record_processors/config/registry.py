@@ -80,10 +80,9 @@ def chosen(texts: Mapping[str, str]) -> Chosen:
     errors: list[PluginError] = []
     for key, chooser in CHOOSERS.items():
         name = name_of(key, texts)
-        always: type[Any] | None = getattr(found.get(Destination.named_by), f"own_{key}", None)
         try:
-            if always is not None:
-                found[key] = always
+            if key == "transformer" and (own := _own_transformer(found)):
+                found[key] = own
             elif name in chooser.names or is_plugin(name):
                 found[key] = load_class(key, name)
         except PluginError as error:
@@ -91,6 +90,11 @@ def chosen(texts: Mapping[str, str]) -> Chosen:
     if len(found) < len(CHOOSERS):
         raise NotChosen(errors, list(found.values()))
     return Chosen(*found.values())
+
+
+def _own_transformer(found: Mapping[str, type[Any]]) -> type[Component] | None:
+    destination: type[Destination] | None = found.get(Destination.named_by)
+    return destination.own_transformer if destination else None
 
 
 def name_of(key: str, texts: Mapping[str, str]) -> str:

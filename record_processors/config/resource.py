@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal, NamedTuple
 
 Statement = dict[str, Any]  # of an IAM policy
@@ -56,7 +56,7 @@ class Creatable(Resource, ABC):
         """Whether it is there."""
 
     @abstractmethod
-    def make(self) -> str:
+    def make(self) -> Sequence[str]:
         """Make it, or find that somebody else just did; return what it lacks, mostly nothing."""
 
     def bring_up_to_date(self) -> None:
@@ -64,13 +64,14 @@ class Creatable(Resource, ABC):
 
     def create(self, *, dry: bool = False) -> Outcome:
         """Make it if it is missing; with ``dry`` nothing is made. Safe to repeat."""
-        there, lacking = self.exists(), ""
+        there = self.exists()
+        lacking: Sequence[str] = ()
         if dry:
             return Outcome(str(self), "is there" if there else "would be made")
         if not there:
             lacking = self.make()
         self.bring_up_to_date()
-        made = f"made, but without {lacking}" if lacking else "made"
+        made = f"made, but without {', '.join(lacking)}" if lacking else "made"
         return Outcome(str(self), "was there" if there else made)
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import logging
-from datetime import datetime, timezone
 from typing import Any
 
 from ..aws.bucket import Bucket
 from ..aws.failures import ConditionFailed, Denied, Missing
-from ..aws.layout import files_folder
+from ..aws.layout import file_key, files_folder
 from ..config.keys import APPLICATION_NAME, STREAM_NAME
 from ..config.setting import Settings
 from ..errors import Fatal
@@ -104,10 +103,9 @@ class Chain:
         return found
 
     def key(self, first: Record) -> str:
-        """Name the object: shard and first position, in a folder of the hour of its arrival."""
-        hour = datetime.fromtimestamp(first.arrival / 1000, timezone.utc)
+        """Name the file that begins with ``first``."""
         extension = FORMATS[self.format].extension(self.compression)
-        return f"{self.folder}{hour:%Y/%m/%d/%H}/{self.shard}-{first.position}{extension}"
+        return file_key(self.folder, self.shard, str(first.position), first.arrival, extension)
 
     def _winner(self, batch: Batch[bytes], ours: File) -> File:
         """Return the object that stands where ours would: it decides what the shard's rows are."""

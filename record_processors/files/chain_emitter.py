@@ -31,6 +31,7 @@ class ChainEmitter(Emitter[Any]):
 
     def start(self, shard: str, format: str) -> None:  # noqa: A002 - the word of the contract
         """Begin the chain of the shard."""
+        super().start(shard, format)
         self.chain.start(shard, format)
 
     def emit(self, batch: Batch[Any]) -> Position:

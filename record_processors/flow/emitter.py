@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar, Generic, TypeVar
+from typing import ClassVar, Generic
 
 from ..config.component import Destination
 from ..config.setting import Settings
-from .batch import Batch
+from .batch import Batch, Row
 from .record import Position, Record
-
-Row = TypeVar("Row")
 
 
 class Emitter(Destination, ABC, Generic[Row]):

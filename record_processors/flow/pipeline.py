@@ -8,7 +8,6 @@ from itertools import compress
 from typing import Any, Generic
 
 from ..config.component import Destination
-from ..config.registry import chosen
 from ..config.setting import Settings
 from ..errors import Fatal, Rejection
 from .batch import Batch, RejectedRecord, Row
@@ -51,20 +50,14 @@ class Pipeline(Destination, Generic[Row]):
         self.buffer = buffer
         self.emitter = emitter
         self.dead_letters = dead_letters
-        self._may_be_written = True  # what we keep next, by an earlier life or by another process
+        self._may_be_written = True  # by an earlier life, or by another: what we keep next
         self._durable_through: Position | None = None
 
     @classmethod
     def from_settings(cls, settings: Settings, dead_letters: DeadLetters) -> Pipeline[Any]:
-        """Put together the parts that the properties name."""
-        parts: Any = chosen(settings.texts)
-        return cls(
-            parts.transformer.from_settings(settings),
-            parts.filter.from_settings(settings),
-            Buffer.from_settings(settings),
-            parts.destination.from_settings(settings),
-            dead_letters,
-        )
+        """Put the parts together: for a pipeline of one's own to say."""
+        del settings, dead_letters
+        raise Fatal(f"{cls.__name__} does not say its parts: it has no from_settings")
 
     def start(self, shard: str) -> None:
         """Begin the life of this process on ``shard``; called once, before any record."""
@@ -78,7 +71,7 @@ class Pipeline(Destination, Generic[Row]):
     def process(self, records: Sequence[Record], checkpoint: Checkpoint) -> None:
         """Take what the KCL delivered, perhaps nothing; flush at each threshold."""
         for chunk in _chunks(records):
-            # Also of what the filter will pass over: that it cannot be read must not be lost on us.
+            # Before the filter, and so in vain for some: what cannot be read is a dead letter.
             rows_of = self.transformer.transform_all(chunk)
             verdicts = iter(self.filter.keep_all(list(compress(chunk, rows_of))))
             for record, rows in zip(chunk, rows_of, strict=True):

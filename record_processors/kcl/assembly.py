@@ -9,6 +9,7 @@ from ..aws.layout import dead_letters_folder
 from ..config.keys import BYTE_LIMIT, STREAM_NAME
 from ..config.registry import chosen
 from ..config.setting import Settings
+from ..flow.buffer import Buffer
 from ..flow.dead_letters import DeadLetters
 from ..flow.pipeline import Pipeline
 
@@ -18,12 +19,20 @@ def assemble(settings: Settings) -> Pipeline[Any]:
 
     That is one of our destinations, an Emitter of one's own, or a whole Pipeline of one's own.
     """
-    destination = chosen(settings.texts).destination
-    pipeline = destination if issubclass(destination, Pipeline) else Pipeline
-    letters = DeadLetters(
+    parts: Any = chosen(settings.texts)
+    dead_letters = DeadLetters(
         Bucket.from_settings(settings),
         dead_letters_folder(settings),
         settings[STREAM_NAME],
         settings[BYTE_LIMIT],
     )
-    return pipeline.from_settings(settings, letters)
+    if issubclass(parts.destination, Pipeline):
+        whole: Pipeline[Any] = parts.destination.from_settings(settings, dead_letters)
+        return whole
+    return Pipeline(
+        parts.transformer.from_settings(settings),
+        parts.filter.from_settings(settings),
+        Buffer.from_settings(settings),
+        parts.destination.from_settings(settings),
+        dead_letters,
+    )

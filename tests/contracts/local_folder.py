@@ -30,7 +30,7 @@ class Folder(Creatable):
 
     def make(self):
         self.path.mkdir(parents=True)
-        return ""
+        return ()
 
     def probe(self):
         kind = "ok" if self.exists() else "problem"

@@ -60,7 +60,7 @@ class Connection:
         """Run statements in one transaction: COMMIT at the end, ROLLBACK on any exception.
 
         Raises Transient (the outcome of a lost COMMIT is unknown: run the whole again, the ledger
-        knows), Fatal, and LoadFailed of ``copy``.
+        knows), Fatal, and LoadFailed of ``run_copy``.
         """
         connection = self._connect()
         try:
@@ -147,7 +147,7 @@ class Connection:
         return self._connection
 
 
-def copy(cursor: Cursor, statement: str) -> None:
+def run_copy(cursor: Cursor, statement: str) -> None:
     """Run a COPY in a transaction of a Connection.
 
     Raises LoadFailed if it refused the files, Transient, Fatal.

@@ -22,6 +22,8 @@ from .settings import (
 )
 from .sql import literal, quoted, quoted_list
 
+# Of columnar files COPY takes no word about that (…/dg/copy-usage_notes-copy-from-columnar.html).
+COMPRESSED_INSIDE = frozenset({"parquet"})
 COMPRESSION_WORDS = {"gzip": " GZIP", "zstd": " ZSTD", "none": ""}
 
 
@@ -43,7 +45,7 @@ def copy_statement(settings: Settings, manifest_url: str, compression: Compressi
             f" IAM_ROLE {role if role == 'default' else literal(role)}",
             " MANIFEST",
             _format(settings),
-            COMPRESSION_WORDS[compression],
+            "" if settings[DATA_FORMAT] in COMPRESSED_INSIDE else COMPRESSION_WORDS[compression],
             f" {options}" if (options := settings[COPY_OPTIONS]) else "",
         ]
     )

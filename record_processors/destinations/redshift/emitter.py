@@ -22,10 +22,10 @@ from .file_check import BadFile, FileCheck
 from .ledger import Ledger
 from .load import Load
 from .rehearsal import Rehearsal
-from .resources import DataTable, LedgerTable, Loading, ManifestFiles
+from .resources import DataTable, LedgerTable, ManifestFiles, RedshiftLogin
 from .rules import contradictions
 from .search import LoadSearch
-from .settings import DATA_TABLE, DECLARED, PASSWORD_VARIABLE, REDSHIFT_USER
+from .settings import DECLARED, PASSWORD_VARIABLE, REDSHIFT_USER
 from .timeouts import COPY_MILLISECONDS, LOCK_MILLISECONDS
 
 
@@ -88,7 +88,7 @@ class RedshiftManifestEmitter(Emitter[File]):
             ManifestFiles(settings),
             LedgerTable(settings),
             DataTable(settings),
-            Loading(settings),
+            RedshiftLogin(settings),
         ]
 
     @classmethod
@@ -105,7 +105,7 @@ class RedshiftManifestEmitter(Emitter[File]):
         records, faults = self._completed(_announced(batch))
         for files in _same_compression(records):
             search = LoadSearch(files, lambda part: self.load.run(part, faults), self.rehearsal.run)
-            what = f"loading {len(files)} files into {self.load.settings[DATA_TABLE]}"
+            what = f"loading {len(files)} files into {self.load.table}"
             for file, reason in self.retry(what, search.run):
                 batch.reject(records[file], reason)
 

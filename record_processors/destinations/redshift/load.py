@@ -11,7 +11,7 @@ import msgspec
 from ...aws.bucket import Bucket
 from ...config.setting import Settings
 from ...files.file import File
-from .connection import Connection, Cursor, copy
+from .connection import Connection, Cursor, run_copy
 from .copy import copy_statement, manifest_of, manifests_folder
 from .errors import LoadFailed
 from .fault import Unexplained, fault_of
@@ -67,7 +67,7 @@ class Load:
                 self.ledger.lock(cursor)
                 verdict = self._judge(cursor, files, faults)
                 if fresh := verdict.fresh:
-                    manifest = self.copy(cursor, fresh)
+                    manifest = self.copy_files(cursor, fresh)
                     cursor.execute("SELECT pg_last_copy_count()")
                     (rows,) = cursor.fetchone() or (0,)
                     self._insist_on_all(fresh, rows)
@@ -87,7 +87,7 @@ class Load:
             _report_count(fresh, rows, manifest)
         return verdict
 
-    def copy(self, cursor: Cursor, files: Sequence[File]) -> str:
+    def copy_files(self, cursor: Cursor, files: Sequence[File]) -> str:
         """Load files, all of one compression; return the manifest that lists them.
 
         Raises LoadFailed, Transient, Fatal.
@@ -97,7 +97,7 @@ class Load:
         self.bucket_under_lock.put(key, body)
         manifest = self.bucket_under_lock.url(key)
         compression = files[0].compression or "none"
-        copy(cursor, copy_statement(self.settings, manifest, compression))
+        run_copy(cursor, copy_statement(self.settings, manifest, compression))
         return manifest
 
     def _judge(self, cursor: Cursor, files: Sequence[File], faults: Mapping[File, str]) -> Verdict:

@@ -14,7 +14,8 @@ from ...config.resource import Failed, Finding
 from ...config.setting import Settings
 from ...errors import ConnectorError, Transient
 from ...files.file import File
-from .connection import Connection, Cursor, copy
+from .catalog import ABSENT, columns_of
+from .connection import Connection, Cursor, run_copy
 from .copy import copy_statement, manifest_of, manifests_folder
 from .errors import NO_AUTHORITY, QUOTED, LoadFailed
 from .ledger import COLUMNS, Ledger
@@ -33,7 +34,6 @@ from .settings import (
     SSL_MODE,
 )
 from .sql import quoted
-from .tables import ABSENT, columns_of
 from .timeouts import PROBE_COPY_MILLISECONDS, PROBE_LOCK_MILLISECONDS
 
 TLS = re.compile(r"SSL|certificate")  # libpq's words
@@ -157,7 +157,7 @@ def _rehearsed(connection: Connection, settings: Settings, manifest: str) -> Fin
     try:
         with connection.rolled_back() as cursor:
             cursor.execute(f"SET LOCAL statement_timeout TO {PROBE_COPY_MILLISECONDS}")
-            copy(cursor, copy_statement(settings, manifest, "none"))
+            run_copy(cursor, copy_statement(settings, manifest, "none"))
     except ERRORS as error:
         if isinstance(error.__cause__, psycopg2.errors.QueryCanceled):
             return _not_tried(settings, f"it took longer than {PROBE_COPY_MILLISECONDS // 1000} s")

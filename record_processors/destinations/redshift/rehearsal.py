@@ -50,7 +50,9 @@ class Rehearsal:
             try:
                 with connection.rolled_back() as cursor:
                     self.load.ledger.lock(cursor)
-                    self.load.copy(cursor, [msgspec.structs.replace(file, compression=compression)])
+                    self.load.copy_files(
+                        cursor, [msgspec.structs.replace(file, compression=compression)]
+                    )
             except LoadFailed as failure:
                 reasons.append(str(failure))
                 connection.close()  # with what it complains of

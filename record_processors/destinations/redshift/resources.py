@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 
 from ...aws.arns import Arns, no_pattern
@@ -12,6 +12,7 @@ from ...config.keys import S3_PREFIX
 from ...config.resource import Creatable, CreatableBySql, Finding, Resource, Statement
 from ...config.setting import Settings
 from ...errors import Fatal
+from .catalog import ABSENT, columns_of, is_there
 from .connection import Connection
 from .copy import manifests_folder
 from .ledger import Ledger
@@ -19,7 +20,6 @@ from .login import database_of
 from .probe import probe
 from .settings import DATA_TABLE, REDSHIFT_CLUSTER, REDSHIFT_SECRET, REDSHIFT_WORKGROUP
 from .sql import quoted
-from .tables import ABSENT, columns_of, is_there
 
 
 class ManifestFiles(Files):
@@ -53,7 +53,7 @@ class LedgerTable(Creatable):
         with closing(Connection.from_settings(self.settings)) as connection:
             return is_there(connection, self.ledger.table)
 
-    def make(self) -> str:
+    def make(self) -> Sequence[str]:
         """Make it."""
         with closing(Connection.from_settings(self.settings)) as connection:
             try:
@@ -61,7 +61,7 @@ class LedgerTable(Creatable):
                     self.ledger.create(cursor)
             except Fatal as error:
                 raise Fatal(f"the ledger cannot be made: {error}") from error
-        return ""
+        return ()
 
     def bring_up_to_date(self) -> None:
         """Add what one lacks that an older version made."""
@@ -89,7 +89,7 @@ class DataTable(CreatableBySql):
         with closing(Connection.from_settings(self.settings)) as connection:
             return is_there(connection, quoted(self.name))
 
-    def make(self) -> str:
+    def make(self) -> Sequence[str]:
         """Run the user's SQL. It must make this table, or all is undone."""
         ran = False
         with closing(Connection.from_settings(self.settings)) as connection:
@@ -105,10 +105,10 @@ class DataTable(CreatableBySql):
                         "undone"
                     ) from error
                 raise Fatal(f"the table {self.name} cannot be made: {error}") from error
-        return ""
+        return ()
 
 
-class Loading(Resource):
+class RedshiftLogin(Resource):
     """A login, and what a load does with it: the ledger locked, the table copied into."""
 
     def __init__(self, settings: Settings) -> None:

@@ -66,6 +66,12 @@ def test_copy_compression(compression, end, tmp_path):
     assert copy(tmp_path, compression, **options).endswith(f"{end} TRUNCATECOLUMNS")
 
 
+@pytest.mark.parametrize("compression", ["gzip", "zstd", "none"])
+def test_a_columnar_file_is_compressed_inside(compression, tmp_path):
+    """COPY takes no word about the compression of Parquet, whatever its message says."""
+    assert copy(tmp_path, compression, redshiftDataFormat="parquet").endswith(" FORMAT PARQUET")
+
+
 @pytest.mark.parametrize("mandatory", ["true", "false"])
 def test_manifest_file(mandatory, tmp_path):
     """The manifest lists each file's URL and size, and whether it must be there."""
