@@ -58,7 +58,12 @@ class Chain:
         )
 
     def start(self, shard: str, format: str) -> None:  # noqa: A002 - the word of the contract
-        """Begin with ``shard``, whose rows are of ``format``; called once, before all else."""
+        """Begin with ``shard``, whose rows are of ``format``; called once, before all else.
+
+        Raises Fatal for a format of which there are no files.
+        """
+        if format not in FORMATS:
+            raise Fatal(f"no files are known of format {format}: it is one of {', '.join(FORMATS)}")
         self.shard = shard
         self.format = format
 

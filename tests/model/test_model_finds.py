@@ -214,7 +214,7 @@ LINES = [
     ),
     Broken(
         "one manifest for all loads",
-        "Load.copy",
+        "Load.copy_files",
         "{hashlib.sha256(body).hexdigest()}",
         "all",
     ),
@@ -250,9 +250,9 @@ LINES = [
     ),
     Broken(
         "one key for two shards",
-        "Chain.key",
-        "{self.shard}-{first.position}{extension}",
-        "{first.position}{extension}",
+        "file_key",
+        "{shard}-{position}{extension}",
+        "{position}{extension}",
     ),
     Broken(
         "dead letters without their shard",
@@ -371,8 +371,8 @@ LINES = [
     Broken(
         "letters of a load together",
         "DeadLetters.write_rejected",
-        "by_position = sorted(refusals, key=lambda refusal: refusal.record.position)",
-        "for record, reason in refusals:\n"
+        "by_position = sorted(rejected, key=lambda one: one.record.position)",
+        "for record, reason in rejected:\n"
         "    self.add(record, stage, reason)\n"
         "self.write()\n"
         "by_position = []",
