@@ -15,7 +15,7 @@ from ...config.setting import Settings
 from .errors import LoadFailed, classify, classify_login
 from .login import Login, login_of
 from .settings import REDSHIFT_URL, SSL_MODE, SSL_ROOT_CERT
-from .timeouts import CONNECT_SECONDS, DEAD_PEER_MILLISECONDS, LOCK_MILLISECONDS
+from .timeouts import DEAD_PEER_MILLISECONDS, LOCK_MILLISECONDS, LOGIN_SECONDS
 
 Cursor = psycopg2.extensions.cursor
 
@@ -125,7 +125,7 @@ class Connection:
                     sslmode=self.ssl_mode,
                     sslrootcert=self.ssl_root,
                     application_name="kinesis-connectors",
-                    connect_timeout=CONNECT_SECONDS,
+                    connect_timeout=LOGIN_SECONDS,
                     keepalives=1,
                     keepalives_idle=30,  # seconds
                     keepalives_interval=10,

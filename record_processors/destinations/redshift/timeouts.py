@@ -4,7 +4,7 @@
 LOCK_MILLISECONDS = 5 * 60 * 1000
 COPY_MILLISECONDS = 30 * 60 * 1000
 
-CONNECT_SECONDS = 15
+LOGIN_SECONDS = 15
 # Sent data that nobody acknowledges: a host that vanished must not hold the ledger's lock for ever.
 DEAD_PEER_MILLISECONDS = 60 * 1000  # as long as the keepalives
 

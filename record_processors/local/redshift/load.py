@@ -12,7 +12,7 @@ from record_processors.local.redshift.encoder import Encoder
 from record_processors.local.redshift.failures import BadField, BadRow, SourceError
 from record_processors.local.redshift.rows import locate
 from record_processors.local.redshift.sources import DataFile, data_files, opened
-from record_processors.local.redshift.system_tables import LoadError
+from record_processors.local.redshift.system_tables import LoadErrorDetail
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,11 +77,11 @@ class Load:
         if not found:
             raise SourceError("No file of the manifest exists", context=listed[0].url)
 
-    def bad_row(self, problem: BadRow) -> LoadError:
+    def bad_row(self, problem: BadRow) -> LoadErrorDetail:
         """Return the error of the row after the last one read. Blocks on S3."""
         return self._error(self.files[-1], self.files[-1].rows + 1, problem)
 
-    def refused_row(self, fields: dict[str, str]) -> LoadError | None:
+    def refused_row(self, fields: dict[str, str]) -> LoadErrorDetail | None:
         """Return the error of the row that the server refused; None for any other error.
 
         ``fields`` are those of its ErrorResponse. Blocks on S3.
@@ -100,7 +100,7 @@ class Load:
             number -= progress.rows
         return None
 
-    def _error(self, progress: Progress, number: int, problem: BadRow) -> LoadError:
+    def _error(self, progress: Progress, number: int, problem: BadRow) -> LoadErrorDetail:
         layout = self.copy.layout
         with opened(self.client, progress.file, layout.compression) as stream:
             line, raw = locate(stream, layout, number) if stream else (0, b"")
@@ -108,7 +108,7 @@ class Load:
         if problem.code == _BAD_UTF8 and index < 0:
             index, value = self._undecodable(raw)
         column = self.columns[index] if 0 <= index < len(self.columns) else Column("", "")
-        return LoadError(
+        return LoadErrorDetail(
             self.user, self.table, self.session, self.query, self.transaction,
             progress.file.url, line, column.name, column.kind, column.length,
             max(raw.find(value), 0) if value else 0,

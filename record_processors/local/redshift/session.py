@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from record_processors.local.redshift.copy_statement import CopyStatement
     from record_processors.local.redshift.shared import Shared
-    from record_processors.local.redshift.system_tables import LoadError
+    from record_processors.local.redshift.system_tables import LoadErrorDetail
 
 _FAILED = "Load into table '{}' failed.  Check 'sys_load_error_detail' system table for details."
 INDEX_MADE = b"DO\0"  # how the server ends what ``index_statements`` makes, and nothing else
@@ -200,7 +200,7 @@ class Session:
             return wire.error(failure.code, failure.message, detail)
         return wire.error("57014", f"Query ({load.query}) cancelled on user's request")
 
-    async def _load_error(self, load: Load, error: LoadError) -> bytes:
+    async def _load_error(self, load: Load, error: LoadErrorDetail) -> bytes:
         await asyncio.to_thread(system_tables.record_error, self._shared.cluster, error)
         return wire.error(INTERNAL_ERROR, _FAILED.format(load.copy.table[-1]))
 

@@ -58,7 +58,7 @@ CREATE OR REPLACE FUNCTION pg_catalog.pg_last_copy_count() RETURNS bigint VOLATI
 """
 
 
-class LoadError(NamedTuple):
+class LoadErrorDetail(NamedTuple):
     """A row of the load error tables; ``line`` counts from 1, ``position`` from 0."""
 
     user: int
@@ -106,7 +106,7 @@ def _make_database(cluster: Cluster) -> None:
         admin.close()
 
 
-def record_error(cluster: Cluster, error: LoadError) -> None:
+def record_error(cluster: Cluster, error: LoadErrorDetail) -> None:
     """Enter a load error, on a connection of our own: it survives the failed transaction."""
     start = compose.SQL("statement_timestamp()")
     shared = (error.column[:127], error.type[:10], error.length[:10], error.position)
