@@ -1,6 +1,7 @@
 """What every test needs: nothing leaves the machine, nothing sleeps, nothing is timed."""
 
 import os
+import signal
 from random import Random
 from types import SimpleNamespace
 
@@ -11,6 +12,9 @@ from crash.rig import tally
 from record_processors.local.stack import Stack
 
 pytest_plugins = ["support.stage_two"]
+
+# What a shell starts in the background ignores it, and so would every child of the tests.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The gate tries the same examples each time, however busy the machine is; `thorough` tries others.
 UNTIMED = {"deadline": None, "suppress_health_check": [hypothesis.HealthCheck.too_slow]}

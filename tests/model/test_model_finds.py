@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -399,21 +400,42 @@ LINES = [
 ]
 
 
-@pytest.mark.parametrize("broken", LINES, ids=lambda broken: broken.name)
-def test_a_broken_line_is_found(tmp_path, broken):
-    """The model finds a counterexample, whichever safety line is taken out.
-
-    Of those that chance is too slow to find, a scenario is named.
-    """
+def search(folder, broken):
+    """Let the model look for a history that ends badly."""
     command = [str(TWO), broken.scenario.__name__] if broken.scenario else [str(MODEL)]
-    found = subprocess.run(
+    return subprocess.run(
         [sys.executable, *command],
-        env={"PYTHONPATH": os.pathsep.join([str(broken_copy(tmp_path, broken)), str(TESTS)])},
+        env={"PYTHONPATH": os.pathsep.join([str(broken_copy(folder, broken)), str(TESTS)])},
         capture_output=True,
         text=True,
         timeout=SECONDS,
         check=False,
     )
+
+
+@pytest.fixture(scope="module")
+def searches(request, tmp_path_factory):
+    """Begin the searches of the tests that run, as many at once as there are processors."""
+    chosen = [
+        item.callspec.params["broken"]
+        for item in request.session.items
+        if item.path == request.path and "broken" in item.fixturenames
+    ]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        yield {
+            broken.name: pool.submit(search, tmp_path_factory.mktemp("copy"), broken)
+            for broken in chosen
+        }
+        pool.shutdown(cancel_futures=True)
+
+
+@pytest.mark.parametrize("broken", LINES, ids=lambda broken: broken.name)
+def test_a_broken_line_is_found(searches, broken):
+    """The model finds a counterexample, whichever safety line is taken out.
+
+    Of those that chance is too slow to find, a scenario is named.
+    """
+    found = searches[broken.name].result()
 
     _, failed, reason = found.stderr.partition("AssertionError")
     assert found.returncode == 1

@@ -74,8 +74,8 @@ LINES = [
     Broken(
         "dead letters of the emitter after the checkpoint",
         "Pipeline._write_rejected",
-        "self.dead_letters.write_rejected(refusals, self.emitter.stage)",
-        "for record, reason in refusals:\n"
+        "self.dead_letters.write_rejected(rejected, self.emitter.stage)",
+        "for record, reason in rejected:\n"
         "    self.dead_letters.add(record, self.emitter.stage, reason)",
         protocol.test_what_a_destination_refuses_is_a_dead_letter,
         "is no dead letter",
@@ -101,7 +101,7 @@ LINES = [
     Broken(
         "a reason in the place of another",
         "DeadLetters.write_rejected",
-        "groupby(by_position, lambda refusal: refusal.record.position)",
+        "groupby(by_position, lambda one: one.record.position)",
         "groupby(by_position)",
         protocol.test_two_reasons_for_a_record_are_two_lines_of_one_dead_letter,
     ),
