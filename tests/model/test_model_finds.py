@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -400,12 +400,12 @@ LINES = [
 ]
 
 
-def search(folder, broken):
+def search(copy, broken):
     """Let the model look for a history that ends badly."""
     command = [str(TWO), broken.scenario.__name__] if broken.scenario else [str(MODEL)]
     return subprocess.run(
         [sys.executable, *command],
-        env={"PYTHONPATH": os.pathsep.join([str(broken_copy(folder, broken)), str(TESTS)])},
+        env={"PYTHONPATH": os.pathsep.join([str(copy), str(TESTS)])},
         capture_output=True,
         text=True,
         timeout=SECONDS,
@@ -416,15 +416,21 @@ def search(folder, broken):
 @pytest.fixture(scope="module")
 def searches(request, tmp_path_factory):
     """Begin the searches of the tests that run, as many at once as there are processors."""
-    chosen = [
-        item.callspec.params["broken"]
-        for item in request.session.items
-        if item.path == request.path and "broken" in item.fixturenames
-    ]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
+
+        def begin(broken):
+            try:  # in this thread: Python 3.11 parses wrong in several at once
+                copy = broken_copy(tmp_path_factory.mktemp("copy"), broken)
+            except AssertionError as error:
+                failed = Future()
+                failed.set_exception(error)
+                return failed
+            return pool.submit(search, copy, broken)
+
         yield {
-            broken.name: pool.submit(search, tmp_path_factory.mktemp("copy"), broken)
-            for broken in chosen
+            item.callspec.params["broken"].name: begin(item.callspec.params["broken"])
+            for item in request.session.items
+            if item.path == request.path and "broken" in item.fixturenames
         }
         pool.shutdown(cancel_futures=True)
 
