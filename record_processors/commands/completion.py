@@ -18,8 +18,8 @@ EXAMPLE = (
     "  kinesis-connectors completion fish >~/.config/fish/completions/kinesis-connectors.fish"
 )
 
-# What stands where, by the word that the help has for it: True is a folder.
-IS_FOLDER = {"PROPERTIES": False, "FILE": False, "SQL": False, "DIRECTORY": True}
+# What stands where, by the word that the help has for it.
+FILES, FOLDERS = {"PROPERTIES", "FILE", "SQL"}, {"DIRECTORY"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,17 +36,18 @@ def run(arguments: argparse.Namespace) -> int:
     from .main import parser  # noqa: PLC0415
 
     whole = parser()
-    _mark(whole, {False: shtab.FILE, True: shtab.DIRECTORY})
+    files, folders = dict.fromkeys(FILES, shtab.FILE), dict.fromkeys(FOLDERS, shtab.DIRECTORY)
+    _mark(whole, {**files, **folders})
     print(shtab.complete(whole, arguments.shell))
     return EXIT_OK
 
 
-def _mark(parser: argparse.ArgumentParser, kinds: dict[bool, object]) -> None:
+def _mark(parser: argparse.ArgumentParser, completions: dict[str, object]) -> None:
     """Tell shtab where files stand, by the attribute that it reads, and each command shortly."""
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):
             for sub in action.choices.values():
                 sub.description = str(sub.description).partition(". ")[0].rstrip(".")
-                _mark(sub, kinds)
-        elif action.metavar in IS_FOLDER:
-            action.complete = kinds[IS_FOLDER[str(action.metavar)]]  # type: ignore[attr-defined]
+                _mark(sub, completions)
+        elif action.metavar in completions:
+            action.complete = completions[str(action.metavar)]  # type: ignore[attr-defined]

@@ -38,8 +38,7 @@ def files() -> dict[str, str]:
 
 def sections(*classes: type[Component]) -> dict[str, list[Setting[object]]]:
     """Return the settings of a file that may name these classes, as a person comes to them."""
-    common = {setting.key: setting for setting in [*KCL_KEYS.values(), *EVERY_PIPELINE]}
-    found: dict[str, list[Setting[object]]] = {THE_DAEMON: [common[key] for key in DAEMON_KEYS]}
+    found: dict[str, list[Setting[object]]] = {THE_DAEMON: [COMMON[key] for key in DAEMON_KEYS]}
     destinations = [each for each in classes if issubclass(each, Destination)]
     ordered = [*EVERY_PIPELINE, *_declared(destinations)]
     for chooser in (TRANSFORMER, FILTER):  # behind the setting that chooses them

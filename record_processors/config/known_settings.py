@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from .component import Component
 from .kcl_keys import KCL_KEYS
 from .keys import DESTINATION, EVERY_PIPELINE
 from .registry import CHOOSERS, Chosen, is_plugin, name_of, ours
@@ -15,9 +16,9 @@ Known = Mapping[str, Setting[object]]
 COMMON: Known = {**KCL_KEYS, **{each.key: each for each in EVERY_PIPELINE}}
 
 
-def known_settings(classes: Iterable[type]) -> Known:
+def known_settings(classes: Iterable[type[Component]]) -> Known:
     """Return what a file may hold that names these classes."""
-    declared = [setting for each in classes for setting in getattr(each, "declares", ())]
+    declared = [setting for each in classes for setting in each.declares]
     return {**COMMON, **{setting.key: setting for setting in declared}}
 
 
