@@ -78,6 +78,16 @@ class Bucket:
         )
         return found
 
+    def get(self, url: str) -> bytes:
+        """Return an object of any bucket by its ``s3://bucket/key``. Raises Missing, Fatal."""
+        bucket, _, key = url.removeprefix("s3://").partition("/")
+
+        def read() -> bytes:
+            body: bytes = self.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+            return body
+
+        return call(self.retry, f"reading {url}", read)
+
     def is_open(self, key: str) -> bool:
         """Write an empty object and look at it: whether this bucket is open to us at all."""
         self.put(key, b"")

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import boto3
 import botocore.exceptions
+import botocore.session
 from botocore.config import Config
 
 from ..config.keys import DYNAMODB_ENDPOINT, KINESIS_ENDPOINT, S3_ENDPOINT, region_of
 from ..config.setting import Setting, Settings
 from ..errors import Fatal
+from ..flow.retry import Retry
+from .failures import call
 
 CONNECT_SECONDS = 5  # for a connection
 READ_SECONDS = 60  # for an answer
+# For the credentials of a host, of which many children may ask at once; botocore waits one second
+# unless the environment or AWS's files say another.
+METADATA_SECONDS, BOTOCORES_METADATA_SECONDS = 5, 1
 
 Client: TypeAlias = Any  # boto3 makes the classes of its clients at run time
 
@@ -32,7 +38,8 @@ def client(
 ) -> Client:
     """Make a client for ``service``, at the endpoint that the settings or the environment name.
 
-    It does not try again by itself, unless told to: ``Retry`` does. Raises Fatal.
+    It does not try again by itself, unless told to: ``Retry`` does. Only credentials are looked for
+    again here, as a client that was made without never looks for them. Raises Fatal.
     """
     endpoint = settings[ENDPOINTS[service]] if service in ENDPOINTS else None
     of_kcl = KCL_CLIENTS.get(service, service)
@@ -41,14 +48,28 @@ def client(
         read_timeout=read_seconds,
         retries={"total_max_attempts": tries},
     )
-    try:
+
+    def make() -> Client:
+        if _session().get_credentials() is None:
+            raise botocore.exceptions.NoCredentialsError
         return boto3.client(
             service,  # type: ignore[call-overload]
             region_name=settings.texts.get(f"{of_kcl}.region") or region_of(settings),
             endpoint_url=endpoint or settings.texts.get(f"{of_kcl}.endpointOverride"),
             config=config,
         )
-    except botocore.exceptions.NoRegionError as error:
-        raise Fatal("no region: set regionName, or AWS_REGION in the environment") from error
-    except (botocore.exceptions.BotoCoreError, ValueError) as error:
+
+    try:
+        return call(Retry.from_settings(settings), f"a client of {service}", make)
+    except ValueError as error:  # of an endpoint
         raise Fatal(f"{service}: {error}") from error
+
+
+def _session() -> boto3.Session:
+    """Return the session of the process, which has patience with the metadata service."""
+    if boto3.DEFAULT_SESSION is None:
+        session = botocore.session.Session()
+        if session.get_config_variable("metadata_service_timeout") == BOTOCORES_METADATA_SECONDS:
+            session.set_config_variable("metadata_service_timeout", METADATA_SECONDS)
+        boto3.setup_default_session(botocore_session=session)
+    return cast("boto3.Session", boto3.DEFAULT_SESSION)

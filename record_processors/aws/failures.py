@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
@@ -13,18 +14,38 @@ from ..flow.retry import Retry
 
 Result = TypeVar("Result")
 
-# docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html and …/kinesis/latest/APIReference/
-# CommonErrors.html: what passes by itself. Any 5xx counts too. BadDigest (a body damaged on its
-# way) and IDPCommunicationError are from botocore's _retry.json.
-TRANSIENT_CODES = frozenset(
-    "BadDigest BandwidthLimitExceeded ConditionalRequestConflict EC2ThrottledException "
-    "ExpiredToken ExpiredTokenException IDPCommunicationError InternalError InternalFailure "
-    "InternalServerError KMS.ThrottlingException KMSThrottlingException LimitExceededException "
-    "OperationAborted PriorRequestNotComplete ProvisionedThroughputExceededException "
-    "RequestLimitExceeded RequestThrottled RequestThrottledException RequestTimeout "
-    "RequestTimeoutException ServiceUnavailable SlowDown Throttling ThrottledException "
-    "ThrottlingException TooManyRequestsException TransactionInProgressException".split()
+# What passes by itself, besides any 5xx: from docs.aws.amazon.com/AmazonS3/latest/API/
+# ErrorResponses.html, …/kinesis/latest/APIReference/CommonErrors.html, …/amazondynamodb/latest/
+# developerguide/Programming.Errors.html, botocore's _retry.json and retries/standard.py.
+TOO_MUCH = (
+    "BandwidthLimitExceeded EC2ThrottledException KMS.ThrottlingException KMSThrottlingException "
+    "LimitExceededException PriorRequestNotComplete ProvisionedThroughputExceededException "
+    "RequestLimitExceeded RequestThrottled RequestThrottledException SlowDown Throttling "
+    "ThrottledException ThrottlingException TooManyRequestsException"
 )
+# Of the service's own, also while a name or a replica settles.
+HAD_A_MOMENT = (
+    "IDPCommunicationError InternalError InternalFailure InternalServerError ServiceUnavailable "
+    "TemporaryRedirect"
+)
+AT_ONCE_WITH_ANOTHER = (
+    "ConditionalRequestConflict OperationAborted ReplicatedWriteConflictException "
+    "TransactionConflictException TransactionInProgressException"
+)
+DAMAGED_ON_ITS_WAY = (
+    "BadDigest IncompleteBody RequestTimeout RequestTimeoutException XAmzContentSHA256Mismatch"
+)
+# Of this host: its clock is set, its token renewed; if not, the tries end.
+UNTIL_IT_IS_RENEWED = (
+    "ExpiredToken ExpiredTokenException RequestExpired RequestTimeTooSkewed TokenRefreshRequired"
+)
+TRANSIENT_CODES = frozenset(
+    " ".join(
+        (TOO_MUCH, HAD_A_MOMENT, AT_ONCE_WITH_ANOTHER, DAMAGED_ON_ITS_WAY, UNTIL_IT_IS_RENEWED)
+    ).split()
+)
+# As Kinesis and DynamoDB say that a clock is wrong, under the code of a wrong key.
+SKEWED = re.compile(r"^Signature (expired|not yet current)", re.IGNORECASE)
 # A conditional write that was refused; S3 says it by its status, 412.
 # docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html
 CONDITION_CODES = frozenset({"ConditionalCheckFailedException"})
@@ -33,8 +54,13 @@ TRANSIENT_ERRORS = (
     botocore.exceptions.ConnectionError,
     botocore.exceptions.IncompleteReadError,
     botocore.exceptions.ResponseStreamingError,
+    botocore.exceptions.FlexibleChecksumError,  # an answer damaged on its way
     botocore.exceptions.CredentialRetrievalError,  # the metadata service had a moment
     botocore.exceptions.MetadataRetrievalError,
+)
+# Also when the metadata service was silent; where there are none, the tries end.
+NO_CREDENTIALS = (
+    "no AWS credentials are found: in the environment, in AWS's files, or at the metadata service"
 )
 
 
@@ -60,13 +86,13 @@ def classify(error: Exception, what: str) -> Exception:
     """
     cause = sentence(error)
     said = f"{what}: {cause}"
-    if isinstance(error, TRANSIENT_ERRORS):
-        return Transient(cause)
     if not isinstance(error, botocore.exceptions.ClientError):
-        return Fatal(said)
-    code = str(error.response.get("Error", {}).get("Code", ""))
+        return _without_an_answer(error, said)
+    answer = error.response.get("Error", {})
+    code = str(answer.get("Code", ""))
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    if code in TRANSIENT_CODES or status >= 500 or status == 429:
+    is_skewed = SKEWED.search(str(answer.get("Message", "")))
+    if code in TRANSIENT_CODES or status >= 500 or status == 429 or is_skewed:
         return Transient(cause)
     if status == 412 or code in CONDITION_CODES:
         return ConditionFailed(what)
@@ -74,6 +100,14 @@ def classify(error: Exception, what: str) -> Exception:
         return Missing(what)
     # HEAD's answers have no body, so that their code is the status.
     return Denied(said) if code in {"301", "400", "403"} else Fatal(said)
+
+
+def _without_an_answer(error: Exception, said: str) -> Exception:
+    if isinstance(error, botocore.exceptions.NoRegionError):
+        return Fatal("no region: set regionName, or AWS_REGION in the environment")
+    if isinstance(error, botocore.exceptions.NoCredentialsError):
+        return Transient(NO_CREDENTIALS)
+    return Transient(sentence(error)) if isinstance(error, TRANSIENT_ERRORS) else Fatal(said)
 
 
 def sentence(error: Exception) -> str:

@@ -84,7 +84,7 @@ def create(settings: Settings, table: str | None = None, *, dry: bool = False) -
 
 def _read(path: str) -> str:
     try:
-        sql = Path(path).read_text(encoding="utf-8")
+        sql = Path(path).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         said = error.strerror if isinstance(error, OSError) else "not UTF-8"
         raise TableError(f"--table {path}: cannot be read: {said}") from error

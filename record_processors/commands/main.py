@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import NoReturn, cast
 
 from ..errors import EXIT_FAILED
-from .command import Command, Formatter
+from .command import Command, Formatter, complain
 
 # In the order of the help. Each is a module of this room.
 NAMES = ("run", "process", "check", "create", "iam-policy", "put", "local", "completion")
@@ -34,12 +34,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     names = [words[0]] if words and words[0] in NAMES else NAMES
     arguments = parser(names).parse_args(words)
     try:
-        return command(arguments.command).run(arguments)
+        code = command(arguments.command).run(arguments)
+        sys.stdout.flush()
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:  # whoever read our output has gone, and so must what is still in it
+    except OSError as error:  # a command answers for its own: this one is of the output
+        # What is still in it must go nowhere, or Python complains once more at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_FAILED
+        is_told = isinstance(error, BrokenPipeError)  # whoever read it has gone
+        return EXIT_FAILED if is_told else complain(f"the output: {error.strerror}", EXIT_FAILED)
+    return code
 
 
 def parser(names: Sequence[str] = NAMES) -> argparse.ArgumentParser:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import codecs
 import logging
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..errors import EXIT_FAILED, EXIT_FOUND, EXIT_OK, EXIT_USAGE, ConnectorError
+from ..errors import EXIT_FAILED, EXIT_FOUND, EXIT_OK, EXIT_USAGE, ConnectorError, Fatal
 from .command import complain
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Put lines, with progress on stderr."""
     from ..aws.clients import client  # noqa: PLC0415
+    from ..aws.findings import code_of, impatient  # noqa: PLC0415
     from ..config.keys import BACKOFF_INTERVAL, RETRY_LIMIT  # noqa: PLC0415
     from ..config.setting import Settings  # noqa: PLC0415
     from ..flow.retry import Retry  # noqa: PLC0415
@@ -46,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         _insist_on_readable(arguments.files)
         progress = Progress("put", "records", _count_lines(arguments.files), sys.stderr)
-        kinesis = client("kinesis", defaults)
+        kinesis = client("kinesis", impatient(defaults))
     except OSError as error:
         return complain(f"{error.filename}: {error.strerror}", EXIT_USAGE)
     except ConnectorError as error:
@@ -60,6 +62,8 @@ def run(arguments: argparse.Namespace) -> int:
             progress,
         )
     except ConnectorError as error:
+        if code_of(error.__cause__) == "ResourceNotFoundException":
+            return complain(_not_there(kinesis, arguments.stream), EXIT_USAGE)
         return complain(f"{error}; put before: {progress.done:,} records", EXIT_FAILED)
     except KeyboardInterrupt:
         progress.finish(progress.done)
@@ -68,6 +72,13 @@ def run(arguments: argparse.Namespace) -> int:
     if summary.empty:
         print(f"empty lines left out: {summary.empty:,}", file=sys.stderr)
     return EXIT_FOUND if summary.too_long else EXIT_OK
+
+
+def _not_there(kinesis: Client, stream: str) -> str:
+    return (
+        f"there is no stream {stream} at {kinesis.meta.endpoint_url}: `kinesis-connectors create` "
+        "makes the streams that a file names; AWS_REGION and AWS_ENDPOINT_URL say where to look"
+    )
 
 
 class Summary(NamedTuple):
@@ -124,9 +135,17 @@ def _insist_on_readable(files: Sequence[str]) -> None:
 def _lines(files: Sequence[str]) -> Iterator[bytes]:
     for name in files:
         with Path(name).open("rb") as file:
-            yield from file
+            yield from _without_mark(name, file)
     if not files:
-        yield from sys.stdin.buffer
+        yield from _without_mark("stdin", sys.stdin.buffer)
+
+
+def _without_mark(name: str, lines: Iterable[bytes]) -> Iterator[bytes]:
+    """Take off the mark that some editors put before a text, as it is none of a record."""
+    for number, line in enumerate(lines):
+        if number == 0 and line.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            raise Fatal(f"{name} is UTF-16, whose lines are no records: save it as UTF-8")
+        yield line.removeprefix(codecs.BOM_UTF8) if number == 0 else line
 
 
 def _count_lines(files: Sequence[str]) -> int | None:

@@ -81,8 +81,9 @@ def _properties(destination: type[Destination], shipped: Shipped) -> str:
             value = values.get(setting.key, setting.example if is_needed else None)
             lines += ["", *_wrapped(_explained(setting))]
             example = EXAMPLES.get(setting.key) or setting.example or _written(setting.default)
-            entry = f"#{setting.key} = {example}" if value is None else f"{setting.key} = {value}"
-            lines.append(entry)
+            mark, text = ("#", example) if value is None else ("", value)
+            text = text.replace("\\", "\\\\")  # as Java reads it
+            lines.append(f"{mark}{setting.key} = {text}")
     return "\n".join(lines) + "\n"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -22,6 +23,14 @@ SECRET = re.compile(
     r"|password=|secret_?(access_?)?key=|MASTER_SYMMETRIC_KEY",
     re.IGNORECASE,
 )
+
+
+# Of UTF-8 and UTF-16; some editors put one where nobody sees it.
+BYTE_ORDER_MARKS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
+# Not of a pair of them, nor at the end of a line, which goes on in the next.
+# docs.oracle.com/en/java/javase/21/docs/api/java.base/java/util/Properties.html, ``load``
+LOST_BACKSLASH = re.compile(r"((?<!\\)(?:\\\\)*)\\(?=[^\\nrtfu=:#! \t\f\r\n])")
 
 
 class Problem(NamedTuple):
@@ -99,6 +108,9 @@ def _properties(path: str) -> Iterator[Property]:
         source = Path(path).read_bytes()
     except OSError as error:
         raise SettingsError([Problem(path, 0, f"cannot be read: {error.strerror}")]) from error
+    if source.startswith(BYTE_ORDER_MARKS):
+        sentence = "begins with a byte order mark, which Java takes for letters: save it without"
+        raise SettingsError([Problem(path, 1, sentence)])
     line = 1
     try:
         for element in javaproperties.parse(source):
@@ -144,6 +156,14 @@ def _wrong_values(path: str, lines: Sequence[Property], known: Known) -> Iterato
                 line,
                 f"{key}: Java reads this file as Latin-1, and the line is UTF-8; write "
                 f"{_escaped(value)}",
+            )
+        elif LOST_BACKSLASH.search(source):
+            spelling = LOST_BACKSLASH.sub(r"\g<1>\\\\", source.strip())
+            yield Problem(
+                path,
+                line,
+                f"{key} = {value}: a backslash before another character than \\ n r t f u = : # ! "
+                f"is lost, as Java reads this file; write {spelling}",
             )
         elif value != value.rstrip() and len(value) > 1:  # a tab may be a delimiter
             yield Problem(path, line, f"{key} = {value!r}: blanks at the end count; take them out")

@@ -6,9 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, cast
 
-from .types import ValueType
+from .types import ValueType, boolean, decimal, integer
 
 Value = TypeVar("Value")
+
+# ``bool("false")`` would be true.
+PLAIN_TYPES: dict[object, ValueType[Any]] = {int: integer, float: decimal, bool: boolean}
 
 
 @dataclass(frozen=True)
@@ -16,10 +19,11 @@ class Setting(Generic[Value]):
     """One key of a ``.properties`` file, declared once.
 
     What reads it, what `check` says of it, the reference and the shipped files come from here.
-    ``parse`` (a ``ValueType``, or any function) turns the text into the value; it raises ValueError
-    with the end of the sentence ``<key> = <text>: …``. ``default`` is the value when the key is
-    absent, unless it is ``required``. ``help`` is one sentence, ``note`` what the shipped files say
-    beyond it, ``example`` a text that is valid. ``section`` is the heading under which a person
+    ``parse`` (a ``ValueType``, or any function: ``int``, say) turns the text into the value; it
+    raises ValueError with the end of the sentence ``<key> = <text>: …``. ``default`` is the value
+    when the key is absent, unless it is ``required``. ``help`` is one sentence, ``note`` what the
+    shipped files say beyond it, ``example`` a text that is valid. ``section`` is the heading under
+    which a person
     finds it, ``meant_by`` what people write instead, ``default_in_words`` what the reference
     says where the default is no constant. A value that looks like a password or a key of AWS is
     refused, unless it ``may_resemble_a_secret``.
@@ -37,6 +41,10 @@ class Setting(Generic[Value]):
     meant_by: tuple[str, ...] = ()
     default_in_words: str = ""
     may_resemble_a_secret: bool = False
+
+    def __post_init__(self) -> None:
+        """Read Python's own types as a person means them, and complain in words for a person."""
+        object.__setattr__(self, "parse", PLAIN_TYPES.get(self.parse, self.parse))
 
     @property
     def says(self) -> str:

@@ -50,6 +50,22 @@ def whole_number(least: int = 1, most: int = 2**63 - 1) -> ValueType[int]:
     return ValueType(f"a whole number, {says}", read)
 
 
+def _integer(value: str) -> int:
+    if not re.fullmatch(r"-?[0-9]{1,18}", value):
+        raise ValueError("not a whole number")
+    return int(value)
+
+
+def _decimal(value: str) -> float:
+    if not re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", value):
+        raise ValueError("not a number like 0.5")
+    return float(value)
+
+
+integer = ValueType("a whole number", _integer)
+decimal = ValueType("a number", _decimal)
+
+
 def _boolean(value: str) -> bool:
     if value not in {"true", "false"}:
         raise ValueError("not 'true' or 'false'")

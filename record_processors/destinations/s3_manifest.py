@@ -19,6 +19,7 @@ from ..config.types import STREAM, matching, whole_number
 from ..files.chain import Chain
 from ..files.chain_emitter import ChainEmitter
 from ..files.file import File
+from ..files.loadable import loadable
 from ..flow.retry import Retry
 
 OUTPUT_STREAM = Setting(
@@ -102,6 +103,10 @@ class S3ManifestEmitter(ChainEmitter):
             settings[OUTPUT_STREAM],
             Retry.from_settings(settings),
         )
+
+    def loadable(self, rows_of: Sequence[Sequence[bytes]]) -> Sequence[Sequence[bytes]]:
+        """Refuse rows that no COPY takes: a file with one of them could not be loaded."""
+        return loadable(rows_of)
 
     def deliver(self, file: File) -> None:
         """Announce it. The source shard is the partition key: its files keep their order."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+import msgspec
+
 from ..aws.bucket import Bucket
 from ..aws.failures import ConditionFailed, Denied, Missing
 from ..aws.layout import file_key, files_folder
@@ -45,6 +47,7 @@ class Chain:
         self.compression = compression
         self.shard = ""
         self.format = ""
+        self.null: str | None = None
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Chain:
@@ -57,8 +60,8 @@ class Chain:
             settings[COMPRESSION],
         )
 
-    def start(self, shard: str, format: str) -> None:  # noqa: A002 - the word of the contract
-        """Begin with ``shard``, whose rows are of ``format``; called once, before all else.
+    def start(self, shard: str, format: str, null: str | None) -> None:  # noqa: A002
+        """Begin with ``shard``; called once, before all else: see ``Emitter.start``.
 
         Raises Fatal for a format of which there are no files.
         """
@@ -66,12 +69,14 @@ class Chain:
             raise Fatal(f"no files are known of format {format}: it is one of {', '.join(FORMATS)}")
         self.shard = shard
         self.format = format
+        self.null = null
 
     def write(self, batch: Batch[Any]) -> File:
         """Write the batch, or find what another life wrote in its place."""
         batch.write_letters()  # who finds the file looks at none of its records again
         key = self.key(batch.first)
-        body, rows = FORMATS[self.format].encode(batch, self.compression)
+        format = FORMATS[self.format]  # noqa: A001 - the word of the contract
+        body, rows = format.encode(batch, self.compression)
         file = File(
             application=self.application,
             bucket=self.bucket.name,
@@ -84,6 +89,8 @@ class Chain:
             last=str(batch.last),
             format=self.format,
             compression=self.compression,
+            fields=format.fields(batch),
+            null=self.null,
         )
         try:
             self.bucket.create(key, body, file.metadata)
@@ -122,10 +129,11 @@ class Chain:
             raise Fatal(
                 f"{error}; it is there, and to see how far it reaches takes s3:GetObject"
             ) from error
-        if theirs == ours:  # our own, written by a try whose answer was lost, or by our twin
+        if theirs == msgspec.structs.replace(ours, fields=None):
+            # Our own, written by a try whose answer was lost, or by our twin.
             log.info("%s is written already, with the same rows", ours.url)
-        else:
-            _report(theirs)
+            return ours
+        _report(theirs)
         return theirs
 
     def _read(self, key: str, first: Record) -> File:

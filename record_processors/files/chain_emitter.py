@@ -29,10 +29,10 @@ class ChainEmitter(Emitter[Any]):
     def __init__(self, chain: Chain) -> None:
         self.chain = chain
 
-    def start(self, shard: str, format: str) -> None:  # noqa: A002 - the word of the contract
+    def start(self, shard: str, format: str, null: str | None) -> None:  # noqa: A002
         """Begin the chain of the shard."""
-        super().start(shard, format)
-        self.chain.start(shard, format)
+        super().start(shard, format, null)
+        self.chain.start(shard, format, null)
 
     def emit(self, batch: Batch[Any]) -> Position:
         """Write the file and deliver it; return how far it covers the shard, whoever wrote it."""

@@ -9,6 +9,7 @@ from typing import Annotated, Any, NamedTuple
 
 import msgspec
 
+from ..config.null_string import NULL_STRING
 from ..config.types import BUCKET_NAME, KEY_BYTES
 from ..flow.record import Position
 from .compression import Compression, compression_of
@@ -31,7 +32,11 @@ Place = Annotated[str, msgspec.Meta(pattern=r"\A[0-9]{1,60}-[0-9]{1,20}\Z")]
 
 
 class File(msgspec.Struct, frozen=True, kw_only=True, dict=True):
-    """One file in S3. A bare path of the ancestors says only ``bucket`` and ``key``."""
+    """One file in S3. A bare path of the ancestors says only ``bucket`` and ``key``.
+
+    ``fields`` are the keys of the first row of JSON; ``null`` is the text that stands for null, if
+    it is not COPY's own.
+    """
 
     version: int = VERSION
     application: Name | None = None
@@ -45,6 +50,8 @@ class File(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     last: Place | None = None
     format: Name | None = None
     compression: Compression | None = None
+    fields: tuple[str, ...] | None = None
+    null: Annotated[str, msgspec.Meta(pattern=rf"\A(?:{NULL_STRING})\Z")] | None = None
 
     def __post_init__(self) -> None:
         """Refuse what no single field shows. msgspec hands a ValueError on as its own."""
@@ -87,8 +94,9 @@ class File(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     @property
     def metadata(self) -> dict[str, str]:
-        """What its object says of it, from which ``completed`` reads it again."""
+        """What its object says of it, from which ``completed`` reads all but ``fields`` again."""
         return {
+            **({} if self.null is None else {"null": self.null}),
             "first-position": str(self.first),
             "last-position": str(self.last),
             "rows": str(self.rows),
@@ -115,11 +123,15 @@ class File(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             "stream": metadata.get("stream"),
             "shard": metadata.get("shard"),
             "compression": compression_of(self.key),
+            "null": metadata.get("null"),
         }
-        said = msgspec.to_builtins(self)
-        merged = {**found, **{name: value for name, value in said.items() if value is not None}}
-        return msgspec.convert(merged, File)
+        return msgspec.convert({**found, **self._said}, File)
 
     def encode(self) -> builtins.bytes:
         """Write the message."""
-        return msgspec.json.encode(self)
+        return msgspec.json.encode(self._said)
+
+    @property
+    def _said(self) -> dict[str, Any]:
+        everything = msgspec.to_builtins(self).items()
+        return {name: value for name, value in everything if value is not None}

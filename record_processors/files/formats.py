@@ -10,10 +10,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from ..flow.batch import Batch
 from .compression import EXTENSIONS, Compression, compressor
 
 BLOCK = 1000  # records that are joined and compressed at once
+FIELDS_BYTES = 8192  # of the keys that travel in a message
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,10 @@ class FileFormat(ABC):
     def encode(self, batch: Batch[Any], compression: Compression) -> tuple[bytes, int]:
         """Return the file's bytes, and how many rows they are. The same batch gives the same."""
 
+    def fields(self, batch: Batch[Any]) -> tuple[str, ...] | None:  # noqa: ARG002 - for overriding
+        """Return the names that the first row gives its values; None if rows have no names."""
+        return None
+
 
 class Lines(FileFormat):
     r"""Rows of bytes, each ended by ``\n``, the last one too."""
@@ -44,13 +51,28 @@ class Lines(FileFormat):
         return b"".join([*parts, file.flush()]), count
 
 
+class JsonLines(Lines):
+    """Rows that are JSON objects."""
+
+    def fields(self, batch: Batch[bytes]) -> tuple[str, ...] | None:
+        """Return the first object's keys, if they are no more than a message should carry."""
+        try:
+            fields = tuple(_members(batch.kept[0].rows[0]))
+        except (msgspec.DecodeError, RecursionError):
+            return None  # a transformer of one's own makes something else
+        return fields if len(msgspec.json.encode(fields)) <= FIELDS_BYTES else None
+
+
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+
+
 def _blocks(batch: Batch[bytes]) -> Iterator[list[bytes]]:
     for start in range(0, len(batch.kept), BLOCK):
         yield [row for kept in batch.kept[start : start + BLOCK] for row in kept.rows]
 
 
 FORMATS: dict[str, FileFormat] = {
-    "json": Lines(".json"),
+    "json": JsonLines(".json"),
     "csv": Lines(".csv"),
     "delimited": Lines(".txt"),
     "text": Lines(".txt"),

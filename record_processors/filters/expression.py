@@ -19,6 +19,10 @@ EXPRESSION = Setting(
     "What jmespath or regex must find.",
     required=True,
     example="carrier == 'UA'",
+    note=r"A backslash is written twice, as Java reads this file: \\d+. jmespath: a text is "
+    "neither more nor less than a number (to_number(n) > `6` compares them); a function of an "
+    "absent field is an error, and the record a dead letter, unless the field is asked for first: "
+    "name && starts_with(name, 'x').",
     section=THE_PIPELINE,
     may_resemble_a_secret=True,  # as it looks for them
 )

@@ -67,6 +67,16 @@ class Buffer(Generic[Row]):
         """Whether something has waited for the time limit."""
         return self._last is not None and self.clock() - self._since >= self.seconds_limit
 
+    def held(self) -> str:
+        """Say what waits here, and for what; "" if nothing does."""
+        if not self.kept:
+            return ""
+        seconds = max(0, self._since + self.seconds_limit - self.clock())
+        return (
+            f"{len(self.kept):,} records are held ({self.bytes:,} bytes), until they are "
+            f"{self.record_limit:,} or {self.byte_limit:,} bytes, or for {seconds:.0f} s more"
+        )
+
     def release(self, through: Position) -> None:
         """Forget what is durable now: everything up to and including ``through``."""
         if self._last is None or self._last.position <= through:

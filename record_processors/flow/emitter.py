@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import ClassVar, Generic
 
 from ..config.component import Destination
@@ -23,6 +24,7 @@ class Emitter(Destination, ABC, Generic[Row]):
 
     shard: str = ""
     format: str = "text"
+    null: str | None = None
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Emitter[Row]:
@@ -33,10 +35,22 @@ class Emitter(Destination, ABC, Generic[Row]):
         del settings
         return cls()
 
-    def start(self, shard: str, format: str) -> None:  # noqa: A002 - the word of the contract
-        """Begin with ``shard``, whose rows are of ``format``; called once, before all else."""
+    def start(self, shard: str, format: str, null: str | None) -> None:  # noqa: A002
+        """Begin with ``shard``; called once, before all else.
+
+        ``format`` and ``null`` are the transformer's: what its rows are, what stands for null.
+        """
         self.shard = shard
         self.format = format
+        self.null = null
+
+    def loadable(self, rows_of: Sequence[Sequence[Row]]) -> Sequence[Sequence[Row]]:
+        """Return for each record its rows, or ``Rejection(error)`` if they would never be taken.
+
+        Here a destination refuses what it can tell by a record's rows alone, so that the record is
+        a dead letter before it is in a batch with others. By default, all are taken.
+        """
+        return rows_of
 
     @abstractmethod
     def emit(self, batch: Batch[Row]) -> Position | None:

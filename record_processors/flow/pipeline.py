@@ -16,6 +16,7 @@ from .dead_letters import DeadLetters
 from .emitter import Emitter
 from .filter import Filter
 from .record import Position, Record
+from .tally import Tally
 from .transformer import Transformer
 
 log = logging.getLogger(__name__)
@@ -50,6 +51,7 @@ class Pipeline(Destination, Generic[Row]):
         self.buffer = buffer
         self.emitter = emitter
         self.dead_letters = dead_letters
+        self.tally = Tally(buffer.clock)
         self._may_be_written = True  # by an earlier life, or by another: what we keep next
         self._durable_through: Position | None = None
 
@@ -62,11 +64,12 @@ class Pipeline(Destination, Generic[Row]):
     def start(self, shard: str) -> None:
         """Begin the life of this process on ``shard``; called once, before any record."""
         self.dead_letters.start(shard)
-        self.emitter.start(shard, self.transformer.format)
+        self.emitter.start(shard, self.transformer.format, self.transformer.null)
 
     def close(self) -> None:
-        """End what the emitter holds open."""
+        """End what the emitter holds open, and say what became of the records."""
         self.emitter.close()
+        self.tally.close()
 
     def process(self, records: Sequence[Record], checkpoint: Checkpoint) -> None:
         """Take what the KCL delivered, perhaps nothing; flush at each threshold."""
@@ -74,18 +77,22 @@ class Pipeline(Destination, Generic[Row]):
             # Before the filter, and so in vain for some: what cannot be read is a dead letter.
             rows_of = self.transformer.transform_all(chunk)
             verdicts = iter(self.filter.keep_all(list(compress(chunk, rows_of))))
-            for record, rows in zip(chunk, rows_of, strict=True):
-                kept: object = next(verdicts) if rows else rows
+            self.tally.read += len(chunk)
+            for record, rows, loadable in zip(
+                chunk, rows_of, self.emitter.loadable(rows_of), strict=True
+            ):
+                kept: object = (next(verdicts) and loadable) if rows else rows
                 if self._durable_through and self._skips(record.position, checkpoint):
-                    continue
-                if not kept:
-                    self._pass_over(record, "filter" if rows else "transform", kept)
+                    self.tally.skipped += 1
+                elif not kept:
+                    self._pass_over(record, "transform" if kept is loadable else "filter", kept)
                 elif self._may_be_written and self._adopt(record, checkpoint):
-                    continue
+                    self.tally.skipped += 1
                 elif self.buffer.keep(record, rows):
                     self.flush(checkpoint)
         if self.buffer.due:
             self.flush(checkpoint)
+        self.tally.tell(self.buffer.held)
 
     def flush(self, checkpoint: Checkpoint) -> None:
         """Make durable what was taken so far, then checkpoint.
@@ -118,7 +125,10 @@ class Pipeline(Destination, Generic[Row]):
 
     def _pass_over(self, record: Record, stage: str, verdict: object) -> None:
         self.buffer.pass_over(record)
-        if isinstance(verdict, Rejection):
+        if not isinstance(verdict, Rejection):
+            self.tally.filtered += 1
+        else:
+            self.tally.rejected += 1
             self.dead_letters.add(record, stage, verdict.reason)
 
     def _adopt(self, first: Record, checkpoint: Checkpoint) -> bool:
@@ -156,6 +166,7 @@ class Pipeline(Destination, Generic[Row]):
         return through
 
     def _write_rejected(self, rejected: Sequence[RejectedRecord]) -> None:
+        self.tally.rejected += len(rejected)
         self.dead_letters.write_rejected(rejected, self.emitter.stage)
 
     def _skips(self, position: Position, checkpoint: Checkpoint) -> bool:

@@ -29,6 +29,9 @@ class Transformer(Component, ABC, Generic[Row_co]):
     format: ClassVar[str] = "text"
     """What the rows are, as the file's metadata say: json, delimited, csv or text."""
 
+    null: str | None = None
+    r"""The text that stands for null in rows of text, unless it is COPY's own, ``\N``."""
+
     @classmethod
     def from_settings(cls, settings: Settings) -> Transformer[Row_co]:
         """Make one; override this to read settings."""

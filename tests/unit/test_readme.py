@@ -57,7 +57,7 @@ def test_the_classes_shown_load_and_do_what_they_say(mine):
 def test_the_emitter_shown_emits(mine):
     """The README's emitter is found by its name and makes a batch durable."""
     emitter = assemble(properties(mine, connectorDestination="mine:Append")).emitter
-    emitter.start("shard", "text")
+    emitter.start("shard", "text", None)
     emitter.emit(Batch([Kept(Record(b"x", "1"), [b"a", b"b"])], Position(1)))
 
     assert (mine / "rows.txt").read_bytes() == b"a\nb\n"

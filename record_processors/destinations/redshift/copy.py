@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...aws.layout import files_folder
+from ...config.null_string import COPYS_OWN
 from ...config.setting import Settings
 from ...errors import Fatal
 from ...files.compression import Compression
 from ...files.file import File
-from ...transformers.delimited import NULL
 from .settings import (
     COPY_MANDATORY,
     COPY_OPTIONS,
@@ -32,10 +32,13 @@ def manifests_folder(settings: Settings) -> str:
     return f"{files_folder(settings)}manifests/"
 
 
-def copy_statement(settings: Settings, manifest_url: str, compression: Compression) -> str:
+def copy_statement(
+    settings: Settings, manifest_url: str, compression: Compression, null: str | None = None
+) -> str:
     """Return ``COPY … MANIFEST …`` as docs.aws.amazon.com/redshift/latest/dg/r_COPY says it.
 
-    The format's options follow from ``redshiftDataFormat``; ``redshiftCopyOptions`` comes last.
+    The format's options follow from ``redshiftDataFormat``; ``null`` is what stands for null in
+    files of text, if it is not COPY's own; ``redshiftCopyOptions`` comes last.
     """
     role = settings[IAM_ROLE]
     return "".join(
@@ -45,6 +48,7 @@ def copy_statement(settings: Settings, manifest_url: str, compression: Compressi
             f" IAM_ROLE {role if role == 'default' else literal(role)}",
             " MANIFEST",
             _format(settings),
+            _null(settings, null),
             "" if settings[DATA_FORMAT] in COMPRESSED_INSIDE else COMPRESSION_WORDS[compression],
             f" {options}" if (options := settings[COPY_OPTIONS]) else "",
         ]
@@ -62,6 +66,12 @@ def manifest_of(files: Sequence[File], settings: Settings) -> dict[str, object]:
     }
 
 
+def _null(settings: Settings, null: str | None) -> str:
+    """Leave it out if it is COPY's own: how COPY reads a backslash in NULL AS is not said."""
+    is_said = settings[DATA_FORMAT] in {"csv", "delimited"} and null not in {None, COPYS_OWN}
+    return f" NULL AS {literal(str(null))}" if is_said else ""
+
+
 def _format(settings: Settings) -> str:
     kind = settings[DATA_FORMAT]
     if kind == "json":
@@ -71,6 +81,5 @@ def _format(settings: Settings) -> str:
     if kind == "parquet":
         return " FORMAT PARQUET"
     if kind == "delimited":
-        delimiter = literal(settings[DATA_DELIMITER])
-        return f" DELIMITER {delimiter} ESCAPE NULL AS {literal(NULL)}"
+        return f" DELIMITER {literal(settings[DATA_DELIMITER])} ESCAPE"
     raise Fatal(f"redshiftDataFormat = {kind}: no COPY is known for it")

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
+import msgspec
+
 from ...aws.bucket import Bucket
 from ...config.component import Contradiction, Shipped
 from ...config.resource import Resource
@@ -27,6 +29,7 @@ from .rules import contradictions
 from .search import LoadSearch
 from .settings import DECLARED, PASSWORD_VARIABLE, REDSHIFT_USER
 from .timeouts import COPY_MILLISECONDS, LOCK_MILLISECONDS
+from .unmatched import UnmatchedFields
 
 
 class RedshiftManifestEmitter(Emitter[File]):
@@ -65,10 +68,18 @@ class RedshiftManifestEmitter(Emitter[File]):
         frozenset({"bufferByteSizeLimit", "filter", "filterExpression"}),
     )
 
-    def __init__(self, load: Load, rehearsal: Rehearsal, check: FileCheck, retry: Retry) -> None:
+    def __init__(
+        self,
+        load: Load,
+        rehearsal: Rehearsal,
+        check: FileCheck,
+        unmatched: UnmatchedFields,
+        retry: Retry,
+    ) -> None:
         self.load = load
         self.rehearsal = rehearsal
         self.check = check
+        self.unmatched = unmatched
         self.retry = retry
 
     @classmethod
@@ -98,12 +109,20 @@ class RedshiftManifestEmitter(Emitter[File]):
         check = FileCheck(settings, bucket)
         connection = Connection.from_settings(settings)
         load = Load(settings, connection, Ledger.from_settings(settings), bucket, check)
-        return cls(load, Rehearsal(load, check), check, Retry.from_settings(settings))
+        return cls(
+            load,
+            Rehearsal(load, check),
+            check,
+            UnmatchedFields(settings, connection, bucket),
+            Retry.from_settings(settings),
+        )
 
     def emit(self, batch: Batch[File]) -> None:
         """Load what the batch announces; reject the messages of files that cannot be loaded."""
         records, faults = self._completed(_announced(batch))
-        for files in _same_compression(records):
+        what = f"looking at the columns of {self.load.table}"
+        faults.update(self.retry(what, lambda: self.unmatched.refusals(records)))
+        for files in _alike(records):
             search = LoadSearch(files, lambda part: self.load.run(part, faults), self.rehearsal.run)
             what = f"loading {len(files)} files into {self.load.table}"
             for file, reason in self.retry(what, search.run):
@@ -131,10 +150,13 @@ class RedshiftManifestEmitter(Emitter[File]):
 
 def _announced(batch: Batch[File]) -> dict[File, Record]:
     """Return each announcement once, in order; a bare path only if no message names its file."""
-    announced: dict[File, Record] = {}
+    once: dict[File, tuple[File, Record]] = {}
     for kept in batch.kept:
         for file in kept.rows:
-            announced.setdefault(file, kept.record)
+            # Who announces again what an earlier life wrote, has not seen its rows.
+            same = msgspec.structs.replace(file, fields=None)
+            once.setdefault(same, (file, kept.record))
+    announced = dict(once.values())
     told = {file.url for file in announced if not file.is_bare}
     return {
         file: record
@@ -143,7 +165,10 @@ def _announced(batch: Batch[File]) -> dict[File, Record]:
     }
 
 
-def _same_compression(files: Iterable[File]) -> Iterable[list[File]]:
-    """Group files, as one COPY reads one compression; within a group they keep their order."""
-    ordered = sorted(files, key=lambda file: file.compression or "")
-    return [list(group) for _, group in groupby(ordered, lambda file: file.compression)]
+def _alike(files: Iterable[File]) -> Iterable[list[File]]:
+    """Group files, as one COPY reads one compression and one null string; they keep their order."""
+
+    def kind(file: File) -> tuple[str, str]:
+        return file.compression or "", file.null or ""
+
+    return [list(group) for _, group in groupby(sorted(files, key=kind), kind)]

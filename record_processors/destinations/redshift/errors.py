@@ -24,6 +24,8 @@ CONFLICT = re.compile(
     r"^(ERROR: ?)?1023\b|serializable isolation violation|concurrent transaction|with OID \d+",
     re.IGNORECASE,
 )
+# The same of what is nobody's fault, and passes when there is room again.
+NO_ROOM = re.compile(r"^(ERROR: ?)?Disk Full|out of memory|insufficient memory", re.IGNORECASE)
 # Access, syntax, no such thing, wrong login: a person has to act.
 FATAL_STATES = re.compile(r"28|3D|3F|42|0A|0L|0P")
 CANCELLED = "57014"
@@ -32,7 +34,6 @@ OUR_LIMITS = (
     f"lock, {COPY_MILLISECONDS // 60_000} for a COPY: a lower bufferRecordCountLimit shortens it)"
 )
 DATA_STATES = re.compile(r"22|23")  # a value does not fit its type, or the table's constraints
-INTERNAL_STATE = "XX000"  # also what Redshift says of a load that failed, so look at the text
 # As COPY words S3's answers; Spectrum's (of columnar files) in …/dg/c-spectrum-troubleshooting.
 S3_IS_BUSY = re.compile(
     r"Status (5\d\d|429)|SlowDown|S3CurlException|ExpiredToken|RequestTimeout|Throttl"
@@ -40,11 +41,6 @@ S3_IS_BUSY = re.compile(
     re.IGNORECASE,
 )
 SPECTRUM = "Spectrum Scan Error"
-LOAD_FAILED = re.compile(
-    r"stl_load_errors|sys_load_error_detail|S3ServiceException|specified S3|manifest|to inflate"
-    rf"|{SPECTRUM}",
-    re.IGNORECASE,
-)
 NO_AUTHORITY = re.compile(r"not authorized|Access Denied|Status 403", re.IGNORECASE)
 # libpq's words have no state. A cut is "SSL SYSCALL error", "SSL connection has been closed" or
 # "SSL error: unexpected eof".
@@ -58,7 +54,7 @@ NAMES = re.compile(rf"{QUOTED.pattern}|(?<!\w)'[^']*'(?!\w)|s3://\S*")
 
 
 class LoadFailed(Exception):
-    """A COPY refused the data: a bad row or a missing file. The transaction is rolled back."""
+    """A COPY failed, perhaps for its data: a bad row, a missing file. All is rolled back."""
 
 
 def classify(error: psycopg2.Error, *, of_copy: bool = False) -> Exception:
@@ -71,18 +67,18 @@ def classify(error: psycopg2.Error, *, of_copy: bool = False) -> Exception:
     if state == CANCELLED:
         message += OUR_LIMITS
     ours = Transient(f"Redshift: {message}")
-    if CONFLICT.search(told) or S3_IS_BUSY.search(told) or TRANSIENT_STATES.match(state):
+    passing = (CONFLICT, S3_IS_BUSY, NO_ROOM)
+    if TRANSIENT_STATES.match(state) or any(words.search(told) for words in passing):
         return ours
     # S3's "not authorized" may be about one file only, as its key is another's.
     no_role = "not authorized" in told and "S3ServiceException" not in told
     if FATAL_STATES.match(state) or no_role:
         return Fatal(f"Redshift: {message}")
-    if of_copy and state == INTERNAL_STATE and LOAD_FAILED.search(message):
+    # Whatever else COPY complains of may be about the data of a file: who searches finds out. What
+    # has no state is a lost connection.
+    if of_copy and state:
         return LoadFailed(message)
-    if DATA_STATES.match(state):
-        return LoadFailed(message) if of_copy else Fatal(f"Redshift: {message}")
-    # Also what has no state, as psycopg2 has none for a lost connection.
-    return ours
+    return Fatal(f"Redshift: {message}") if DATA_STATES.match(state) else ours
 
 
 def classify_login(error: psycopg2.Error, url: str) -> Exception:

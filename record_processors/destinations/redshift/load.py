@@ -54,7 +54,7 @@ class Load:
     def run(
         self, files: Sequence[File], faults: Mapping[File, str]
     ) -> Verdict | RejectedFile | Unexplained:
-        """Load files of one compression; return what became of each.
+        """Load files of one compression and null string; return what became of each.
 
         ``faults`` says of some why they cannot be loaded, unless they were before. If the load
         failed, nothing is loaded: return the file at fault, or that nothing tells which it is.
@@ -76,19 +76,15 @@ class Load:
             return RejectedFile(bad.file, bad.reason)
         except LoadFailed as failure:
             return fault_of(fresh, str(failure), self.connection.load_errors(), self.check)
-        log.info(
-            "loaded %d rows of %d files into %s; %d files were loaded before",
-            rows,
-            len(fresh),
-            self.table,
-            len(verdict.loaded),
-        )
         if fresh:
+            log.info("loaded %s rows of %s into %s", f"{rows:,}", _files(fresh), self.table)
             _report_count(fresh, rows, manifest)
+        if verdict.loaded:
+            log.info("%s had been loaded into %s before", _files(verdict.loaded), self.table)
         return verdict
 
     def copy_files(self, cursor: Cursor, files: Sequence[File]) -> str:
-        """Load files, all of one compression; return the manifest that lists them.
+        """Load files, all of one compression and null string; return the manifest that lists them.
 
         Raises LoadFailed, Transient, Fatal.
         """
@@ -96,8 +92,8 @@ class Load:
         key = f"{self.manifests}{hashlib.sha256(body).hexdigest()}.manifest"
         self.bucket_under_lock.put(key, body)
         manifest = self.bucket_under_lock.url(key)
-        compression = files[0].compression or "none"
-        run_copy(cursor, copy_statement(self.settings, manifest, compression))
+        compression, null = files[0].compression or "none", files[0].null
+        run_copy(cursor, copy_statement(self.settings, manifest, compression, null))
         return manifest
 
     def _judge(self, cursor: Cursor, files: Sequence[File], faults: Mapping[File, str]) -> Verdict:
@@ -118,6 +114,10 @@ class Load:
         if not self.settings[COPY_MANDATORY] and _announced_rows(files) != rows:
             for file in files:
                 self.check_under_lock.look_at(file)
+
+
+def _files(files: Sequence[File]) -> str:
+    return "1 file" if len(files) == 1 else f"{len(files):,} files"
 
 
 def _report_count(files: Sequence[File], rows: int, manifest: str) -> None:

@@ -18,7 +18,13 @@ from .copy import manifests_folder
 from .ledger import Ledger
 from .login import database_of
 from .probe import probe
-from .settings import DATA_TABLE, REDSHIFT_CLUSTER, REDSHIFT_SECRET, REDSHIFT_WORKGROUP
+from .settings import (
+    DATA_TABLE,
+    JSON_PATHS,
+    REDSHIFT_CLUSTER,
+    REDSHIFT_SECRET,
+    REDSHIFT_WORKGROUP,
+)
 from .sql import quoted
 
 
@@ -34,6 +40,9 @@ class ManifestFiles(Files):
         arns = Arns(self.settings, account)
         announced = arns.objects(self.settings[S3_PREFIX])
         yield allow("LookAtAnnouncedFiles", "s3: GetObject", announced)
+        if (paths := self.settings[JSON_PATHS]).startswith("s3://"):
+            path = no_pattern(paths.removeprefix("s3://"))
+            yield allow("CompareJsonPaths", "s3: GetObject", f"arn:{arns.partition}:s3:::{path}")
         yield allow("WriteManifests", "s3: PutObject", arns.objects(self.tried_in))
         yield from self.tell_missing(arns)
 

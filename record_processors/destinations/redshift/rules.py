@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from ...config.component import Contradiction
 from ...config.keys import DESTINATION
 from ...config.setting import Settings
+from .copy_options import faults
 from .settings import (
     COPY_OPTIONS,
+    DATA_COLUMNS,
     DATA_FORMAT,
     JSON_PATHS,
     REDSHIFT_CLUSTER,
     REDSHIFT_SECRET,
     REDSHIFT_USER,
     REDSHIFT_WORKGROUP,
+    UNMATCHED_FIELDS,
 )
 
-# With these COPY would leave rows out, and the ledger would say that the whole file is loaded.
-LOSSY_COPY_WORDS = frozenset({"MAXERROR", "IGNOREALLERRORS", "IGNOREHEADER", "NOLOAD"})
-
-# What we add to COPY ourselves, from the other settings.
-COPY_WORDS_OF_OURS = frozenset(
-    "ACCESS_KEY_ID AVRO BZIP2 CREDENTIALS CSV DELIMITER ESCAPE FIXEDWIDTH FORMAT GZIP IAM_ROLE "
-    "JSON LZOP MANIFEST ORC PARQUET SECRET_ACCESS_KEY SESSION_TOKEN ZSTD".split()
-)
+_ONLY_JSON = "{} has no effect unless redshiftDataFormat = json"
 
 
 def contradictions(settings: Settings) -> Iterator[Contradiction]:
@@ -43,13 +38,10 @@ def contradictions(settings: Settings) -> Iterator[Contradiction]:
             f"redshiftClusterIdentifier or redshiftWorkgroup), not {found}",
         )
     if JSON_PATHS in settings and settings[DATA_FORMAT] != "json":
-        yield JSON_PATHS.key, "redshiftJsonPaths has no effect unless redshiftDataFormat = json"
-    ours = COPY_WORDS_OF_OURS | ({"NULL"} if settings[DATA_FORMAT] == "delimited" else set())
-    unquoted = re.sub(r"'[^']*'", "", settings[COPY_OPTIONS])
-    for word in re.findall(r"[A-Z_0-9]+", unquoted.upper()):
-        if word in ours:
-            yield COPY_OPTIONS.key, f"redshiftCopyOptions repeats {word}, which we add ourselves"
-            return
-        if word in LOSSY_COPY_WORDS:
-            yield COPY_OPTIONS.key, f"redshiftCopyOptions: {word} would leave rows out unnoticed"
-            return
+        yield JSON_PATHS.key, _ONLY_JSON.format(JSON_PATHS.key)
+    for fault in faults(settings[COPY_OPTIONS], settings[DATA_FORMAT]):
+        yield COPY_OPTIONS.key, f"redshiftCopyOptions: {fault}"
+    if UNMATCHED_FIELDS in settings and settings[DATA_FORMAT] != "json":
+        yield UNMATCHED_FIELDS.key, _ONLY_JSON.format(UNMATCHED_FIELDS.key)
+    if settings[JSON_PATHS] == "noshred" and len(settings[DATA_COLUMNS]) > 1:
+        yield DATA_COLUMNS.key, "redshiftJsonPaths = noshred loads one SUPER column, not several"

@@ -11,6 +11,7 @@ from ...config.types import ValueType, boolean, delimiter, matching, names, one_
 REDSHIFT = "Redshift"  # the section
 
 ROLE = r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[\w+=,.@/-]+"  # …/IAM/latest/UserGuide/reference_iam
+JSON_WORDS = frozenset({"auto", "auto ignorecase", "noshred"})
 _PART = r'(?:[A-Za-z_][\w$]*|"[^"%\0]+")'
 
 
@@ -36,8 +37,8 @@ def _read_roles(value: str) -> str:
 
 
 def _read_json_paths(value: str) -> str:
-    if value not in {"auto", "auto ignorecase"} and not re.fullmatch(r"s3://[^\s']+", value):
-        raise ValueError("not 'auto', 'auto ignorecase', nor s3://bucket/key")
+    if value not in JSON_WORDS and not re.fullmatch(r"s3://[^\s'/]+/[^\s']+", value):
+        raise ValueError("not 'auto', 'auto ignorecase', 'noshred', nor s3://bucket/key")
     return value
 
 
@@ -46,7 +47,7 @@ redshift_url = ValueType(
     "host:port/database or jdbc:redshift://host:port/database", _read_redshift_url
 )
 roles = ValueType("a role's ARN, several with commas, or default", _read_roles)
-json_paths = ValueType("auto, auto ignorecase, or s3://bucket/key", _read_json_paths)
+json_paths = ValueType("auto, auto ignorecase, noshred, or s3://bucket/key", _read_json_paths)
 name_of_column = matching(_PART, "a column's name")
 table = matching(rf"(?:{_PART}\.)?{_PART}", "[schema.]table")
 
@@ -154,6 +155,9 @@ JSON_PATHS = Setting(
     json_paths,
     "How COPY finds the columns in JSON.",
     "auto",
+    note="auto: a key goes to the column of that name, whose letters are small. auto ignorecase: "
+    "whatever its case. noshred: the whole object to the table's one SUPER column. Or a file of "
+    "JSONPaths.",
     section=REDSHIFT,
 )
 DATA_DELIMITER = Setting(
@@ -166,10 +170,19 @@ DATA_DELIMITER = Setting(
 COPY_OPTIONS = Setting(
     "redshiftCopyOptions",
     text,
-    "More COPY options, appended as they are.",
+    "More options of COPY; those that would leave rows out are refused.",
     "",
     section=REDSHIFT,
     example="TIMEFORMAT 'auto'",
+)
+UNMATCHED_FIELDS = Setting(
+    "redshiftUnmatchedFields",
+    one_of("report", "refuse"),
+    "What is done about keys of JSON rows that COPY loads into no column.",
+    "report",
+    note="report: a line of the log, once for each key. refuse: the file is a dead letter. The "
+    "first row of each file is looked at.",
+    section=REDSHIFT,
 )
 COPY_MANDATORY = Setting(
     "redshiftCopyMandatory",

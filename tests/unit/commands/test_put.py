@@ -158,14 +158,41 @@ def test_command_says_that_a_line_was_too_long(tmp_path):
 
 @moto.mock_aws
 def test_command_fails_with_a_sentence(tmp_path, capsys):
-    """A file that is not there is exit code 2, a stream that is not there 70; each a sentence."""
+    """A file or a stream that is not there is exit code 2 and a sentence."""
     assert cli.main(["put", "events", str(tmp_path / "none")]) == 2
     assert "none" in capsys.readouterr().err
     (tmp_path / "one").write_text("a\n")
-    assert cli.main(["put", "nostream", str(tmp_path / "one")]) == 70
-    error = capsys.readouterr().err
-    assert "nostream" in error
-    assert "Traceback" not in error
+    assert cli.main(["put", "nostream", str(tmp_path / "one")]) == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.startswith("kinesis-connectors: there is no stream nostream at https://kinesis.")
+    assert "AWS_REGION" in error
+
+
+@moto.mock_aws
+@pytest.mark.parametrize(("name", "mark"), [("UTF-8", b"\xef\xbb\xbf"), ("none", b"")])
+def test_a_byte_order_mark_is_none_of_a_record(name, mark, tmp_path):
+    """What some editors put before a text does not reach the stream, of whichever file."""
+    kinesis = boto3.client("kinesis")
+    kinesis.create_stream(StreamName="events", ShardCount=1)
+    paths = [tmp_path / "one", tmp_path / "two"]
+    for path in paths:
+        path.write_bytes(mark + b'{"a": 1}\n\xef\xbb\xbf\n')
+    assert cli.main(["put", "events", *map(str, paths)]) == 0
+    iterator = kinesis.get_shard_iterator(
+        StreamName="events", ShardId="shardId-000000000000", ShardIteratorType="TRIM_HORIZON"
+    )["ShardIterator"]
+    records = kinesis.get_records(ShardIterator=iterator)["Records"]
+    assert [one["Data"] for one in records] == [b'{"a": 1}', b"\xef\xbb\xbf"] * 2
+
+
+@moto.mock_aws
+def test_utf_16_is_refused(tmp_path, capsys):
+    """A file whose lines are no lines of bytes is named, and nothing of it is put."""
+    boto3.client("kinesis").create_stream(StreamName="events", ShardCount=1)
+    path = tmp_path / "one"
+    path.write_bytes('{"a": 1}\n'.encode("utf-16"))
+    assert cli.main(["put", "events", str(path)]) == 70
+    assert "one is UTF-16" in capsys.readouterr().err
 
 
 @moto.mock_aws

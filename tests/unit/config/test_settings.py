@@ -1,5 +1,6 @@
 """A file that is wrong says all that is wrong with it, and nothing starts."""
 
+import codecs
 import os
 import re
 import subprocess
@@ -8,6 +9,7 @@ import zipfile
 from pathlib import Path
 
 import amazon_kclpy
+import javaproperties
 import pytest
 
 from record_processors import Setting
@@ -64,6 +66,35 @@ BAD_STAGE_ONE = [
     ),
     ({"maxRecords": "20000"}, "maxRecords", "not between 1 and 10000"),
     ({"s3Prefix": "a\\tb/"}, "s3Prefix", "printable characters"),
+    (
+        {"filter": "regex", "filterExpression": r"\d+"},
+        "filterExpression",
+        r"is lost, as Java reads this file; write filterExpression = \\d+",
+    ),
+    (
+        {"filter": "regex", "filterExpression": r"^a\.b\\.c\|d$"},
+        "filterExpression",
+        r"write filterExpression = ^a\\.b\\.c\\|d$",
+    ),
+    ({"s3Prefix": r"a\b/"}, "s3Prefix", r"write s3Prefix = a\\b/"),
+    (
+        {"transformer": "csv", "transformerColumns": "a", "transformerNull": r"\N"},
+        "transformerNull",
+        r"write transformerNull = \\N",
+    ),
+    *(
+        (
+            {"transformer": "csv", "transformerColumns": "a", "transformerNull": null},
+            "transformerNull",
+            r"neither \N (which is written \\N) nor 1 to 100 ASCII",
+        )
+        for null in (r"\\n", r"\\\\N", "a b", "a,b", "'", '"', "n" * 101)
+    ),
+    (
+        {"transformer": "delimited", "transformerColumns": "a", "transformerNull": "a|b"},
+        "transformerNull",
+        "transformerNull holds the delimiter |",
+    ),
     ({"s3Prefix": "a" * 300}, "s3Prefix", "not at most 256 bytes"),
     ({"s3Endpoint": "localhost:9000"}, "s3Endpoint", "not http://host:port"),
     ({"redshiftPassword": "hush"}, "redshiftPassword", "REDSHIFT_PASSWORD"),
@@ -250,7 +281,11 @@ BAD_STAGE_TWO = [
         "redshiftURL",
         "secrets never stand in this file",
     ),
-    ({"redshiftCopyOptions": "FIXEDWIDTH '1'"}, "redshiftCopyOptions", "repeats FIXEDWIDTH"),
+    (
+        {"redshiftCopyOptions": "FIXEDWIDTH '1'"},
+        "redshiftCopyOptions",
+        "FIXEDWIDTH is what we add ourselves",
+    ),
     ({"redshiftDataColumns": 'a"b'}, "redshiftDataColumns", "not a column's name"),
     ({"redshiftFileTable": '"a%b"'}, "redshiftFileTable", "not [schema.]table"),
     ({"redshiftURL": "host:99999/dev"}, "redshiftURL", "not host:port/database"),
@@ -283,17 +318,58 @@ BAD_STAGE_TWO = [
         "redshiftJsonPaths",
         "has no effect unless redshiftDataFormat = json",
     ),
-    ({"redshiftCopyOptions": "gzip"}, "redshiftCopyOptions", "repeats GZIP, which we add"),
-    ({"redshiftCopyOptions": "MANIFEST"}, "redshiftCopyOptions", "repeats MANIFEST"),
+    *(
+        ({"redshiftDataFormat": form, "redshiftCopyOptions": options}, "redshiftCopyOptions", said)
+        for form, options, said in [
+            ("json", "TIMEFORMAT 'epochsecs", "the quote before epochsecs is not closed"),
+            ("json", "TIMEFORMAT", "a text in quotes must follow TIMEFORMAT"),
+            ("json", "TIMEFORMAT AUTO", "a text in quotes must follow TIMEFORMAT"),
+            ("json", "TIMEFORMAT AS", "a text in quotes must follow TIMEFORMAT"),
+            ("json", "COMPROWS 'x'", "a whole number must follow COMPROWS"),
+            ("json", "TRUNCATECOLUMN", "did you mean TRUNCATECOLUMNS?"),
+            ("json", "TRUNCATECOLUMNS truncatecolumns", "TRUNCATECOLUMNS stands there twice"),
+            ("json", "NULL AS ''", "NULL is what we add ourselves"),
+            ("csv", "NULL AS ''", "NULL is what we add ourselves"),
+            ("json", "FILLRECORD", "COPY refuses FILLRECORD for redshiftDataFormat = json"),
+            ("json", "REMOVEQUOTES", "COPY refuses REMOVEQUOTES for redshiftDataFormat = json"),
+            ("csv", "REMOVEQUOTES", "COPY refuses REMOVEQUOTES for redshiftDataFormat = csv"),
+            ("delimited", "QUOTE '-'", "COPY refuses QUOTE for redshiftDataFormat = delimited"),
+            ("parquet", "TIMEFORMAT 'auto'", "COPY refuses TIMEFORMAT for redshiftDataFormat"),
+            ("json", "READRATIO 50", "READRATIO is no option of COPY"),
+            ("delimited", "IGNOREBLANKLINES", "IGNOREBLANKLINES would leave rows out"),
+            ("json", "ENCODING UTF16", "UTF8 or ISO88591 must follow ENCODING"),
+            ("json", "EMPTYASNULL; DELETE FROM x", "; has no place in it"),
+            ("json", "EMPTYASNULL -- why", "-- has no place in it"),
+            ("json", "EMPTYASNULL /* why */", "/* has no place in it"),
+            ("json", "EMPTYASNULL DELETE FROM x", "DELETE is no option of COPY"),
+        ]
+    ),
+    (
+        {"redshiftDataFormat": "csv", "redshiftUnmatchedFields": "refuse"},
+        "redshiftUnmatchedFields",
+        "has no effect unless redshiftDataFormat = json",
+    ),
+    (
+        {"redshiftJsonPaths": "noshred", "redshiftDataColumns": "a, b"},
+        "redshiftDataColumns",
+        "noshred loads one SUPER column",
+    ),
+    ({"redshiftJsonPaths": "s3://bucket"}, "redshiftJsonPaths", "nor s3://bucket/key"),
+    ({"redshiftCopyOptions": "gzip"}, "redshiftCopyOptions", "GZIP is what we add ourselves"),
+    (
+        {"redshiftCopyOptions": "MANIFEST"},
+        "redshiftCopyOptions",
+        "MANIFEST is what we add ourselves",
+    ),
     (
         {"redshiftDataFormat": "delimited", "redshiftCopyOptions": "null as 'x'"},
         "redshiftCopyOptions",
-        "repeats NULL",
+        "NULL is what we add ourselves",
     ),
     (
-        {"redshiftDataFormat": "delimited", "redshiftCopyOptions": "TRIMBLANKS ESCAPE"},
+        {"redshiftDataFormat": "delimited", "redshiftCopyOptions": "TRIMBLANKS escape"},
         "redshiftCopyOptions",
-        "repeats ESCAPE",
+        "ESCAPE is what we add ourselves",
     ),
     (
         {"transformer": "json"},
@@ -458,6 +534,23 @@ def test_wrong_escape(escape, tmp_path):
     assert escape in sentence or "\\u" in sentence
 
 
+@pytest.mark.parametrize("text", [r"a\:b\=c\#\!\ d", r"a\u0062c", r"\\d", r"\\\\", "a\\\n  b"])
+def test_escapes_of_java_are_read(text, tmp_path):
+    """What Java knows as an escape is one, a backslash that is written twice is one backslash."""
+    changes = {"filter": "regex", "filterExpression": text}
+    assert problems(properties(tmp_path, changes)) == []
+
+
+@pytest.mark.parametrize("mark", [codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE])
+def test_byte_order_mark(mark, tmp_path):
+    """A mark that nobody sees, and that Java takes for letters, is named."""
+    path = Path(properties(tmp_path))
+    path.write_bytes(mark + path.read_bytes())
+    ((line, sentence),) = problems(str(path))
+    assert line == 1
+    assert "begins with a byte order mark" in sentence
+
+
 @pytest.mark.parametrize("comment", ["# Ångström", "# \f page \x0b", "! a\x85b", "# \x1c\x1d\x1e"])
 def test_lines_are_counted_as_java_does(comment, tmp_path):
     """Only line breaks count as lines, not the other bytes that some take for them."""
@@ -523,9 +616,9 @@ def load_text(path):
 def test_commented_settings_of_shipped_files_are_valid(path):
     """A line that invites to be taken out of its comment is a key with a value that is valid."""
     lines = path.read_text().splitlines()
-    commented = [line[1:].split(" = ", 1) for line in lines if re.match(r"#\w+ = ", line)]
+    commented = "\n".join(line[1:] for line in lines if re.match(r"#\w+ = ", line))
     assert commented
-    for key, value in commented:
+    for key, value in javaproperties.loads(commented).items():
         ALL[key].parse(value)
 
 
@@ -671,6 +764,30 @@ def test_own_transformer(own, tmp_path):
     changes = {"transformer": f"{own}:Cars", "carColor": "blue"}
     pipeline = assemble(load(properties(tmp_path, changes)))
     assert (type(pipeline.transformer).__name__, pipeline.transformer.color) == ("Cars", "BLUE")
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "value"),
+    [
+        (int, "12", 12),
+        (int, "-3", -3),
+        (int, "alot", "not a whole number"),
+        (float, "0.5", 0.5),
+        (float, "half", "not a number like 0.5"),
+        (bool, "true", True),
+        (bool, "false", False),
+        (bool, "no", "not 'true' or 'false'"),
+    ],
+)
+def test_own_setting_of_a_plain_type(kind, text, value):
+    """Python's types are read as a person means them, and complain in words for a person."""
+    setting = Setting("minVotes", kind, "The fewest votes.")
+    if isinstance(value, str):
+        with pytest.raises(ValueError, match=value):
+            setting.parse(text)
+    else:
+        assert setting.parse(text) == value
+        assert type(setting.parse(text)) is kind
 
 
 def test_own_setting_has_its_default(own, tmp_path):

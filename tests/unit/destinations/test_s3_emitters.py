@@ -357,9 +357,32 @@ def test_the_message(emitter, cloud):
                 "last": "15-2",
                 "format": "json",
                 "compression": "gzip",
+                "fields": [],
             },
         )
     ]
+
+
+def test_the_message_names_the_fields_of_the_first_row(emitter, cloud):
+    """Stage two learns from it which keys the rows have, unless they are too many to carry."""
+    emitter().emit(batch(b'{"id": 1, "Title": "x", "id": 2}', b'{"other": 1}', last=Position(15)))
+    ((_, message),) = announced(cloud)
+    assert message["fields"] == ["id", "Title"]
+
+    many = json.dumps({f"key {number}": 1 for number in range(1000)}).encode()
+    emitter(applicationName="many").emit(batch(many, last=Position(15)))
+    assert "fields" not in announced(cloud)[1][1]
+
+
+@pytest.mark.parametrize(("null", "said"), [(r"\\N", None), ("NULL", "NULL")])
+def test_the_message_names_the_null_string(emitter, cloud, null, said):
+    """Stage two learns from it, or from the file, what stands for null, if it is not COPY's."""
+    rows = emitter(transformer="csv", transformerColumns="a", transformerNull=null)
+    rows.emit(batch(b"1", last=Position(15)))
+    ((_, message),) = announced(cloud)
+    assert message.get("null") == said
+    metadata = cloud.s3.head_object(Bucket="bucket", Key=message["key"])["Metadata"]
+    assert metadata.get("null") == said
 
 
 class Announcing:

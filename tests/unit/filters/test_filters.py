@@ -89,7 +89,6 @@ def test_regex_searches_the_text(expression, data, kept):
 @pytest.mark.parametrize(
     ("expression", "data"),
     [
-        ("amount > `100`", '{"amount": "n/a"}'),
         ("contains(name, tag)", '{"name": "x", "tag": 1}'),
         ("floor(to_number(a))", '{"a": "1e400"}'),
     ],
@@ -98,6 +97,33 @@ def test_jmespath_rejects_what_it_cannot_compare(expression, data):
     """A value that JMESPath itself stumbles over is bad data, not the end of the daemon."""
     with pytest.raises(Rejected, match="Error"):
         JmesPath(expression).keep(record(data))
+
+
+def test_a_function_of_an_absent_field_is_an_error():
+    """As the specification says: the record becomes a dead letter, and the reason names it."""
+    (verdict,) = JmesPath("starts_with(absent, 'x')").keep_all([record('{"a": 1}')])
+    assert not verdict
+    assert "starts_with()" in verdict.reason
+
+
+@pytest.mark.parametrize(
+    ("expression", "data", "kept"),
+    [
+        ("n > `6`", '{"n": "8"}', False),
+        ("n > `6` || n == '8'", '{"n": "8"}', True),
+        ("n <= `6`", '{"n": null}', False),
+        ("`6` < n", '{"n": [1]}', False),
+        ("n >= `6`", '{"n": 8}', True),
+        ("n > 'a'", '{"n": "b"}', True),
+        ("to_number(n) > `6`", '{"n": "8"}', True),
+        ("name && starts_with(name, 'x')", '{"n": 1}', False),
+        ("name && starts_with(name, 'x')", '{"name": "xy"}', True),
+        ("rows[?n > `6`]", '{"rows": [{"n": "8"}, {"n": 9}]}', True),
+    ],
+)
+def test_jmespath_orders_what_is_of_one_type(expression, data, kept):
+    """An order of unlike types is null, as the specification has it, and so not kept."""
+    assert JmesPath(expression).keep(record(data)) is kept
 
 
 def test_a_filter_of_ones_own_is_the_one_that_counts():

@@ -244,14 +244,15 @@ def test_no_checkpoint_and_no_file_after_failed_dead_letters_of_the_emitter():
     assert flow.journal == []
 
 
-def test_the_emitter_is_told_the_format_of_the_rows():
-    """It is the one of the pipeline's own transformer, and told with the shard, once."""
+def test_the_emitter_is_told_what_the_rows_are():
+    """Format and null string are those of the pipeline's own transformer, and told with the shard, once."""
     flow = Flow()
     told = []
     flow.pipeline.transformer.format = "csv"
+    flow.pipeline.transformer.null = "-"
     flow.emitter.start = lambda *what: told.append(what)
     flow.pipeline.start(SHARD)
-    assert told == [(SHARD, "csv")]
+    assert told == [(SHARD, "csv", "-")]
 
 
 def test_close_ends_the_emitter():

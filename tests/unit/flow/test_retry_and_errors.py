@@ -75,6 +75,13 @@ def test_what_botocore_would_try_again_is_transient(code):
         ("403", 403, Denied),
         ("ExpiredToken", 400, Transient),
         ("InvalidAccessKeyId", 403, Fatal),
+        ("RequestTimeTooSkewed", 403, Transient),
+        ("TokenRefreshRequired", 400, Transient),
+        ("IncompleteBody", 400, Transient),
+        ("XAmzContentSHA256Mismatch", 400, Transient),
+        ("TemporaryRedirect", 307, Transient),
+        ("ReplicatedWriteConflictException", 400, Transient),
+        ("InvalidSignatureException", 403, Fatal),
         ("UnrecognizedClientException", 400, Fatal),
         ("KMS.NotFoundException", 400, Fatal),
         ("ValidationException", 400, Fatal),
@@ -83,6 +90,18 @@ def test_what_botocore_would_try_again_is_transient(code):
 def test_aws_codes(code, status, kind):
     """Throttling and 5xx pass by themselves, a lost condition is an answer, the rest is fatal."""
     assert type(classify(client_error(code, status), "x")) is kind
+
+
+@pytest.mark.parametrize(
+    "words", ["Signature expired: 1 is now earlier", "Signature not yet current"]
+)
+def test_a_clock_that_is_wrong_is_set(words):
+    """A skewed clock has the code of a wrong key, but other words."""
+    answer = {
+        "Error": {"Code": "InvalidSignatureException", "Message": words},
+        "ResponseMetadata": {"HTTPStatusCode": 403},
+    }
+    assert type(classify(botocore.exceptions.ClientError(answer, "PutRecord"), "x")) is Transient
 
 
 CONNECTION = {"endpoint_url": "https://s3", "error": "reset", "proxy_url": "http://p"}
@@ -101,6 +120,7 @@ CONNECTION = {"endpoint_url": "https://s3", "error": "reset", "proxy_url": "http
         botocore.exceptions.IncompleteReadError(actual_bytes=1, expected_bytes=2),
         botocore.exceptions.ResponseStreamingError(error="cut"),
         botocore.exceptions.CredentialRetrievalError(provider="iam", error_msg="x"),
+        botocore.exceptions.NoCredentialsError(),  # which the metadata service may have in a moment
     ],
     ids=lambda error: type(error).__name__,
 )
@@ -112,7 +132,7 @@ def test_connections_pass_by_themselves(error):
 @pytest.mark.parametrize(
     "error",
     [
-        botocore.exceptions.NoCredentialsError(),
+        botocore.exceptions.PartialCredentialsError(provider="env", cred_var="AWS_SECRET"),
         botocore.exceptions.ParamValidationError(report="bad"),
         botocore.exceptions.InvalidRegionError(region_name="x y"),
     ],
@@ -162,7 +182,6 @@ STL = "Load into table 'flights' failed.  Check 'stl_load_errors' system table f
         (redshift("57014", "Query (150) canceled on user's request"), Transient),
         (redshift("57014", "Query (150) cancelled by WLM abort action"), Transient),
         (redshift("58030", "could not read block"), Transient),
-        (redshift("54000", "program limit exceeded"), Transient),
         (redshift("XX000", "Disk Full\nDETAIL: code: 1016"), Transient),
         (redshift("40001"), Transient),
         (redshift("40P01", "deadlock detected"), Transient),
@@ -177,7 +196,7 @@ STL = "Load into table 'flights' failed.  Check 'stl_load_errors' system table f
         # As psycopg2 tells of a connection that timed out: its issues 356 and 1496.
         (redshift(None, "SSL SYSCALL error: Connection timed out"), Transient),
         (redshift(None, "error with status PGRES_TUPLES_OK and no message"), Transient),
-        (redshift("XX000", "Assert code: 1000"), Transient),
+        (redshift("XX000", "ERROR: Disk Full\nDETAIL: code: 1016"), Transient),
         (
             redshift(
                 "XX000", "Spectrum Scan Error\nDETAIL: code: 15007 context: File 'https://s3…"
@@ -197,6 +216,9 @@ STL = "Load into table 'flights' failed.  Check 'stl_load_errors' system table f
             redshift("XX000", "S3ServiceException:The specified key does not exist.,Status 404"),
             LoadFailed,
         ),
+        (redshift("XX000", "Cannot insert a NULL value into column text. code: 8007"), LoadFailed),
+        (redshift("XX000", "Assert code: 1000"), LoadFailed),
+        (redshift("54000", "program limit exceeded"), LoadFailed),
         (redshift("22001", "value too long for type character varying(1)"), LoadFailed),
         (redshift("22P04", "missing data for column"), LoadFailed),
         (redshift("XX000", "S3ServiceException:Slow,Status 503,Error SlowDown"), Transient),

@@ -216,6 +216,7 @@ def expected_text(value: str) -> str | None:
 def test_delimited_reads_back(names, delimiter, data):
     """Each field of a row reads back, under the rule of ESCAPE, as the value it was made of."""
     found = {name: data.draw(values) for name in names if data.draw(st.booleans())}
+    assume("\\N" not in map(expected_text, found.values()))
     source = "{" + ",".join(f"{json.dumps(name)} : {value}" for name, value in found.items()) + "}"
     (row,) = rows(Delimited(names, delimiter), source)
     assert unescape(row, delimiter) == [
@@ -229,7 +230,7 @@ def test_delimited_reads_back(names, delimiter, data):
         (r'"a":"x|y","b":"c:\\d"', r"x\|y|c:\\d"),
         (r'"a":"1\n2","b":"3\r4"', "1\\\n2|3\\\r4"),
         (r'"a":null', r"\N|\N"),
-        (r'"a":"\\N","b":""', r"\\N|"),
+        (r'"a":"\\n","b":""', r"\\n|"),
         (r'"a":true,"b":false', "true|false"),
         (r'"a":{"x":[1, 2.50]},"b":[]', '{"x":[1, 2.50]}|[]'),
         (r'"a":{"x":"1|2\n"},"b":"\u0000"', '{"x":"1\\|2\\\\n"}|\0'),
@@ -258,10 +259,12 @@ def test_numbers_keep_their_digits(number):
 def test_csv_reads_back(names, data):
     """Each row is one record to Python's reader, each field the value that it was made of."""
     found = {name: data.draw(values) for name in names if data.draw(st.booleans())}
+    assume("\\N" not in map(expected_text, found.values()))
     source = "{" + ",".join(f"{json.dumps(name)}:{value}" for name, value in found.items()) + "}"
     (row,) = rows(Csv(names), source)
     assume(b"\0" not in row or sys.version_info >= (3, 11))  # which the older reader refuses
-    wanted = [(expected_text(found[name]) if name in found else None) or "" for name in names]
+    texts_of = [expected_text(found[name]) if name in found else None for name in names]
+    wanted = ["\\N" if text is None else text for text in texts_of]
     lines = io.StringIO(row.decode() + "\n", newline="")
     read = list(csv.reader(lines, strict=True))
     assert read == [wanted] or (wanted == [""] and read in ([[]], [[""]]))
@@ -270,16 +273,59 @@ def test_csv_reads_back(names, data):
 @pytest.mark.parametrize(
     ("fields", "row"),
     [
-        ('"a":null', ",,"),
-        ('"a":"","b":null,"c":""', '"",,""'),
+        ('"a":null', r"\N,\N,\N"),
+        ('"a":"","b":null,"c":""', r'"",\N,""'),
         (r'"a":"x,y","b":"say \"hi\"","c":"1\n2"', '"x,y","say ""hi""","1\n2"'),
         (r'"a":"1\r2","b":[1,2],"c":{"x":"y"}', '"1\r2","[1,2]","{""x"":""y""}"'),
         ('"a":true,"b":0.10,"c":" blank "', "true,0.10, blank "),
     ],
 )
 def test_csv_examples(fields, row):
-    """RFC 4180's quotes go where they are needed; null is the empty field, "" an empty string."""
+    r"""RFC 4180's quotes go where they are needed; null is \\N, "" an empty string."""
     assert rows(Csv(["a", "b", "c"]), "{" + fields + "}") == [row.encode()]
+
+
+# ---- null
+
+JOINED = {"delimited": lambda null: Delimited(["a", "b"], "|", null)}
+JOINED["csv"] = lambda null: Csv(["a", "b"], null)
+
+
+@pytest.mark.parametrize("make", JOINED.values(), ids=JOINED)
+@pytest.mark.parametrize("null", [r"\N", "NULL", "null", "0", "-"])
+def test_null_and_absent_are_the_null_string(make, null):
+    """Null and absent are written alike, an empty string is none of them."""
+    (row,) = rows(make(null), '{"a": null}')
+    between = b"|" if b"|" in row else b","
+    assert row.split(between) == [null.encode()] * 2
+    (row,) = rows(make(null), '{"a": "", "b": "x"}')
+    assert row in {b"|x", b'"",x'}
+
+
+@pytest.mark.parametrize("make", JOINED.values(), ids=JOINED)
+@pytest.mark.parametrize(
+    ("null", "value"),
+    [(r"\N", r'"\\N"'), ("NULL", '"NULL"'), ("null", '"null"'), ("0", "0"), ("true", "true")],
+)
+def test_a_value_that_looks_like_null_is_rejected(make, null, value):
+    """What would be loaded as null, and is not, is a dead letter that names the setting."""
+    with pytest.raises(Rejected, match=r"^b is .* loaded as null: give transformerNull a text"):
+        rows(make(null), f'{{"a": null, "b": {value}}}')
+
+
+@given(st.sampled_from(["NULL", "-", "a", "null"]), st.lists(values, min_size=2, max_size=2))
+def test_the_quick_way_and_the_careful_one_agree_about_null(null, found):
+    """Whatever the null string, the row says of each value what it was, or is rejected."""
+    source = f'{{"a": {found[0]}, "b": {found[1]}}}'
+    said = [expected_text(value) for value in found]
+    try:
+        (row,) = rows(Delimited(["a", "b"], "|", null), source)
+    except Rejected:
+        assert null in said
+    else:
+        assert null not in said
+        read = unescape(row, "|")
+        assert [None if text == null else text for text in read] == said
 
 
 # ---- text
