@@ -12,6 +12,7 @@ from ..config.resource import Failed, Finding
 from ..config.setting import Setting, Settings
 from ..errors import ConnectorError, one_line
 from .clients import Client, client
+from .failures import NO_CREDENTIALS
 
 # Somebody waits for the answer.
 TRIES = 2
@@ -69,6 +70,8 @@ def why(error: Exception, permission: str = "") -> str:
     """
     if isinstance(error, ConnectorError) and isinstance(error.__cause__, ClientError):
         error = error.__cause__
+    if NO_CREDENTIALS in str(error):
+        return NO_CREDENTIALS
     if is_denied(error):
         named = NAMED_ACTION.search(str(error))
         return f"the permission {named[1] if named else permission} is missing ({code_of(error)})"

@@ -23,10 +23,9 @@ class Setting(Generic[Value]):
     raises ValueError with the end of the sentence ``<key> = <text>: …``. ``default`` is the value
     when the key is absent, unless it is ``required``. ``help`` is one sentence, ``note`` what the
     shipped files say beyond it, ``example`` a text that is valid. ``section`` is the heading under
-    which a person
-    finds it, ``meant_by`` what people write instead, ``default_in_words`` what the reference
-    says where the default is no constant. A value that looks like a password or a key of AWS is
-    refused, unless it ``may_resemble_a_secret``.
+    which a person finds it, ``meant_by`` what people write instead, ``default_in_words`` what the
+    reference says where the default is no constant. A value that looks like a password or a key of
+    AWS is refused, unless it ``may_resemble_a_secret``.
     """
 
     key: str

@@ -245,7 +245,7 @@ def test_no_checkpoint_and_no_file_after_failed_dead_letters_of_the_emitter():
 
 
 def test_the_emitter_is_told_what_the_rows_are():
-    """Format and null string are those of the pipeline's own transformer, and told with the shard, once."""
+    """Format and null string are those of the pipeline's own transformer; all is told once."""
     flow = Flow()
     told = []
     flow.pipeline.transformer.format = "csv"
