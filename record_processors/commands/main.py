@@ -32,10 +32,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = sys.argv[1:] if argv is None else argv
     # `process` starts once per shard: it shall not pay for what the others say of themselves.
     names = [words[0]] if words and words[0] in NAMES else NAMES
-    arguments = parser(names).parse_args(words)
     try:
-        code = command(arguments.command).run(arguments)
-        sys.stdout.flush()
+        try:
+            arguments = parser(names).parse_args(words)
+            return command(arguments.command).run(arguments)
+        finally:
+            sys.stdout.flush()
     except KeyboardInterrupt:
         return 130
     except OSError as error:  # a command answers for its own: this one is of the output
@@ -43,7 +45,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         is_told = isinstance(error, BrokenPipeError)  # whoever read it has gone
         return EXIT_FAILED if is_told else complain(f"the output: {error.strerror}", EXIT_FAILED)
-    return code
 
 
 def parser(names: Sequence[str] = NAMES) -> argparse.ArgumentParser:

@@ -132,6 +132,9 @@ def load_class(key: str, name: str) -> type[Any]:
         raise PluginError(key, f"{key} = {name}: {module_name} has no {class_name}{near}")
     if not _is_component(found, key):
         raise PluginError(key, f"{key} = {name}: not a subclass of {CHOOSERS[key].base}")
+    if left := sorted(getattr(found, "__abstractmethods__", ())):
+        open_ones = f"does not say what {class_name} leaves open: {', '.join(left)}"
+        raise PluginError(key, f"{key} = {name}: {open_ones}")
     return found  # type: ignore[return-value]
 
 

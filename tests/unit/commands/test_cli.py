@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 from importlib.metadata import entry_points, version
+from pathlib import Path
 
 import boto3
 import moto
@@ -27,6 +28,27 @@ def test_console_script():
         check=True,
     )
     assert answer.stdout.strip() == version("kinesis-connectors")
+
+
+@pytest.mark.parametrize("words", [["--help"], ["iam-policy", "{path}"], ["check", "{path}"]])
+def test_an_output_that_cannot_be_written(words, tmp_path):
+    """A full disk is a sentence and exit code 70, whatever the command."""
+    path = properties(tmp_path)
+    with Path("/dev/full").open("w") as full:
+        answer = subprocess.run(
+            [
+                sys.executable,
+                "-m",
+                "record_processors",
+                *(word.format(path=path) for word in words),
+            ],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert answer.returncode == 70
+    assert answer.stderr == "kinesis-connectors: the output: No space left on device\n"
 
 
 def test_help_names_every_command(capsys):

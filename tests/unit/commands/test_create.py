@@ -1,5 +1,7 @@
 """`create` says what it makes; a bucket is furnished; the table comes from the user's SQL."""
 
+import codecs
+
 import boto3
 import moto
 import pytest
@@ -161,6 +163,15 @@ def test_the_table_is_made_once(stage_two, tmp_path, capsys):
     assert said(path, "--table", file) == 0
     lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("table")]
     assert lines == [f"table {name}: {end}" for end in ("would be made", "made", "was there")]
+
+
+def test_a_byte_order_mark_is_none_of_the_sql(stage_two, tmp_path):
+    """What some editors put before a text, and nobody sees, does not reach Redshift."""
+    path, name = stage_two
+    file = tmp_path / "table.sql"
+    file.write_bytes(codecs.BOM_UTF8 + f"CREATE TABLE {name} (id BIGINT)".encode())
+    assert said(path, "--table", str(file)) == 0
+    assert name in tables(path)
 
 
 def test_a_dry_run_makes_no_ledger(stage_two, capsys):

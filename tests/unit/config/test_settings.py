@@ -538,7 +538,7 @@ def test_wrong_escape(escape, tmp_path):
 def test_escapes_of_java_are_read(text, tmp_path):
     """What Java knows as an escape is one, a backslash that is written twice is one backslash."""
     changes = {"filter": "regex", "filterExpression": text}
-    assert problems(properties(tmp_path, changes)) == []
+    assert load(properties(tmp_path, changes)).texts["filterExpression"]
 
 
 @pytest.mark.parametrize("mark", [codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE])
@@ -838,6 +838,9 @@ def test_own_pipeline(own, tmp_path):
         ("filter", "Cars", "not a subclass of Filter"),
         ("connectorDestination", "Cars", "not a subclass of Emitter or Pipeline"),
         ("transformer", "NoSuch", "has no NoSuch"),
+        ("transformer", "Transformer", "does not say what Transformer leaves open: transform"),
+        ("filter", "Filter", "does not say what Filter leaves open: keep"),
+        ("connectorDestination", "Emitter", "does not say what Emitter leaves open: emit"),
     ],
 )
 def test_own_class_of_the_wrong_kind(key, name, sentence, own, tmp_path):
