@@ -30,7 +30,7 @@ def test_console_script():
     assert answer.stdout.strip() == version("kinesis-connectors")
 
 
-@pytest.mark.parametrize("words", [["--help"], ["iam-policy", "{path}"], ["check", "{path}"]])
+@pytest.mark.parametrize("words", [["iam-policy", "{path}"], ["check", "{path}"]])
 def test_an_output_that_cannot_be_written(words, tmp_path):
     """A full disk is a sentence and exit code 70, whatever the command."""
     path = properties(tmp_path)
