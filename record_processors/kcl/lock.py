@@ -28,6 +28,7 @@ def lock(application: str, endpoint: str, account: str | None) -> socket.socket:
     try:
         held.bind(f"\0{name}")
     except OSError as error:
+        held.close()
         raise _runs(application) from error
     # Ours is there before we look for others: of two that start at once, one at least sees both.
     others = {other for other in _names() if other.startswith(ours)} - {name}
