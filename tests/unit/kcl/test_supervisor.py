@@ -37,10 +37,10 @@ def start(tmp_path):
     """Start the supervisor over a script; it is killed at the end, if it still runs."""
     started = []
 
-    def start(script, **options):
+    def start(script, program=PROGRAM, **options):
         path = tmp_path / f"java-{len(started)}.py"
         path.write_text(PREAMBLE + script)
-        command = [*PROGRAM, MARK, sys.executable, str(path)]
+        command = [*program, MARK, sys.executable, str(path)]
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
         started.append(subprocess.Popen(command, text=True, **pipes))
         return started[-1]
@@ -149,25 +149,46 @@ def test_it_does_not_wait_for_who_has_failed(start):
     assert (code, lines[-1].split(":")[0]) == (70, "kinesis-connectors")
 
 
+# The supervisor, telling on its standard output each time that it has looked for children.
+TELLING = """
+import sys
+sys.path.insert(0, {folder!r})
+import supervisor
+
+look = supervisor.has_children
+
+def tell(pid):
+    found = look(pid)
+    print("looked", flush=True)
+    return found
+
+supervisor.has_children = tell
+sys.exit(supervisor.main(*sys.argv[1:]))
+"""
+
+
 def test_the_others_are_left_their_time(start, tmp_path):
     """While a child of the daemon lives, which may be flushing, the daemon is left alone."""
-    release = tmp_path / "release"
-    os.mkfifo(release)
-    flushing = f"""
-subprocess.Popen([sys.executable, "-c", '''
-open({str(release)!r}).read()
-import os
-os.write(2, b"flushed")
-'''])
+    flushing = """
+child = subprocess.Popen([sys.executable, "-c", "input()"])
+say(*LINES)
+child.wait()
+say("flushed")
+while True:
+    time.sleep(0.1)
 """
-    process = start(flushing + WAITING)
-    while ENDS.removeprefix(MARK) != process.stderr.readline().strip():
-        assert process.poll() is None
-    with release.open("w"):  # which waits until the child has opened it
-        assert process.poll() is None
+    lines = [FATAL, exited(70), ENDS]
+    telling = TELLING.format(folder=str(Path(supervisor.__file__).parent))
+    program = [sys.executable, "-c", telling]
+    script = f"LINES = {lines!r}\n" + flushing
+    process = start(script, program=program, stdin=subprocess.PIPE)
+    for _ in range(3):
+        assert process.stdout.readline() == "looked\n"
+    process.stdin.write("\n")
+    process.stdin.flush()
     code, lines = end_of(process)
     assert code == 70
-    assert lines[0].startswith("flushed")
+    assert "flushed" in lines
 
 
 # ---- signals
