@@ -116,7 +116,7 @@ class Stream(Creatable):
 def unless_denied(failure: Failed) -> Finding:
     """Return a note if all that a look lacks is the right to; raise the failure otherwise."""
     if failure.__cause__ is not None and is_denied(failure.__cause__):
-        return Finding("note", f"{failure}; only this look needs it")
+        return Finding("note", f"{failure}; only this command needs it")
     raise failure
 
 

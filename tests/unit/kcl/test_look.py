@@ -6,6 +6,7 @@ import sys
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 
 from record_processors.commands import main as cli
 from record_processors.config.properties import load
@@ -128,6 +129,12 @@ def test_an_answer_of_5xx_does_not_stop_a_start(run, aws, request_):
     proxy.close()
     assert code is None
     assert PASSES in said
+
+
+def test_a_stream_that_is_being_made_does_not_stop_a_start():
+    """It will be there soon."""
+    error = ClientError({"Error": {"Code": "ResourceInUseException"}}, "ListShards")
+    assert module.passes(error)
 
 
 def test_a_look_has_an_end(run, monkeypatch):

@@ -250,6 +250,17 @@ def test_a_stop_in_which_a_child_fails(start):
     assert "shardId-7: process_records" in lines[-1]
 
 
+def test_what_failed_before_a_stop_is_no_failure_of_it(start):
+    """A child that failed after its shard was given up, and ended nothing, is forgotten."""
+    process = ready(
+        start(STOPPED.replace('say("ready")', says("ready", FATAL, exited(70)).strip()))
+    )
+    assert "FATAL" in process.stderr.readline()
+    assert "exited with value" in process.stderr.readline()
+    process.send_signal(signal.SIGTERM)
+    assert end_of(process)[0] == 0
+
+
 def test_an_ignored_hangup_stays_ignored(start):
     """Under nohup the end of a terminal is no stop."""
     command = ["sh", "-c", 'trap "" HUP; exec "$@"', "sh"]
