@@ -43,6 +43,11 @@ class Arns:
         return self.arn("dynamodb", f"table/{no_pattern(name)}")
 
 
+def account_in(arn: str) -> str:
+    """Return the account that an ARN names."""
+    return arn.split(":")[4]
+
+
 def partition_of(region: str) -> str:
     """Return the partition of a region, as botocore knows it; the ordinary one of any."""
     try:

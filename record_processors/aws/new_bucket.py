@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from botocore.exceptions import ClientError
 
 from ..config.keys import KMS_KEY, S3_BUCKET
-from ..config.resource import Creatable, Statement
+from ..config.resource import Creatable, Failed, Finding, Statement
 from ..config.setting import Settings
 from ..errors import Fatal
 from .arns import Arns
 from .clients import Client, client
-from .findings import about, status_of
+from .findings import ERRORS, about, quick_client, status_of, why
 from .iam import allow
 from .stream import naming
 
@@ -46,6 +46,22 @@ class PipelineBucket(Creatable):
                     return False
                 raise
         return True
+
+    def look(self) -> Iterable[Finding]:
+        """Look at it. Raises Failed, but not when it may not be looked at: files go without."""
+        try:
+            quick_client("s3", self.settings).head_bucket(Bucket=self.name)
+        except ERRORS as error:
+            place = about(S3_BUCKET, self.name)
+            status = status_of(error) if isinstance(error, ClientError) else 0
+            if status == 404:
+                reason = "there is no such bucket; `kinesis-connectors create` makes it"
+            elif status in {400, 403}:  # HEAD's answers do not say what is refused
+                return ()
+            else:
+                reason = why(error)
+            raise Failed(f"{place}: {reason}") from error
+        return ()
 
     def make(self) -> Sequence[str]:
         """Make it, encrypted and private; return what of that was refused."""

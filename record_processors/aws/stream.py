@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TypeVar
 
@@ -71,6 +71,15 @@ class Stream(Creatable):
         """Return its ARN."""
         return Arns(self.settings, account).stream(self.name)
 
+    def look(self) -> Iterable[Finding]:
+        """Ask for one of its shards. Raises Failed."""
+        kinesis = quick_client("kinesis", self.settings)
+        self.tried(
+            "kinesis:ListShards",
+            lambda: kinesis.list_shards(StreamName=self.name, MaxResults=1),
+        )
+        return ()
+
     def looked_at(self) -> Finding:
         """Look at it as ``check --connect`` does; the pipeline itself can do without the right to.
 
@@ -79,9 +88,7 @@ class Stream(Creatable):
         try:
             return Finding("ok", self._described(quick_client("kinesis", self.settings)))
         except Failed as failure:
-            if failure.__cause__ is not None and is_denied(failure.__cause__):
-                return Finding("note", f"{failure}; only this command needs it")
-            raise
+            return unless_denied(failure)
 
     def _described(self, kinesis: Client) -> str:
         answer = self.tried(
@@ -104,6 +111,13 @@ class Stream(Creatable):
             else:
                 reason = why(error, permission)
             raise Failed(f"{about(self.setting, self.name)}: {reason}") from error
+
+
+def unless_denied(failure: Failed) -> Finding:
+    """Return a note if all that a look lacks is the right to; raise the failure otherwise."""
+    if failure.__cause__ is not None and is_denied(failure.__cause__):
+        return Finding("note", f"{failure}; only this command needs it")
+    raise failure
 
 
 @contextmanager

@@ -30,6 +30,13 @@ class Resource:
         """
         return ()
 
+    def look(self) -> Iterable[Finding]:
+        """Look whether it is there, for ``run``, by what ``permissions`` allow; change nothing.
+
+        Raises as ``probe`` does.
+        """
+        return ()
+
     def permissions(self, account: str) -> Iterable[Statement]:
         """Return the statements of the policy that a pipeline needs while it runs.
 

@@ -9,10 +9,10 @@ from ..aws.failures import call
 from ..aws.findings import about
 from ..aws.iam import allow
 from ..aws.objects import Files
-from ..aws.stream import Stream
+from ..aws.stream import Stream, unless_denied
 from ..config.component import Contradiction, Shipped
 from ..config.keys import STREAM_NAME, STREAMS
-from ..config.resource import Finding, Resource, Statement
+from ..config.resource import Failed, Finding, Resource, Statement
 from ..config.setting import Setting, Settings
 from ..config.shipped import FILES_OF_ROWS
 from ..config.types import STREAM, matching, whole_number
@@ -52,9 +52,16 @@ class ManifestStream(Stream):
         yield self.looked_at()
         yield Finding("note", f"{about(OUTPUT_STREAM, self.name)}: kinesis:PutRecord was not tried")
 
+    def look(self) -> Iterator[Finding]:
+        """Look whether it is there; without the right to, files are announced all the same."""
+        try:
+            yield from super().look()
+        except Failed as failure:
+            yield unless_denied(failure)
+
     def permissions(self, account: str) -> Iterator[Statement]:
-        """Allow to put messages."""
-        yield allow("AnnounceFiles", "kinesis: PutRecord", self.arn(account))
+        """Allow to look whether it is there, and to put messages."""
+        yield allow("AnnounceFiles", "kinesis: ListShards PutRecord", self.arn(account))
 
 
 class S3ManifestEmitter(ChainEmitter):

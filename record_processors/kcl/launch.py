@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
+import secrets
 import socket
 import subprocess
 import sys
 import sysconfig
-import tempfile
 from pathlib import Path
 from typing import NoReturn
 
@@ -19,41 +18,54 @@ from ..config.setting import Settings
 from ..errors import LaunchError
 from .heap import given_heap, heap_size
 from .java import find_java, flags, said_options
+from .lock import lock
+from .look import Looked
 
 DAEMON = "software.amazon.kinesis.multilang.MultiLangDaemon"
 # The JVM's threads, some dozens, share their pools of memory outside the heap: mallopt(3).
 MALLOC = {"MALLOC_ARENA_MAX": "2"}
 LOGBACK = Path(__file__).with_name("logback.xml")
+SUPERVISOR = Path(__file__).with_name("supervisor.py")
 
 
-def run(settings: Settings) -> NoReturn:
-    """Become the daemon. Raises LaunchError when this host cannot run it now."""
-    for variable, setting in chosen(settings.texts).destination.variables(settings).items():
-        if not os.environ.get(variable):
-            raise LaunchError(f"{setting.key} is set, but {variable} is not in the environment")
-    said = said_options()
-    java, version = find_java()
-    heap = heap_size(settings, given_heap(said))
-    lock(settings)
-    properties = settings.path if names_worker(settings) else with_worker_id(settings)
-    command = [
-        java,
-        *flags(version, heap, said),
-        "-Dfile.encoding=UTF-8",  # the pipes' encoding, whatever the locale says
-        "-cp",
-        classpath(settings.path),
-        DAEMON,
-        "--properties-file",
-        properties,
-        "--log-configuration",
-        str(LOGBACK),
-    ]
-    # The daemon finds `kinesis-connectors`, its children's program, beside this Python.
-    scripts = sysconfig.get_path("scripts")
-    path = os.pathsep.join([scripts, os.environ.get("PATH", os.defpath)])
-    environment = {**MALLOC, **os.environ, "PATH": path}
-    sys.stdout.flush()
-    os.execve(java, command, environment)  # noqa: S606 - that is the aim
+class Host:
+    """What this host has for the daemon of a file, looked for before anything is connected to."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Raise LaunchError when this host cannot run it."""
+        for variable, setting in chosen(settings.texts).destination.variables(settings).items():
+            if not os.environ.get(variable):
+                raise LaunchError(f"{setting.key} is set, but {variable} is not in the environment")
+        said = said_options()
+        self.settings = settings
+        self.java, version = find_java()
+        self.flags = flags(version, heap_size(settings, given_heap(said)), said)
+
+    def run(self, looked: Looked) -> NoReturn:
+        """Become the supervisor of the daemon. Raises LaunchError when one runs here already."""
+        settings = self.settings
+        # Whoever has the socket has the lock: the supervisor, and Java until it has ended too.
+        held = lock(settings[APPLICATION_NAME], looked.endpoint, looked.account)
+        properties = settings.path if names_worker(settings) else with_worker_id(settings)
+        # Lines that begin so are the daemon's: by chance, so that no child writes one.
+        mark = f"{secrets.token_hex(4)} "
+        command = [
+            *(sys.executable, "-I", "-S", str(SUPERVISOR), mark),
+            *(self.java, *self.flags),
+            "-Dfile.encoding=UTF-8",  # the pipes' encoding, whatever the locale says
+            f"-Dkinesis-connectors.mark={mark}",
+            *("-cp", classpath(settings.path), DAEMON),
+            *("--properties-file", properties, "--log-configuration", str(LOGBACK)),
+        ]
+        # The daemon finds `kinesis-connectors`, its children's program, beside this Python.
+        scripts = sysconfig.get_path("scripts")
+        path = os.pathsep.join([scripts, os.environ.get("PATH", os.defpath)])
+        environment = {**MALLOC, **os.environ, "PATH": path}
+        sys.stdout.flush()
+        try:
+            os.execve(sys.executable, command, environment)  # noqa: S606 - that is the aim
+        finally:
+            held.close()
 
 
 def classpath(path: str) -> str:
@@ -75,27 +87,6 @@ def classpath(path: str) -> str:
     return answer.stdout.strip()
 
 
-def lock(settings: Settings) -> None:
-    """Refuse a second daemon of the application on this host.
-
-    Two with one ``workerId`` would each take the other's leases for its own. The lock's descriptor
-    passes to Java, so that it ends with the daemon, however that ends.
-    """
-    path = Path(tempfile.gettempdir(), f"kinesis-connectors-{settings[APPLICATION_NAME]}.lock")
-    try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except PermissionError as error:
-        raise LaunchError(
-            f"{path} is another user's: let that user run it, or remove it"
-        ) from error
-    except BlockingIOError as error:
-        raise LaunchError(
-            f"a daemon of {settings[APPLICATION_NAME]} runs on this host already ({path} is locked)"
-        ) from error
-    os.set_inheritable(descriptor, True)
-
-
 def names_worker(settings: Settings) -> bool:
     """Whether the file says itself who this host is; KCL knows two names for it."""
     return WORKER_ID in settings or WORKER_IDENTIFIER in settings
@@ -105,16 +96,13 @@ def with_worker_id(settings: Settings) -> str:
     """Write the file once more with a ``workerId`` that is this host's at every start.
 
     A daemon takes back at once the leases that carry its own id; under a new one it waits until
-    they have expired.
+    they have expired. What is written has no place on the disk (memfd_create(2)), and the name that
+    is returned is good for this process and whoever inherits the descriptor.
     """
-    folder = Path(tempfile.gettempdir(), f"kinesis-connectors-{os.getuid()}")
-    folder.mkdir(mode=0o700, exist_ok=True)
-    if folder.is_symlink() or folder.stat().st_uid != os.getuid():
-        raise LaunchError(f"{folder} is not this user's own folder: remove it")
     worker = f"{socket.gethostname()}-{settings[APPLICATION_NAME]}"
-    copy = folder / settings[APPLICATION_NAME] / Path(settings.path).name
-    copy.parent.mkdir(exist_ok=True)
     # Two line breaks: a last line that ends in a backslash swallows one.
     original = Path(settings.path).read_bytes()
-    copy.write_bytes(original + f"\n\n{WORKER_ID.key} = {worker}\n".encode("latin-1"))
-    return str(copy)
+    copy = os.memfd_create(Path(settings.path).name, 0)
+    with os.fdopen(copy, "wb", closefd=False) as file:
+        file.write(original + f"\n\n{WORKER_ID.key} = {worker}\n".encode("latin-1"))
+    return f"/proc/self/fd/{copy}"

@@ -7,8 +7,10 @@ table by table, by the names in the classes of its jar.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 
-from ..aws.arns import Arns, no_pattern
+from ..aws.arns import Arns, account_in, no_pattern
+from ..aws.clients import Client
 from ..aws.findings import ERRORS, about, code_of, quick_client, why
 from ..aws.iam import allow
 from ..aws.new_bucket import PipelineBucket
@@ -117,25 +119,48 @@ class Leases(Resource):
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self.account: str | None = None  # whose they are, once they were looked at
+        setting = LEASE_TABLE if LEASE_TABLE in settings else APPLICATION_NAME
+        self.name = settings.texts[setting.key]
+        self.place = f"{setting.key} = {self.name}: the lease table"
+
+    @cached_property
+    def dynamodb(self) -> Client:
+        """The client."""
+        return quick_client("dynamodb", self.settings)
 
     def probe(self) -> Iterator[Finding]:
         """Look at the lease table; that it is not there yet is fine."""
-        setting = LEASE_TABLE if LEASE_TABLE in self.settings else APPLICATION_NAME
-        name = self.settings.texts[setting.key]
-        place = f"{setting.key} = {name}: the lease table"
-        dynamodb = quick_client("dynamodb", self.settings)
+        if (status := self.status()) is None:
+            said = f"{self.place} is not there yet: the daemon makes it when it starts"
+            yield Finding("ok", said)
+        else:
+            yield Finding("ok", f"{self.place} is {status}")
+
+    def look(self) -> Iterator[Finding]:
+        """Look at the lease table, and tell of a first start, which takes its time."""
+        if self.status() is None:
+            yield Finding(
+                "note",
+                f"{self.place} is not there yet: this is the first start of the application, and "
+                "until KCL hands out records it takes up to two minutes",
+            )
+
+    def status(self) -> str | None:
+        """Return the lease table's status, None if it is not there. Raises Failed."""
         try:
-            found = dynamodb.describe_table(TableName=name)["Table"]
+            found = self.dynamodb.describe_table(TableName=self.name)["Table"]
         except ERRORS as error:
             if code_of(error) == "ResourceNotFoundException":
-                yield Finding("ok", f"{place} is not there yet: the daemon makes it when it starts")
-                return
-            raise Failed(f"{place} in DynamoDB: {why(error, 'dynamodb:DescribeTable')}") from error
+                return None
+            reason = why(error, "dynamodb:DescribeTable")
+            raise Failed(f"{self.place} in DynamoDB: {reason}") from error
         if [part["AttributeName"] for part in found["KeySchema"]] != [LEASE_KEY]:
             raise Failed(
-                f"{place} in DynamoDB is a table of something else: its key is not {LEASE_KEY}"
+                f"{self.place} in DynamoDB is a table of something else: its key is not {LEASE_KEY}"
             )
-        yield Finding("ok", f"{place} is {found['TableStatus']}")
+        self.account = account_in(found["TableArn"])
+        return str(found["TableStatus"])
 
     def permissions(self, account: str) -> Iterator[Statement]:
         """Allow to share the shards, and, the first daemon, to make the tables for that."""

@@ -34,7 +34,7 @@ def daemon(workbench):
     log = workbench.folder / "daemon.log"
     with Child.start("the daemon", command, environment, log, grace=30) as running:
         _await_rows(settings, count, running)
-        java = psutil.Process(running.process.pid)
+        (java,) = psutil.Process(running.process.pid).children()
         own = mebibytes(java.pid, "VmHWM")
         children = [mebibytes(each.pid, "VmHWM") for each in java.children(recursive=True)]
         cpu = java.cpu_times()

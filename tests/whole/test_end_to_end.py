@@ -12,9 +12,10 @@ import textwrap
 from collections import Counter
 from pathlib import Path
 
+import psutil
 import pytest
 
-from record_processors.config.keys import APPLICATION_NAME, STREAM_NAME
+from record_processors.config.keys import APPLICATION_NAME, KINESIS_ENDPOINT, STREAM_NAME
 from record_processors.destinations.s3_manifest import OUTPUT_STREAM
 from record_processors.kcl.java import OPTION_VARIABLES, find_java
 from record_processors.kcl.launch import LOGBACK
@@ -73,7 +74,7 @@ def test_rows_are_exact_through_kills_and_restarts(both):
     here.kill("two")
     here.start("two")
     here.until_working("one")
-    assert here.stop("one") in {0, 143}
+    assert here.stop("one") == 0
     here.start("one")
     want = expected([*put, *more, *aggregated, *last])
     here.until(lambda: len(here.rows()) >= want.total(), "all rows are in the table")
@@ -178,17 +179,81 @@ def test_the_helpers_own_command_runs_our_files(both):
     assert sorted(here.file_lines("helper-one/")) == sorted(put)
 
 
-def test_a_second_daemon_of_the_application_is_refused(both):
-    """Two daemons with one workerId would share leases, so the second never starts."""
+def test_one_daemon_of_the_application_at_a_time(both):
+    """Two daemons with one workerId would share leases: the second never starts while one lives."""
     here = both("second")
     here.start("one")
     here.until_working("one")
     second = subprocess.run(
         [PROGRAM, "run", here.one.path], check=False, capture_output=True, text=True
     )
-
     assert second.returncode == 2
     assert "a daemon of second-one runs on this host already" in second.stderr
+
+    family = psutil.Process(here.daemons["one"].process.pid).children(recursive=True)
+    here.kill("one")
+    assert len(family) > 1
+    assert not psutil.wait_procs(family, PATIENCE)[1], "who outlives `run`, holds the leases"
+    here.start("one")
+    here.until_working("one")
+
+
+def end_of(here, stage):
+    """Wait until a daemon has ended by itself; return its exit code, and its log's last line."""
+    daemon = here.daemons.pop(stage)
+    code = daemon.process.wait(PATIENCE)
+    return code, daemon.log.read_text().splitlines()[-1]
+
+
+def test_a_child_that_is_killed_ends_the_daemon_and_the_others_flush(both):
+    """`run` ends with 70 and says why, without waiting for who is dead, once the rest is in S3."""
+    never = {"bufferMillisecondsLimit": "3600000", "bufferRecordCountLimit": "1000000"}
+    here = both("killed", one={**never, "shutdownGraceMillis": "3600000"})
+    here.start("one")
+    here.until_working("one", shards=2)
+    daemon = here.daemons["one"]
+    (java,) = psutil.Process(daemon.process.pid).children()
+    java.children()[0].kill()
+
+    code, last = end_of(here, "one")
+    assert code == 70
+    assert (
+        last == "kinesis-connectors: a shard's child ended without a word, with code 137, by "
+        "signal 9"
+    )
+    assert daemon.log.read_text().count("flushed for the shutdown") == 1
+
+
+def test_a_file_that_became_wrong_ends_with_2(both):
+    """When a child finds its file wrong, `run` ends with the child's code and its sentence."""
+    here = both("wrong")
+    here.start("one")
+    log = here.daemons["one"].log
+    here.until(lambda: "Running wrong-one" in log.read_text(), "Java has read its copy")
+    with Path(here.one.path).open("a") as file:
+        file.write("s3Bukcet = x\n")
+
+    code, last = end_of(here, "one")
+    assert code == 2
+    assert last.startswith("kinesis-connectors: ")
+    assert "s3Bukcet is not a setting; did you mean s3Bucket?" in last
+
+
+def test_a_start_in_an_outage_waits(both):
+    """When nobody answers at a start, the daemon starts, and says each kind of failure once."""
+    here = both("outage")
+    text = Path(here.one.path).read_text()
+    path = Path(here.one.path).with_name("outage.properties")
+    text = text.replace(here.one[KINESIS_ENDPOINT], "http://127.0.0.1:9")
+    path.write_text(text.replace(here.one.path, str(path)))
+    here.start("one", [PROGRAM, "run", str(path)])
+    log = here.daemons["one"].log
+    here.until(lambda: "Initializing LeaseCoordinator attempt 3" in log.read_text(), "it tries")
+
+    assert log.read_text().count("so the daemon starts all the same") == 4
+    assert log.read_text().count("Caught exception when initializing LeaseCoordinator") == 1
+    here.kill("one")
+    del here.daemons["one"]
 
 
 def test_bad_messages_and_bad_files_are_set_aside_and_the_rest_loads(both):

@@ -14,7 +14,7 @@ from ...config.resource import Failed, Finding
 from ...config.setting import Settings
 from ...errors import ConnectorError, Transient
 from ...files.file import File
-from .catalog import ABSENT, columns_of
+from .catalog import ABSENT, columns_of, is_there
 from .connection import Connection, Cursor, run_copy
 from .copy import copy_statement, manifest_of, manifests_folder
 from .errors import NO_AUTHORITY, QUOTED, LoadFailed
@@ -38,6 +38,7 @@ from .timeouts import PROBE_COPY_MILLISECONDS, PROBE_LOCK_MILLISECONDS
 
 TLS = re.compile(r"SSL|certificate")  # libpq's words
 ERRORS = (ConnectorError, LoadFailed)
+NO_LEDGER = "is not there; `kinesis-connectors create` makes it"
 ADDED_LATER = {"digits"}  # columns of the ledger that `create` adds
 
 
@@ -51,6 +52,15 @@ def probe(connection: Connection, settings: Settings) -> Iterator[Finding]:
         yield _not_tried(settings, "it needs the table")
     else:
         yield from results(_copy(connection, settings))
+
+
+def look(connection: Connection, settings: Settings) -> Iterator[Finding]:
+    """Log in, and look whether ledger and table are there; nothing is locked or loaded."""
+    yield _login(connection, settings)
+    if not is_there(connection, Ledger.from_settings(settings).table):
+        place = f"{about(FILE_TABLE, settings[FILE_TABLE])}: the ledger"
+        yield Finding("problem", f"{place} {NO_LEDGER}")
+    yield from _data_table(connection, settings)
 
 
 def _login(connection: Connection, settings: Settings) -> Finding:
@@ -90,7 +100,7 @@ def _ledger(connection: Connection, settings: Settings) -> Iterator[Finding]:
             lacking = _lacking_rights(cursor, ledger.table, ("select", "insert"))
     except ERRORS as error:
         if isinstance(error.__cause__, ABSENT):
-            raise Failed(f"{place} is not there; `kinesis-connectors create` makes it") from error
+            raise Failed(f"{place} {NO_LEDGER}") from error
         if isinstance(error.__cause__, psycopg2.errors.QueryCanceled):
             yield Finding("note", f"{place} is locked by another session just now; try again")
             return

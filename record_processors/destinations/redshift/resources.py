@@ -17,7 +17,7 @@ from .connection import Connection
 from .copy import manifests_folder
 from .ledger import Ledger
 from .login import database_of
-from .probe import probe
+from .probe import look, probe
 from .settings import (
     DATA_TABLE,
     JSON_PATHS,
@@ -127,6 +127,11 @@ class RedshiftLogin(Resource):
         """Try it from the login to a COPY of nothing, which is rolled back."""
         with closing(Connection.from_settings(self.settings)) as connection:
             yield from probe(connection, self.settings)
+
+    def look(self) -> Iterator[Finding]:
+        """Log in, and look at ledger and table; nothing is locked or loaded."""
+        with closing(Connection.from_settings(self.settings)) as connection:
+            yield from look(connection, self.settings)
 
     def permissions(self, account: str) -> Iterator[Statement]:
         """Allow to log in: on what AWS's own policy AmazonRedshiftDataFullAccess has it on."""

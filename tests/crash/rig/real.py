@@ -136,7 +136,9 @@ class RealRig:
     # What is done to them.
 
     def children(self, stage, host="a"):
-        return family(self.hosts[stage, host].process.pid)[1:]
+        """Return the shards' processes; Java, their parent, is between them and `run`."""
+        run = self.hosts[stage, host].process.pid
+        return [one for one in family(run)[1:] if one.ppid() != run]
 
     def until_working(self, stage, host="a"):
         """Wait until every open shard has a child."""
@@ -198,7 +200,7 @@ class RealRig:
         self.until(went_on, "the other host has gone on")
         for one in stopped:
             signal_to(one, signal.SIGCONT)
-        count("zombies", "real, by SIGSTOP", times=len(stopped) - 1)
+        count("zombies", "real, by SIGSTOP", times=len(stopped) - 2)  # less `run` and Java
         self.until(
             lambda: (
                 "nothing more is written" in self.hosts[stage, "a"].log.read_text()

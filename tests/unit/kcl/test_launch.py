@@ -1,4 +1,4 @@
-"""`run` becomes the daemon: one on a host, under one name, with the file as it was written."""
+"""`run` starts the daemon: one on a host, under one name, with the file as it was written."""
 
 import json
 import os
@@ -6,7 +6,6 @@ import re
 import stat
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import pytest
@@ -14,8 +13,9 @@ import pytest
 from record_processors.commands import main as cli
 from record_processors.config.properties import load
 from record_processors.errors import LaunchError
-from record_processors.kcl import heap, java, launch
+from record_processors.kcl import heap, java
 from support.fakes import properties
+from support.small_aws import make, small_aws
 
 PRINTS_VERSION = """#!/bin/sh
 if [ "$1" = -version ]; then echo '{version}' >&2; exit {code}; fi
@@ -23,10 +23,10 @@ if [ "$1" = -version ]; then echo '{version}' >&2; exit {code}; fi
 RECORDS = """exec '{python}' '{recorder}' "$@"
 """
 RECORDER = """
-import json, os, subprocess, sys
+import json, os, signal, subprocess, sys
 
-files = [f"/proc/self/fd/{fd}" for fd in os.listdir("/proc/self/fd")]
-open_files = [os.readlink(file) for file in files if os.path.exists(file)]
+path = sys.argv[sys.argv.index("--properties-file") + 1]
+file = open(path, encoding="latin-1").read()
 code, error = None, ""
 if second := os.environ.get("SECOND"):
     command = [sys.executable, "-m", "record_processors", "run", second]
@@ -34,8 +34,12 @@ if second := os.environ.get("SECOND"):
     run = subprocess.run(command, capture_output=True, text=True, env=environment)
     code, error = run.returncode, run.stderr
 environment = dict(os.environ)
-print(json.dumps([sys.argv[1:], os.getpid(), environment, open_files, code, error]))
+told = [sys.argv[1:], os.getppid(), environment, file, code, error]
+print(json.dumps(told), flush=True)
+os.kill(os.getppid(), signal.SIGTERM)
+signal.pause()
 """
+MARK = "-Dkinesis-connectors.mark="  # another at each start
 NEW = 'openjdk version "21.0.1" 2023-10-17'
 
 
@@ -47,19 +51,19 @@ def make_java(folder, version=NEW, code=0, body=""):
     return java
 
 
-@pytest.fixture
-def host(tmp_path, monkeypatch):
-    """Give the test a temporary directory of its own, as a fresh host has."""
-    temporary = tmp_path / "tmp"
-    temporary.mkdir()
-    monkeypatch.setenv("TMPDIR", str(temporary))
-    monkeypatch.setattr(tempfile, "tempdir", None)
-    return temporary
+@pytest.fixture(scope="module", autouse=True)
+def aws():
+    """Have all that the file names."""
+    with small_aws() as endpoint, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ENDPOINT_URL", endpoint)
+        make("events", "manifests", bucket="bucket", table="flights")
+        make(table="others")
+        yield
 
 
 @pytest.fixture
 def recording_java(tmp_path, monkeypatch):
-    """Put a java on PATH that prints how it was started."""
+    """Put a java on PATH that prints how it was started, and then has `run` be stopped."""
     for variable in java.OPTION_VARIABLES:
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("PATH", f"{tmp_path / 'java bin'}{os.pathsep}{os.environ['PATH']}")
@@ -90,7 +94,8 @@ class Started:
         self.arguments: list[str] = []
         if out:
             found = json.loads(out)
-            self.arguments, self.java_pid, self.environment, self.files, *self.second = found
+            arguments, self.parent, self.environment, self.file, *self.second = found
+            self.arguments = [one for one in arguments if not one.startswith(MARK)]
 
     def argument(self, option):
         """Return what follows an option."""
@@ -177,12 +182,15 @@ def test_no_java(there, javas):
 # ---- run
 
 
-def test_run_becomes_java(tmp_path, host, recording_java):
-    """The process itself becomes java, with the helper's classpath, the file and the log set-up."""
+STOPPED = "kinesis-connectors: stopped by SIGTERM\n"
+
+
+def test_run_starts_java(tmp_path, recording_java):
+    """Java is the process' own child, with the helper's classpath, the file and the log set-up."""
     path = properties(tmp_path)
     started = Started(path)
-    assert (started.code, started.error) == (0, "")
-    assert started.java_pid == started.pid
+    assert (started.code, started.error) == (0, STOPPED)
+    assert started.parent == started.pid
     helper = Path(sys.executable).with_name("amazon_kclpy_helper.py")
     classpath = subprocess.run(
         [sys.executable, helper, "--print_classpath", "--properties", path],
@@ -198,88 +206,69 @@ def test_run_becomes_java(tmp_path, host, recording_java):
     assert "<configuration" in Path(started.argument("--log-configuration")).read_text()
 
 
-def test_the_children_find_their_program(tmp_path, host, recording_java):
+def test_the_children_find_their_program(tmp_path, recording_java):
     """`kinesis-connectors` of this very installation comes first on the daemon's PATH."""
     first = Started(properties(tmp_path)).environment["PATH"].split(os.pathsep)[0]
     assert Path(first, "kinesis-connectors").exists()
     assert Path(first).samefile(Path(sys.executable).parent)
 
 
-def test_worker_id_is_the_same_at_every_start(tmp_path, host, recording_java):
+def test_worker_id_is_the_same_at_every_start(tmp_path, recording_java):
     """Two starts hand java the same file, which is ours and one `workerId` more."""
     path = properties(tmp_path)
-    copies = [Path(Started(path).argument("--properties-file")).read_bytes() for _ in range(2)]
+    copies = [Started(path).file for _ in range(2)]
     assert copies[0] == copies[1]
-    original = Path(path).read_bytes()
+    original = Path(path).read_text()
     assert copies[0].startswith(original)
-    added = copies[0].removeprefix(original).decode().split()
+    added = copies[0].removeprefix(original).split()
     assert added[:2] == ["workerId", "="]
     assert "flights" in added[2]
     assert len(added) == 3
 
 
-def test_worker_id_of_the_file_is_left(tmp_path, host, recording_java):
+def test_worker_id_of_the_file_is_left(tmp_path, recording_java):
     """A file that names its `workerId` is handed over as it is."""
     path = properties(tmp_path, {"workerId": "mine"})
     assert Started(path).argument("--properties-file") == path
 
 
-def test_worker_ids_of_two_applications_differ(tmp_path, host):
-    """Two applications on one host do not share their files."""
-    found = set()
-    for name in ("one", "two"):
-        (tmp_path / name).mkdir()
-        settings = load(properties(tmp_path / name, {"applicationName": f"application-{name}"}))
-        found.add(launch.with_worker_id(settings))
-    assert len(found) == 2
-
-
 @pytest.mark.parametrize(
     "end", [b"", b"\n", b"# no line break", b"metricsLevel = NONE\\", b"# \xe9 caf\xc3\xa9\r\n"]
 )
-def test_whatever_the_file_ends_with(end, tmp_path, host):
+def test_whatever_the_file_ends_with(end, tmp_path, recording_java):
     """Line ends, bytes and a last line that is cut off are kept, and the `workerId` is read."""
     path = Path(properties(tmp_path))
     path.write_bytes(path.read_bytes() + end)
     settings = load(str(path))
-    copy = launch.with_worker_id(settings)
-    assert Path(copy).read_bytes().startswith(path.read_bytes())
-    # The copy's own name is not what its executableName says; all else is read as before.
-    path.write_bytes(Path(copy).read_bytes())
+    copy = Started(str(path)).file.encode("latin-1")
+    assert copy.startswith(path.read_bytes().replace(b"\r\n", b"\n"))
+    path.write_bytes(copy)
     texts = dict(load(str(path)).texts)
     assert texts.pop("workerId")
     assert texts == settings.texts
 
 
-def test_non_ascii_values_survive(tmp_path, host, recording_java):
+def test_non_ascii_values_survive(tmp_path, recording_java):
     """What is not ASCII reaches the daemon byte for byte, in any locale."""
     path = properties(tmp_path)
     with Path(path).open("a", encoding="utf-8") as file:
         file.write("# é😀\n")
-    copy = Path(Started(path, LC_ALL="C").argument("--properties-file"))
-    assert "é😀".encode() in copy.read_bytes()
+    copy = Started(path, LC_ALL="C").file
+    assert "é😀".encode() in copy.encode("latin-1")
 
 
-def test_the_derived_file_is_in_a_private_folder(tmp_path, host):
-    """Nobody else on the host can write where the daemon reads its file."""
-    copy = Path(launch.with_worker_id(load(properties(tmp_path))))
-    folder = host / f"kinesis-connectors-{os.getuid()}"
-    assert folder in copy.parents
-    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-
-
-def test_a_folder_of_somebody_else_is_refused(tmp_path, host):
-    """A link in the folder's place is not followed."""
-    (tmp_path / "elsewhere").mkdir()
-    (host / f"kinesis-connectors-{os.getuid()}").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(LaunchError, match="remove it"):
-        launch.with_worker_id(load(properties(tmp_path)))
+def test_nothing_is_left_on_the_disk(tmp_path, recording_java, monkeypatch):
+    """A start writes no file: none can be another user's, or another checkout's."""
+    path = properties(tmp_path)
+    (tmp_path / "temporary").mkdir()
+    Started(path, TMPDIR=str(tmp_path / "temporary"))
+    assert list((tmp_path / "temporary").iterdir()) == []
 
 
 # ---- one daemon on a host
 
 
-def test_a_second_daemon_is_refused_while_java_runs(tmp_path, host, recording_java):
+def test_a_second_daemon_is_refused_while_java_runs(tmp_path, recording_java):
     """The lock passes to java: while it runs, a second start is refused with a sentence."""
     path = properties(tmp_path)
     started = Started(path, SECOND=path)
@@ -287,29 +276,28 @@ def test_a_second_daemon_is_refused_while_java_runs(tmp_path, host, recording_ja
     assert code == 2
     assert error.startswith("kinesis-connectors: a daemon of flights runs on this host already")
     assert error.count("\n") == 1
-    assert any("kinesis-connectors-flights.lock" in file for file in started.files)
 
 
-def test_another_application_may_run_beside(tmp_path, host, recording_java):
+def test_another_application_may_run_beside(tmp_path, recording_java):
     """The lock is one application's."""
     (tmp_path / "other").mkdir()
     other = properties(tmp_path / "other", {"applicationName": "others"})
-    assert Started(properties(tmp_path), SECOND=other).second == [0, ""]
+    assert Started(properties(tmp_path), SECOND=other).second == [0, STOPPED]
 
 
-def test_the_lock_ends_with_java(tmp_path, host, recording_java):
+def test_the_lock_ends_with_java(tmp_path, recording_java):
     """After the daemon has ended, however it did, the next one starts."""
     path = properties(tmp_path)
     assert [Started(path).code for _ in range(2)] == [0, 0]
 
 
-def test_no_java_is_a_sentence(tmp_path, host, monkeypatch, capsys):
+def test_no_java_is_a_sentence(tmp_path, monkeypatch, capsys):
     """Without java `run` ends with exit code 2 and one sentence."""
 
     def none():
         raise LaunchError("no Java 8 or newer")
 
-    monkeypatch.setattr(launch, "find_java", none)
+    monkeypatch.setattr("record_processors.kcl.launch.find_java", none)
     assert cli.main(["run", properties(tmp_path)]) == 2
     assert capsys.readouterr().err == "kinesis-connectors: no Java 8 or newer\n"
 
@@ -337,7 +325,7 @@ def collector(arguments):
         ('openjdk version "25.0.2" 2026-01-20', "-XX:+UseG1GC"),
     ],
 )
-def test_the_collector_that_stays_small(version, chosen, tmp_path, host, recording_java):
+def test_the_collector_that_stays_small(version, chosen, tmp_path, recording_java):
     """Under a large heap each Java gets a collector that keeps it small."""
     recording_java(version)
     started = Started(properties(tmp_path, {"maxLeasesForWorker": "4"}))
@@ -347,13 +335,13 @@ def test_the_collector_that_stays_small(version, chosen, tmp_path, host, recordi
     assert started.environment["MALLOC_ARENA_MAX"] == "2"
 
 
-def test_a_small_heap_has_the_serial_collector(tmp_path, host, recording_java):
+def test_a_small_heap_has_the_serial_collector(tmp_path, recording_java):
     """One shard's heap needs no threads to keep it."""
     started = Started(properties(tmp_path, SMALL))
     assert collector(started.arguments) == ["-XX:+UseSerialGC"]
 
 
-def test_the_heap_grows_with_shards_and_records(tmp_path, host, recording_java):
+def test_the_heap_grows_with_shards_and_records(tmp_path, recording_java):
     """Each shard adds the same, and less of it when it is read by fewer records."""
 
     def heap_for(leases, records):
@@ -366,7 +354,7 @@ def test_the_heap_grows_with_shards_and_records(tmp_path, host, recording_java):
     assert heap_for(3, 100) < three
 
 
-def test_four_shards_have_what_the_worst_case_took(tmp_path, host, recording_java):
+def test_four_shards_have_what_the_worst_case_took(tmp_path, recording_java):
     """448 MiB held four shards with answers of 10 MiB in 10,000 records; 384 did not."""
     changes = {"maxLeasesForWorker": "4", "maxRecords": "10000"}
     assert heap_of(Started(properties(tmp_path, changes)).arguments) >= 448
@@ -384,7 +372,7 @@ def test_four_shards_have_what_the_worst_case_took(tmp_path, host, recording_jav
         ("-XX:-ExitOnOutOfMemoryError", "-XX:+ExitOn", "JAVA_TOOL_OPTIONS"),
     ],
 )
-def test_what_the_user_says_wins(said, left_out, variable, tmp_path, host, recording_java):
+def test_what_the_user_says_wins(said, left_out, variable, tmp_path, recording_java):
     """Of the kind that a variable of Java's own speaks of, `run` says nothing; the rest stays."""
     path = properties(tmp_path)
     ours = Started(path).arguments
@@ -398,7 +386,7 @@ def test_what_the_user_says_wins(said, left_out, variable, tmp_path, host, recor
     assert len(found) == len(kinds) - 1
 
 
-def test_a_heap_of_the_users_that_is_too_small_is_refused(tmp_path, host, recording_java):
+def test_a_heap_of_the_users_that_is_too_small_is_refused(tmp_path, recording_java):
     """Java is not started with a heap that the file's shards can exhaust; a sentence says which."""
     path = properties(tmp_path, {"maxLeasesForWorker": "4", "maxRecords": "10000"})
     started = Started(path, JAVA_TOOL_OPTIONS="-Xmx4g -Xmx256m")
@@ -413,7 +401,7 @@ def test_a_heap_of_the_users_that_is_too_small_is_refused(tmp_path, host, record
     assert Started(path, JAVA_TOOL_OPTIONS=f"-Xmx{found[1]}m").code == 0
 
 
-def test_more_shards_than_the_host_holds_are_refused(tmp_path, host, recording_java):
+def test_more_shards_than_the_host_holds_are_refused(tmp_path, recording_java):
     """A file that allows more shards than fit in memory, their children included, never starts."""
     started = Started(properties(tmp_path, {"maxLeasesForWorker": "1000000"}))
     assert (started.code, started.arguments) == (2, [])
