@@ -93,10 +93,12 @@ class Stack:
             endpoint = f"http://{HOST}:{now['aws']}"
             self.environment = aws_environment(endpoint)
             self.environment["REDSHIFT_PASSWORD"] = now["password"]
-            aws = self._child("aws", [], for_aws.fileno())
+            handed = for_aws.fileno()
+            aws = self._child("aws", ["--listener", str(handed)], handed)
             stop.callback(aws.stop)
-            database = str(self.directory / "redshift")
-            redshift = self._child("redshift", ["--directory", database], for_redshift.fileno())
+            handed, database = for_redshift.fileno(), str(self.directory / "redshift")
+            there = ["--listener", str(handed), "--directory", database]
+            redshift = self._child("redshift", there, handed)
             stop.callback(redshift.stop)
         self._children = [aws, redshift]
         aws.ready()
@@ -105,14 +107,13 @@ class Stack:
         _lead_anew(self.directory / "properties", last, now)
         _write(self.directory / _REMEMBERED, json.dumps(now))
 
-    def _child(self, module: str, arguments: list[str], listens_on: int) -> Child:
-        program = [sys.executable, "-m", f"record_processors.local.{module}"]
+    def _child(self, module: str, arguments: list[str], *hand_down: int) -> Child:
         return Child.start(
             f"the stand-in {module}",
-            [*program, "--listener", str(listens_on), *arguments],
+            [sys.executable, "-m", f"record_processors.local.{module}", *arguments],
             self.process_environment(),
             self.directory / "logs" / f"{module}.log",
-            hand_down=[listens_on],
+            hand_down=hand_down,
         )
 
 
