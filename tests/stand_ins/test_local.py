@@ -165,3 +165,21 @@ def test_what_is_in_the_way_is_told_first(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("PATH", str(tmp_path))
     assert said().startswith("setpriv, of Linux' util-linux 2.33 or newer, does not run here: ")
     assert not (tmp_path / ".local/logs").exists()
+
+
+def test_a_second_demonstration_is_refused(tmp_path):
+    """`scripts/run` leaves alone what another one in the same checkout is at work in."""
+    (tmp_path / ".local/demo/properties").mkdir(parents=True)
+    with host.held(tmp_path / ".local/demo"):
+        answer = subprocess.run(
+            [*PROGRAM[:2], "record_processors.local.demo"],
+            cwd=tmp_path,
+            check=False,
+            capture_output=True,
+            text=True,
+        )
+    assert (answer.returncode, answer.stdout) == (2, "")
+    assert answer.stderr == (
+        ".local/demo is in use by stand-ins that are running: end those first\n"
+    )
+    assert (tmp_path / ".local/demo/properties").exists()

@@ -91,7 +91,7 @@ def test_a_file_that_is_not_there(machine):
     ("missing", "sentence"),
     [
         ({"without": "setpriv"}, "setpriv is needed, of Linux' util-linux"),
-        ({"df": "echo 9 9 9 1000"}, "1.5 GB are needed in "),
+        ({"df": "echo 9 9 9 999999"}, "1 GB is needed in "),
         ({"python3": "exit 1"}, "Python 3.10 or newer is needed; name one in the variable PYTHON"),
         ({"python3": 'case "$2" in *venv*) exit 1 ;; esac'}, "python3 lacks its module venv"),
     ],
