@@ -123,7 +123,8 @@ def test_a_checkout_that_was_moved_is_set_up_anew(checkout, machine):
         input=b"".join(file.read_bytes() for file in files),
         capture_output=True,
     ).stdout.decode()
-    (checkout / ".venv").mkdir()
+    (checkout / ".venv/bin").mkdir(parents=True)
+    (checkout / ".venv/bin/python").symlink_to(shutil.which("true"))
     for folder, code in ((os.path.realpath(checkout), 0), ("/elsewhere", 2)):
         (checkout / ".venv/installed").write_text(f"{told.strip()} {folder} local\n")
         assert machine("setup", "local", without="setpriv")[0] == code
