@@ -114,17 +114,39 @@ def test_a_checkout_that_cannot_be_written(checkout, machine):
     assert err.startswith(f"scripts/setup: {checkout} cannot be written")
 
 
-def test_a_checkout_that_was_moved_is_set_up_anew(checkout, machine):
-    """Programs in .venv name their folder, so that one from elsewhere does not count as set up."""
+@pytest.fixture
+def set_up(checkout):
+    """Return what makes the checkout look as if it had been set up in a folder."""
     files = [checkout / "setup.cfg", checkout / "scripts/setup"]
     told = subprocess.run(
         ["cksum"],
         check=True,
         input=b"".join(file.read_bytes() for file in files),
-        capture_output=True,
+        stdout=subprocess.PIPE,
     ).stdout.decode()
-    (checkout / ".venv/bin").mkdir(parents=True)
-    (checkout / ".venv/bin/python").symlink_to(shutil.which("true"))
-    for folder, code in ((os.path.realpath(checkout), 0), ("/elsewhere", 2)):
+    programs = checkout / ".venv/bin"
+    programs.mkdir(parents=True)
+    (programs / "python").symlink_to(shutil.which("true"))
+    (programs / "kinesis-connectors").write_text('#!/bin/sh\necho "$PWD: $*"\n')
+    (programs / "kinesis-connectors").chmod(0o755)
+
+    def set_up(folder):
         (checkout / ".venv/installed").write_text(f"{told.strip()} {folder} local\n")
-        assert machine("setup", "local", without="setpriv")[0] == code
+
+    return set_up
+
+
+def test_a_checkout_that_was_moved_is_set_up_anew(checkout, machine, set_up):
+    """Programs in .venv name their folder, so that one from elsewhere does not count as set up."""
+    set_up(os.path.realpath(checkout))
+    assert machine("setup", "local", without="setpriv") == (0, "", "")
+    set_up("/elsewhere")
+    assert machine("setup", "local", without="setpriv")[0] == 2
+
+
+def test_files_run_where_one_is(checkout, machine, set_up, tmp_path, monkeypatch):
+    """`scripts/run FILE` starts the daemon in the directory that it is called from."""
+    set_up(os.path.realpath(checkout))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "one.properties").touch()
+    assert machine("run", "one.properties") == (0, f"{tmp_path}: run one.properties\n", "")
