@@ -53,6 +53,29 @@ def pytest_report_header(config):
     return f"crash seed: {config.getoption('--crash-seed')}"
 
 
+def pytest_sessionfinish(session):
+    """Tell the process that reports what this one counted, if the tests are shared out."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["tally"] = tally.told()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node, error):
+    """Hear what a process counted; one that crashed has told nothing."""
+    if told := getattr(node, "workeroutput", {}).get("tally"):
+        tally.add(told)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport():
+    """Escape what was logged and is no proper text, which no process could send another."""
+    report = yield
+    report.sections = [
+        (title, text.encode(errors="backslashreplace").decode()) for title, text in report.sections
+    ]
+    return report
+
+
 def pytest_terminal_summary(terminalreporter):
     """Say what the crash rig did, if it ran."""
     if tally.TALLY:

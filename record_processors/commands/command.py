@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from importlib.util import find_spec
 from typing import Protocol
 
 
@@ -48,6 +49,9 @@ def complain(error: object, code: int) -> int:
     return code
 
 
-def missing(error: ImportError, extra: str) -> str:
-    """Return what to say of a library that is not there."""
-    return f"{error.name} is not installed; pip install 'kinesis-connectors[{extra}]'"
+def missing(extra: str, *modules: str) -> str:
+    """Return what to say if a module of an extra is not installed; "" if all are."""
+    absent = [name for name in modules if find_spec(name) is None]
+    if not absent:
+        return ""
+    return f"{absent[0]} is not installed; pip install 'kinesis-connectors[{extra}]'"

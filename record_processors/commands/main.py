@@ -13,7 +13,9 @@ from ..errors import EXIT_FAILED
 from .command import Command, Formatter, complain
 
 # In the order of the help. Each is a module of this room.
-NAMES = ("run", "process", "check", "create", "iam-policy", "put", "local", "completion")
+NAMES = (
+    *("init", "check", "create", "run", "process", "iam-policy", "put", "local", "completion"),
+)
 
 TOP = """\
 exit codes:

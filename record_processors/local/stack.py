@@ -4,10 +4,12 @@
 and `stack.properties` are what a pipeline needs to use them instead of the real ones.
 """
 
+import json
 import os
+import re
+import secrets
 import shlex
 import signal
-import socket
 import sys
 import threading
 from contextlib import ExitStack
@@ -15,13 +17,16 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any
 
+from record_processors.config.shipped_files import shipped_files
 from record_processors.local.children import Child
-from record_processors.local.demo.pipelines import SHIPPED, write_pipeline
+from record_processors.local.demo.pipelines import SOON, write_pipeline
+from record_processors.local.host import HOST, held, listener
 from record_processors.local.leases import QUICK
 
-_HOST = "127.0.0.1"
 _REGION = "us-east-1"
 _SECONDS_BETWEEN_LOOKS = 1.0
+# The ports and the password, for the next start.
+_REMEMBERED = "remembered.json"
 # moto speaks no CBOR. The rest is for two daemons on two cores: the quick compiler only, the
 # collector without threads, a heap that holds what KCL fetches ahead of four shards.
 _JVM = "-Daws.cborEnabled=false -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xmx256m"
@@ -32,15 +37,17 @@ UNSET = "unset AWS_PROFILE AWS_SESSION_TOKEN\n"
 
 
 class Stack:
-    """The stand-ins of one directory; `directory/logs` has what they say.
+    """The stand-ins of one directory; `directory/logs` has what they say. They begin empty.
 
     `environment` are the variables to set and `properties` the keys of a pipeline's .properties
-    file; both are empty until the stack is entered. Entering raises `ChildError` if a stand-in
-    does not start. Enter it in the main thread.
+    file; both are empty until the stack is entered. They are those of the directory's last start,
+    unless `port` names another for AWS; Redshift has the next one. Entering raises `ChildError` if
+    a stand-in does not start, `HostError` if a port is taken. Enter it in the main thread.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, port: int | None = None) -> None:
         self.directory = directory
+        self._port = port
         self.environment: dict[str, str] = {}
         self.properties: dict[str, str] = {}
         self._children: list[Child] = []
@@ -74,21 +81,31 @@ class Stack:
             child.check()
 
     def _start(self, stop: ExitStack) -> None:
-        # The socket is ours, so that Redshift's stand-in can be told the address at once.
-        with socket.create_server((_HOST, 0), backlog=100) as listener:
-            endpoint = "http://{}:{}".format(*listener.getsockname())
+        last = _remembered(self.directory)
+        ports = (self._port, self._port + 1) if self._port else (last["aws"], last["redshift"])
+        # The sockets are ours, so that each stand-in can be told the other's address at once.
+        with listener(ports[0]) as for_aws, listener(ports[1]) as for_redshift:
+            now = {
+                "aws": for_aws.getsockname()[1],
+                "redshift": for_redshift.getsockname()[1],
+                "password": last["password"] or secrets.token_hex(16),
+            }
+            endpoint = f"http://{HOST}:{now['aws']}"
             self.environment = aws_environment(endpoint)
-            handed = listener.fileno()
+            self.environment["REDSHIFT_PASSWORD"] = now["password"]
+            handed = for_aws.fileno()
             aws = self._child("aws", ["--listener", str(handed)], handed)
             stop.callback(aws.stop)
-        redshift = self._child("redshift", ["--directory", str(self.directory / "redshift")])
-        stop.callback(redshift.stop)
+            handed, database = for_redshift.fileno(), str(self.directory / "redshift")
+            there = ["--listener", str(handed), "--directory", database]
+            redshift = self._child("redshift", there, handed)
+            stop.callback(redshift.stop)
         self._children = [aws, redshift]
         aws.ready()
-        database = redshift.ready()
-        self.environment["REDSHIFT_PASSWORD"] = database["password"]
-        self.properties = _properties(endpoint, database)
+        self.properties = _properties(endpoint, redshift.ready())
         _write(self.directory / "environment", UNSET + exports(self.environment))
+        _lead_anew(self.directory / "properties", last, now)
+        _write(self.directory / _REMEMBERED, json.dumps(now))
 
     def _child(self, module: str, arguments: list[str], *hand_down: int) -> Child:
         return Child.start(
@@ -100,11 +117,31 @@ class Stack:
         )
 
 
-def foreground(directory: Path) -> int:
+def _remembered(directory: Path) -> dict[str, Any]:
+    """Return the ports and the password of the last start; 0 and "" if there was none."""
+    try:
+        found: dict[str, Any] = json.loads((directory / _REMEMBERED).read_text())
+    except (FileNotFoundError, ValueError):  # the first start, or one that was cut off
+        found = {}
+    return {"aws": 0, "redshift": 0, "password": "", **found}
+
+
+def _lead_anew(folder: Path, last: dict[str, Any], now: dict[str, Any]) -> None:
+    """Change the stand-ins' addresses, and nothing else, in files that were written before."""
+    moved = {f"{HOST}:{last[name]}": f"{HOST}:{now[name]}" for name in ("aws", "redshift")}
+    pattern = "|".join(rf"{re.escape(address)}(?!\d)" for address in moved)
+    for path in folder.glob("*.properties") if any(a != b for a, b in moved.items()) else ():
+        text = path.read_text("latin-1")
+        path.write_text(re.sub(pattern, lambda found: moved[found[0]], text), "latin-1")
+
+
+def foreground(directory: Path, port: int | None = None) -> int:
     """Run the stand-ins until SIGINT or SIGTERM, after printing how to use them.
 
-    Gives the exit code. Raises `ChildError` if one does not start or ends by itself.
+    Gives the exit code. Raises `ChildError` if one does not start or ends by itself, `HostError`
+    and `FolderError` for what is found before they start.
     """
+    shipped_files(str(directory / "properties"))  # a directory that they cannot name is told now
     ended = threading.Event()
 
     def end(_number: int, _frame: FrameType | None) -> None:
@@ -112,7 +149,7 @@ def foreground(directory: Path) -> int:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, end)
-    with Stack(directory) as stack:
+    with held(directory), Stack(directory, port) as stack:
         print(_manual(stack, _pipelines(stack)), flush=True)
         while not ended.wait(_SECONDS_BETWEEN_LOOKS):
             stack.check()
@@ -138,8 +175,8 @@ def aws_environment(endpoint: str) -> dict[str, str]:
         "AWS_REGION": _REGION,
         "AWS_DEFAULT_REGION": _REGION,
         "AWS_EC2_METADATA_DISABLED": "true",
-        "NO_PROXY": f"{_HOST},localhost",
-        "no_proxy": f"{_HOST},localhost",
+        "NO_PROXY": f"{HOST},localhost",
+        "no_proxy": f"{HOST},localhost",
         "JAVA_TOOL_OPTIONS": _JVM,
     }
 
@@ -159,22 +196,26 @@ def _properties(endpoint: str, database: dict[str, Any]) -> dict[str, str]:
 
 
 def _pipelines(stack: Stack) -> list[str]:
-    """Point the shipped files, if we are where they are, at these stand-ins."""
+    """Write the shipped files that are not there yet, pointed at these stand-ins."""
     folder = stack.directory / "properties"
-    names = [path.stem for path in sorted(SHIPPED.glob("*.properties"))]
-    return [write_pipeline(name, folder, {}, stack.properties).path for name in names]
+    paths = [folder / name for name in shipped_files(str(folder))]
+    for path in paths:
+        if not path.exists():
+            write_pipeline(path.stem, folder, SOON, stack.properties)
+    return [str(path) for path in paths]
 
 
 def _manual(stack: Stack, pipelines: list[str]) -> str:
     lines = {**stack.properties, **QUICK}
     properties = "".join(f"{key} = {value}\n" for key, value in lines.items())
     return (
-        f"The stand-ins are running; Ctrl-C ends them, and all that they hold is gone then.\n"
+        f"The stand-ins are running, and all are empty. Ctrl-C ends them, and what they hold is\n"
+        f"gone then, Redshift's tables too; their addresses and your files stay.\n"
         f"\n# For a shell (also in {stack.directory / 'environment'}):\n"
         f"{UNSET}{exports(stack.environment)}"
         f"\n# In a pipeline's .properties file these keys have these values (Redshift's in\n"
         f"# stage two only):\n{properties}"
-        f"\n# The shipped files, with these values: {' '.join(pipelines) or 'not here'}\n"
+        f"\n# The shipped files, with these values, yours to edit: {' '.join(pipelines)}\n"
     )
 
 

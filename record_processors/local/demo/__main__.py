@@ -26,20 +26,21 @@ from ...config.keys import APPLICATION_NAME, S3_BUCKET, STREAM_NAME
 from ...config.resource import Creatable, CreatableBySql
 from ...config.setting import Settings
 from ...destinations.redshift.settings import DATA_TABLE, FILE_TABLE
-from ...errors import ConnectorError
+from ...errors import EXIT_FAILED, EXIT_FOUND, EXIT_OK, EXIT_USAGE, ConnectorError
 from ...kcl.resources import resources
 from ...progress import Progress
 from ..children import Child, ChildError
+from ..host import HostError, held
 from ..leases import create_leases
 from ..stack import Stack
 from . import flights
 from .pipelines import STAGE_ONE, STAGE_TWO, write_pipeline
 
-DIRECTORY = Path(".local")
-LINES = DIRECTORY / "flights.jsonl"
+DIRECTORY = Path(".local/demo")
+LINES = DIRECTORY.with_name("flights.jsonl")
 PATIENCE = 60.0  # seconds without a new row after which something must be wrong
 GRACE = 30.0  # seconds for a daemon to flush
-PROGRAM = str(Path(sys.executable).with_name("kinesis-connectors"))
+PROGRAM = [sys.executable, "-m", "record_processors"]
 
 
 def main() -> int:
@@ -47,15 +48,18 @@ def main() -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     try:
-        clean(DIRECTORY)
-        with ExitStack() as cleanup:
+        with held(DIRECTORY), ExitStack() as cleanup:
+            clean(DIRECTORY)
             return Demonstration(cleanup).run(keep="--keep" in sys.argv[1:])
     except SystemExit:
         say("stopped", "nothing is left running")
         raise
+    except HostError as error:
+        print(error, file=sys.stderr)
+        return EXIT_USAGE
     except (ChildError, ConnectorError) as error:
         print(f"\n{error}", file=sys.stderr)
-        return 1
+        return EXIT_FAILED
 
 
 def _interrupt(number: int, _frame: object) -> NoReturn:
@@ -66,10 +70,9 @@ def _interrupt(number: int, _frame: object) -> NoReturn:
 
 
 def clean(directory: Path) -> None:
-    """Begin anew, but for the flights, which are always the same."""
-    directory.mkdir(exist_ok=True)
+    """Begin anew; the lock is ours and stays."""
     for path in directory.iterdir():
-        if path != LINES:
+        if path.name != "lock":
             shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
@@ -81,7 +84,12 @@ def say(label: str, text: str, seconds: float | None = None) -> None:
 
 @contextmanager
 def saying(label: str) -> Iterator[list[str]]:
-    """Print a line, with how long it took, of what the body puts into the list."""
+    """Print a line, with how long it took, of what the body puts into the list.
+
+    A terminal shows meanwhile that the body is at work.
+    """
+    if sys.stdout.isatty():
+        print(f"{label:<11} …", end="\r", flush=True)
     began, told = time.monotonic(), list[str]()
     yield told
     say(label, " · ".join(told), time.monotonic() - began)
@@ -106,6 +114,7 @@ class Demonstration:
         self.start_stand_ins()
         self.create()
         daemons = [self.start_daemon("stage-1", self.one), self.start_daemon("stage-2", self.two)]
+        say("daemons", "two MultiLangDaemons are starting: Java, then a child for each shard")
         self.put()
         self.wait_for_rows(daemons)
         with saying("stopped") as told:
@@ -160,7 +169,7 @@ class Demonstration:
         """Start ``kinesis-connectors run``."""
         daemon = Child.start(
             name,
-            [PROGRAM, "run", settings.path],
+            [*PROGRAM, "run", settings.path],
             os.environ,
             DIRECTORY / f"logs/{name}.log",
             grace=GRACE,
@@ -171,7 +180,8 @@ class Demonstration:
 
     def put(self) -> None:
         """Put every flight by ``kinesis-connectors put``, which shows its progress."""
-        with subprocess.Popen([PROGRAM, "put", self.one[STREAM_NAME], str(LINES)]) as putting:
+        command = [*PROGRAM, "put", self.one[STREAM_NAME], str(LINES)]
+        with subprocess.Popen(command) as putting:
             try:
                 while putting.poll() is None:
                     self.rows()
@@ -221,11 +231,11 @@ class Demonstration:
         counts = f"{self.total:,} put, {in_files:,} in files, {loaded['rows']:,} in the table"
         if in_files != self.total or wrong:
             say("DISAGREED", f"{counts} · differing: {', '.join(wrong) or 'rows in files'}")
-            return 1
+            return EXIT_FOUND
         equal = " = ".join(counts.split(", "))
         agreed = f"{equal} · checksums of {len(flights.COLUMNS)} columns agree"
         say("agreed", agreed, time.monotonic() - began)
-        return 0
+        return EXIT_OK
 
     def files(self) -> tuple[int, int, int]:
         """Read every file of stage one; return how many, their bytes, and the rows in them."""

@@ -7,9 +7,11 @@ from pathlib import Path
 
 from ...config.properties import load
 from ...config.setting import Settings
+from ...config.shipped_files import shipped_files
 from ..leases import QUICK
 
-SHIPPED = Path("properties")
+# So that whoever tries the stand-ins sees a record arrive soon.
+SOON = {"bufferMillisecondsLimit": "3000"}
 
 # For the eye: smaller files and earlier COPYs than one would want on AWS.
 STAGE_ONE = {
@@ -28,20 +30,18 @@ STAGE_TWO = {
 def write_pipeline(
     name: str, folder: Path, changes: Mapping[str, str], stack: Mapping[str, str]
 ) -> Settings:
-    """Write ``properties/<name>.properties`` to ``folder`` with some values changed; load it."""
+    """Write the shipped ``<name>.properties`` to ``folder`` with some values changed; load it.
+
+    Raises FolderError for a folder that the daemon could not name.
+    """
     path = folder / f"{name}.properties"
     keys_of_stage = {
         key: value
         for key, value in stack.items()
         if not key.startswith("redshift") or name.startswith("redshift")
     }
-    text = (SHIPPED / path.name).read_text()
-    changed = {
-        **keys_of_stage,
-        **QUICK,
-        **changes,
-        "executableName": f"kinesis-connectors process {path}",
-    }
+    text = shipped_files(str(folder))[path.name]
+    changed = {**keys_of_stage, **QUICK, **changes}
     lines = text.splitlines()
     for number, line in enumerate(lines):
         key, equals, _ = line.partition(" = ")

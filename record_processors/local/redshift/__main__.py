@@ -9,6 +9,7 @@ import json
 import os
 import secrets
 import signal
+import socket
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -27,17 +28,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="record_processors.local.redshift", description=__doc__)
     parser.add_argument("--directory", type=Path, required=True, help="where the database lies")
     parser.add_argument("--port", type=int, default=0, help="on 127.0.0.1; 0 takes a free one")
+    parser.add_argument("--listener", type=int, help="a listening socket that was handed down")
     options = parser.parse_args()
     try:
-        asyncio.run(serve(options.directory.resolve(), options.port))
+        if options.listener is None:
+            listener = socket.create_server(("127.0.0.1", options.port), backlog=100)
+        else:
+            listener = socket.socket(fileno=options.listener)
+        asyncio.run(serve(options.directory.resolve(), listener))
     except (RuntimeError, OSError) as error:
         sys.exit(f"redshift stand-in: {error}")
 
 
-async def serve(directory: Path, port: int) -> None:
+async def serve(directory: Path, listener: socket.socket) -> None:
     """Serve on files in ``directory`` until SIGTERM, SIGINT or the end of the parent process.
 
-    When ready it prints one line of JSON: host, port, database, user, password, version.
+    When ready it prints one line of JSON: host, port, database, user, password, version. The
+    password is the environment's REDSHIFT_PASSWORD, or a new one.
     """
     parent = os.getppid()
     stop = asyncio.Event()
@@ -49,9 +56,9 @@ async def serve(directory: Path, port: int) -> None:
     cluster = Cluster(directory)
     try:
         cluster.start()
-        password = secrets.token_hex(16)
+        password = os.environ.get("REDSHIFT_PASSWORD") or secrets.token_hex(16)
         system_tables.prepare(cluster, password)
-        server = await Proxy(cluster, s3).serve(port)
+        server = await Proxy(cluster, s3).serve(listener)
         _announce(cluster, server.sockets[0].getsockname()[1], password)
         while not stop.is_set() and os.getppid() == parent:
             with contextlib.suppress(asyncio.TimeoutError):

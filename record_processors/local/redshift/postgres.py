@@ -2,7 +2,8 @@
 
 Linux only, with ``setpriv`` of util-linux. As root the server runs as the user ``nobody``,
 since PostgreSQL refuses root; the capability CAP_DAC_OVERRIDE lets it reach its files
-wherever they lie (below ``/root``, in a directory of mode 0700).
+wherever they lie (below ``/root``, in a directory of mode 0700). access(2), by which initdb
+looks for its programs, heeds it only if SECBIT_NO_SETUID_FIXUP is set: capabilities(7).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import importlib.util
 import os
 import pwd
 import secrets
+import shutil
 import signal
 import subprocess
 import time
@@ -43,8 +45,10 @@ _SETTINGS = {
 
 
 class Cluster:
-    """A PostgreSQL server on files in ``directory``, reachable by a socket of no path only.
+    """A PostgreSQL server on new files in ``directory``, reachable by a socket of no path only.
 
+    It begins empty, as the stand-ins for all else do: rows and a ledger of an earlier start
+    would tell of a stream that is gone, and whose numbers are given again.
     It lives no longer than this process: the kernel sends it SIGQUIT when this process
     ends, however that happens. ``start`` must be called on the main thread, for the kernel
     means the thread.
@@ -59,11 +63,12 @@ class Cluster:
         self._server: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Make the cluster if there is none, start its server, wait until it answers."""
+        """Make the cluster, in the place of an earlier one; start its server; wait for it."""
         self._directory.mkdir(parents=True, exist_ok=True)
         self._lock = _locked(self._directory / "lock")
-        if not self.data.exists():
-            self._make()
+        if self.data.exists():
+            shutil.rmtree(self.data)
+        self._make()
         user = pwd.getpwuid(os.geteuid()).pw_name
         (self.data / "pg_ident.conf").write_text(f'owner "{user}" {OWNER}\n')
         (self.data / "pg_hba.conf").write_text(
@@ -73,7 +78,7 @@ class Cluster:
         options = [word for key, value in settings.items() for word in ("-c", f"{key}={value}")]
         with self._log.open("ab") as log:
             self._server = subprocess.Popen(
-                [*_confined(), binary("postgres"), "-D", str(self.data), *options],
+                [*confined(), binary("postgres"), "-D", str(self.data), *options],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -103,12 +108,10 @@ class Cluster:
         return made
 
     def _make(self) -> None:
-        # Renamed when complete, so that a start that was cut off leaves no half of a cluster.
-        fresh = self._directory / f"data.{secrets.token_hex(4)}"
         options = ["--auth=peer", "--encoding=UTF8", "--locale=C", "--no-sync"]
-        options += ["--no-data-checksums", "--no-instructions", "-U", OWNER, "-D", str(fresh)]
+        options += ["--no-data-checksums", "--no-instructions", "-U", OWNER, "-D", str(self.data)]
         made = subprocess.run(
-            [*_confined(), binary("initdb"), *options],
+            [*confined(), binary("initdb"), *options],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -117,7 +120,6 @@ class Cluster:
         if made.returncode:
             message = f"initdb failed: {made.stderr.strip()}"
             raise RuntimeError(message)
-        fresh.rename(self.data)
 
     def _await_start(self, server: subprocess.Popen[bytes]) -> None:
         deadline = time.monotonic() + _PATIENCE
@@ -146,13 +148,14 @@ def _locked(path: Path) -> IO[str]:
     raise RuntimeError(message)
 
 
-def _confined() -> list[str]:
+def confined() -> list[str]:
     """Return the command before a command: end with us, and do not run as root."""
     command = ["setpriv", "--pdeathsig=QUIT"]
     if os.geteuid() == 0:
         nobody = pwd.getpwnam("nobody")
         command += [f"--reuid={nobody.pw_uid}", f"--regid={nobody.pw_gid}", "--clear-groups"]
         command += ["--inh-caps=+dac_override", "--ambient-caps=+dac_override"]
+        command += ["--securebits=+no_setuid_fixup"]
     return command
 
 

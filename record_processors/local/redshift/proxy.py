@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 from typing import TYPE_CHECKING
 
 from record_processors.local.redshift import wire
@@ -23,9 +24,9 @@ class Proxy:
     def __init__(self, cluster: Cluster, s3: asyncio.Future[S3Client]) -> None:
         self.shared = Shared(cluster, s3)
 
-    async def serve(self, port: int) -> asyncio.Server:
-        """Listen on 127.0.0.1; port 0 takes a free one."""
-        return await asyncio.start_server(self._accept, "127.0.0.1", port, limit=_BUFFER)
+    async def serve(self, listener: socket.socket) -> asyncio.Server:
+        """Let clients in by a listening socket."""
+        return await asyncio.start_server(self._accept, sock=listener, limit=_BUFFER)
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         # A side that goes away is no fault; sessions are cancelled when the stand-in stops.

@@ -43,6 +43,19 @@ def uncounted():
             counter.update(was)
 
 
+def told():
+    """Return all counts, as plain values that another process can be sent."""
+    return [dict(TALLY), dict(KINDS), list(SEEDS)]
+
+
+def add(told):
+    """Add what another process counted."""
+    tally, kinds, seeds = told
+    TALLY.update(tally)
+    KINDS.update(kinds)
+    SEEDS.extend(seeds)
+
+
 def lines():
     """Say each number, and the kinds that it is the sum of."""
     for what in LINES:

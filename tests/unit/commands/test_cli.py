@@ -14,7 +14,9 @@ from record_processors.commands import main as cli
 from support.fakes import STAGE_ONE, properties
 from support.paths import REPOSITORY
 
-COMMANDS = ["run", "process", "check", "create", "iam-policy", "put", "local", "completion"]
+COMMANDS = [
+    *("init", "check", "create", "run", "process", "iam-policy", "put", "local", "completion"),
+]
 
 
 def test_console_script():
@@ -125,7 +127,9 @@ def test_completion_without_its_library(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "shtab", None)
     monkeypatch.delitem(sys.modules, "record_processors.commands.completion", raising=False)
     assert cli.main(["completion", "bash"]) == 2
-    assert "kinesis-connectors[completion]" in capsys.readouterr().err
+    assert capsys.readouterr().err == (
+        "kinesis-connectors: shtab is not installed; pip install 'kinesis-connectors[completion]'\n"
+    )
 
 
 def test_the_childs_start_imports_nothing_of_other_commands():
@@ -199,6 +203,56 @@ def test_interrupt(tmp_path, monkeypatch):
 
     monkeypatch.setattr("record_processors.config.properties.load", interrupted)
     assert cli.main(["check", properties(tmp_path)]) == 130
+
+
+# ---- init
+
+
+@pytest.mark.parametrize("folder", [None, "conf/deep", ".", "/absolute"])
+def test_init(folder, tmp_path, monkeypatch, capsys):
+    """The shipped files are written, name the folder that they are in, and are fine as they are."""
+    monkeypatch.chdir(tmp_path)
+    named = folder and folder.replace("/absolute", str(tmp_path / "absolute"))
+    assert cli.main(["init", *filter(None, [named])]) == 0
+    where = Path(named or "properties")
+    files = sorted(path.name for path in where.iterdir())
+    assert files == sorted(path.name for path in (REPOSITORY / "properties").iterdir())
+    said = capsys.readouterr().out.splitlines()
+    assert sorted(said) == sorted(f"{where / name}: written" for name in files)
+    for path in where.glob("*.properties"):
+        assert cli.main(["check", str(path)]) == 0
+        assert f"kinesis-connectors create {path}\n" in path.read_text()
+
+
+def test_init_leaves_what_is_there(tmp_path, monkeypatch, capsys):
+    """A file that is there is never written over, and that is said."""
+    monkeypatch.chdir(tmp_path)
+    Path("properties").mkdir()
+    Path("properties/s3.properties").write_text("mine")
+    assert cli.main(["init"]) == 0
+    said = capsys.readouterr().out
+    assert "properties/s3.properties: was there, and is left as it is\n" in said
+    assert "properties/s3_manifest.properties: written\n" in said
+    assert Path("properties/s3.properties").read_text() == "mine"
+
+
+@pytest.mark.parametrize("folder", ["a blank", "back\\slash", "ümlaut"])
+def test_init_where_the_daemon_could_not_name_a_file(folder, tmp_path, monkeypatch, capsys):
+    """A folder that executableName cannot hold is a sentence, and nothing is made."""
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["init", folder]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"kinesis-connectors: {folder}: the daemon cannot pass on a path")
+    assert said.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_init_in_a_place_that_is_no_folder(tmp_path, monkeypatch, capsys):
+    """What cannot be written is named."""
+    monkeypatch.chdir(tmp_path)
+    Path("taken").touch()
+    assert cli.main(["init", "taken"]) == 2
+    assert capsys.readouterr().err.startswith("kinesis-connectors: taken: cannot be written: ")
 
 
 # ---- create

@@ -14,12 +14,13 @@ import pytest
 
 from record_processors import Setting
 from record_processors.commands import main as cli
-from record_processors.commands import reference
 from record_processors.config.kcl_keys import KCL_KEYS
 from record_processors.config.keys import RECORD_LIMIT
 from record_processors.config.known_settings import COMMON, elsewhere
 from record_processors.config.properties import SettingsError, load
+from record_processors.config.reference import reference
 from record_processors.config.registry import DESTINATIONS
+from record_processors.config.shipped_files import shipped_files
 from record_processors.config.unknown_keys import explain
 from record_processors.kcl.assembly import assemble
 from support.fakes import STAGE_ONE, STAGE_TWO, properties
@@ -28,6 +29,7 @@ from support.paths import REPOSITORY
 ALL = {**COMMON, **{key: found.setting for key, found in elsewhere().items()}}
 OURS = {key: setting for key, setting in ALL.items() if key not in KCL_KEYS}
 SHIPPED = sorted(REPOSITORY.glob("properties/*.properties"))
+FILES = {**shipped_files("properties"), "README.md": reference()}
 
 
 def problems(path):
@@ -594,15 +596,15 @@ def test_shipped_files_are_fine(path, monkeypatch):
     load(str(path.relative_to(path.parents[1])))
 
 
-@pytest.mark.parametrize("name", reference.files())
+@pytest.mark.parametrize("name", FILES)
 def test_shipped_files_and_reference_are_current(name):
-    """What stands in properties/ is what `record_processors.commands.reference` writes."""
-    assert (reference.FOLDER / name).read_text() == reference.files()[name]
+    """What stands in properties/ is what `init` writes: remove the folder and call it there."""
+    assert (REPOSITORY / "properties" / name).read_text() == FILES[name]
 
 
 def test_a_file_is_shipped_for_each_destination():
     """Each destination has its file, and there is no other in the folder."""
-    assert {path.name for path in SHIPPED} == set(reference.files()) - {"README.md"}
+    assert {path.name for path in SHIPPED} == set(FILES) - {"README.md"}
     destinations = {load_text(path)["connectorDestination"] for path in SHIPPED}
     assert destinations == set(DESTINATIONS)
 
@@ -624,7 +626,7 @@ def test_commented_settings_of_shipped_files_are_valid(path):
 
 def test_the_reference_tells_every_key():
     """Each key of ours and of KCL's has its row in properties/README.md."""
-    text = (reference.FOLDER / "README.md").read_text()
+    text = FILES["README.md"]
     assert [key for key in ALL if text.count(f"\n| `{key}` |") != 1] == []
 
 

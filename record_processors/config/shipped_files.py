@@ -1,39 +1,50 @@
-"""Writes ``properties/``: the shipped files and the reference, from what our classes declare.
+"""Writes the shipped ``.properties`` files, from what our classes declare.
 
-``python -m record_processors.commands.reference`` writes them anew; a test fails when they are
-stale.
+They are made when they are asked for, so that an installed package has them too, and name the
+folder that they are for.
 """
 
 from __future__ import annotations
 
+import re
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
-from ..config.component import Component, Destination, Shipped
-from ..config.kcl_keys import KCL_KEYS
-from ..config.keys import DESTINATION, EVERY_PIPELINE, FILTER, THE_DAEMON, TRANSFORMER
-from ..config.known_settings import COMMON, Elsewhere, elsewhere
-from ..config.registry import ours
-from ..config.setting import Setting
-from ..config.shipped import DAEMON_KEYS, EXAMPLES
-
-FOLDER = Path(__file__).parents[2] / "properties"
+from .component import Component, Destination, Shipped
+from .keys import DESTINATION, EVERY_PIPELINE, EXECUTABLE_NAME, FILTER, THE_DAEMON, TRANSFORMER
+from .known_settings import COMMON
+from .registry import ours
+from .setting import Setting
+from .shipped import DAEMON_KEYS, EXAMPLES
 
 WIDTH = 98
 
-# What stands before it in README.md is written by hand.
-MARK = "<!-- from here on written by python -m record_processors.commands.reference -->\n"
+# The daemon cuts executableName at its blanks and knows no quotes (KCL 3.1.3,
+# MultiLangRecordProcessorFactory); a backslash, or what is not ASCII, Java reads as something else.
+FOLDER = re.compile(r"[!-\[\]-~]+")
 
 
-def files() -> dict[str, str]:
-    """Return the text of each file in ``properties/``."""
-    written = {
-        f"{each.shipped.name}.properties": _properties(each, each.shipped)
+class FolderError(Exception):
+    """A folder that the shipped files cannot be for, and why, in one sentence."""
+
+
+def shipped_files(folder: str) -> dict[str, str]:
+    """Return the text of each shipped file by its name, as it is to lie in ``folder``.
+
+    ``folder`` is as the daemon, and whoever types the commands in it, sees it. Raises FolderError
+    if the daemon could not name a file there.
+    """
+    if not FOLDER.fullmatch(folder):
+        raise FolderError(
+            f"{folder}: the daemon cannot pass on a path with a blank, a backslash, or what is "
+            "not ASCII; name another folder, or go where its path is plain and name it from there"
+        )
+    return {
+        f"{each.shipped.name}.properties": _text(each, each.shipped, folder)
         for _, each in ours(DESTINATION.key)
         if each.shipped
     }
-    return {**written, "README.md": _readme()}
 
 
 def sections(*classes: type[Component]) -> dict[str, list[Setting[object]]]:
@@ -54,8 +65,8 @@ def _declared(classes: Iterable[type[Component]]) -> list[Setting[object]]:
     return [setting for each in classes for setting in each.declares]
 
 
-def _properties(destination: type[Destination], shipped: Shipped) -> str:
-    path = f"properties/{shipped.name}.properties"
+def _text(destination: type[Destination], shipped: Shipped, folder: str) -> str:
+    path = (Path(folder) / f"{shipped.name}.properties").as_posix()
     lines = [
         *_wrapped(shipped.about),
         "#",
@@ -65,7 +76,7 @@ def _properties(destination: type[Destination], shipped: Shipped) -> str:
         "# Secrets do not belong in this file: the daemon logs every value of it. README.md beside",
         "# it lists every key, KCL's too.",
     ]
-    values = {**shipped.values, "executableName": f"kinesis-connectors process {path}"}
+    values = {**shipped.values, EXECUTABLE_NAME.key: f"kinesis-connectors process {path}"}
     choosable = [each for key in (TRANSFORMER.key, FILTER.key) for _, each in ours(key)]
     left_out = set(shipped.left_out)
     if destination.own_transformer is not None:
@@ -117,55 +128,3 @@ def _wrapped(text: str) -> list[str]:
     return textwrap.wrap(
         text, WIDTH, initial_indent="# ", subsequent_indent="# ", break_on_hyphens=False
     )
-
-
-def _readme() -> str:
-    by_hand = (FOLDER / "README.md").read_text().partition(MARK)[0]
-    lines = [by_hand + MARK.rstrip()]
-    every = [each for key in (TRANSFORMER, FILTER, DESTINATION) for _, each in ours(key.key)]
-    users = elsewhere()
-    shown = sections(*every)
-    lines += ["", "## The files", "", "| file | for |", "| --- | --- |"]
-    for each in every:
-        if issubclass(each, Destination) and each.shipped:
-            name = f"{each.shipped.name}.properties"
-            lines.append(f"| [`{name}`]({name}) | {each.shipped.about} |")
-    for title, settings in shown.items():
-        lines += ["", f"## {title[0].upper()}{title[1:]}", "", *_table(settings, users)]
-    rest = set(KCL_KEYS) - {setting.key for settings in shown.values() for setting in settings}
-    others = [KCL_KEYS[key] for key in sorted(rest, key=str.lower)]
-    lines += ["", "## The rest of KCL's keys", "", *_table(others, users)]
-    return "\n".join(lines) + "\n"
-
-
-def _table(settings: list[Setting[object]], users: dict[str, Elsewhere]) -> Iterator[str]:
-    yield "| key | what it says | its values | default | for |"
-    yield "| --- | --- | --- | --- | --- |"
-    for setting in settings:
-        used_by = ", ".join(sorted(_users(setting, users))) or "all"
-        default = f"`{shown}`" if (shown := default_of(setting)) else ""
-        cells = [
-            f"`{setting.key}`",
-            f"{setting.help} {setting.note}".strip(),
-            type_of(setting),
-            f"needed for {used_by}" if setting.required else default,
-            used_by,
-        ]
-        yield "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
-
-
-def _users(setting: Setting[object], declared: dict[str, Elsewhere]) -> Iterable[str]:
-    """Name the classes that heed a setting; none if all do."""
-    if setting.key == TRANSFORMER.key:
-        return [name for name, each in ours(DESTINATION.key) if each.own_transformer is None]
-    return declared[setting.key].users if setting.key in declared else ()
-
-
-def main() -> None:
-    """Write the files."""
-    for name, text in files().items():
-        (FOLDER / name).write_text(text)
-
-
-if __name__ == "__main__":
-    main()
