@@ -7,12 +7,16 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from record_processors.local.redshift.columns import Column, invalid_timestamp
+from record_processors.local.redshift.columns import INTEGERS, Column, invalid_digit
+from record_processors.local.redshift.copy_columns import check_columns, chosen_columns
 from record_processors.local.redshift.encoder import Encoder
-from record_processors.local.redshift.failures import BadField, BadRow, SourceError
+from record_processors.local.redshift.failures import BadField, BadRow, CopyError, SourceError
+from record_processors.local.redshift.jsonpaths import Path, parse_jsonpaths
+from record_processors.local.redshift.planned_failures import planned_failure
 from record_processors.local.redshift.rows import locate
-from record_processors.local.redshift.sources import DataFile, data_files, opened
+from record_processors.local.redshift.sources import DataFile, data_files, object_bytes, opened
 from record_processors.local.redshift.system_tables import LoadErrorDetail
+from record_processors.local.redshift.times import invalid_date, invalid_timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,9 +24,9 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
     from record_processors.local.redshift.copy_statement import CopyStatement
+    from record_processors.local.redshift.postgres import Cluster
 
 _CONTEXT = re.compile(r'COPY .*?, line (\d+)(?:, column (.+?): (?:"(.*)"|null input))?', re.DOTALL)
-_INTEGERS = {"int2": "Short", "int4": "Integer", "int8": "Long", "numeric": "Decimal"}
 
 
 @dataclass
@@ -39,21 +43,35 @@ class Load:
 
     copy: CopyStatement
     client: S3Client
+    cluster: Cluster
     table: int
     query: int
     user: int
     session: int
     transaction: int
+    planned: bool
     columns: list[Column]
+    generated: list[int]
+    identities: list[str]
     files: list[Progress] = field(default_factory=list)
+    paths: list[Path] | None = None
 
     @classmethod
-    def of(cls, copy: CopyStatement, client: S3Client, facts: bytes) -> Load:
+    def of(cls, copy: CopyStatement, client: S3Client, cluster: Cluster, facts: bytes) -> Load:
         """Return the load of a COPY whose table the server has told of."""
         told = json.loads(facts)
-        table = {name: Column(name, kind) for name, kind in told.pop("columns")}
-        columns = [table[name] for name in copy.columns or table]
-        return cls(copy, client, columns=columns, **told)
+        table = [Column(*column) for column in told.pop("columns")]
+        columns, generated = chosen_columns(copy, table)
+        identities = [column.name for column in table if column.identity]
+        return cls(
+            copy,
+            client,
+            cluster,
+            columns=columns,
+            generated=generated,
+            identities=identities,
+            **told,
+        )
 
     @property
     def rows(self) -> int:
@@ -62,10 +80,14 @@ class Load:
 
     def blocks(self) -> Iterator[bytes]:
         """Yield what PostgreSQL's COPY reads; raises ``CopyError`` and ``BadRow``. Blocks on S3."""
-        encoder = Encoder(self.copy.layout, self.columns)
+        check_columns(self.copy, self.columns, self.identities)
+        self.paths = self._json_paths()
+        encoder = self._encoder()
         found = False
         listed = data_files(self.client, self.copy)
         for file in listed:
+            if self.planned and (failure := planned_failure(self.cluster, file.url)):
+                raise failure
             with opened(self.client, file, self.copy.layout.compression) as stream:
                 if stream is None:
                     continue
@@ -77,6 +99,23 @@ class Load:
         if not found:
             raise SourceError("No file of the manifest exists", context=listed[0].url)
 
+    def _encoder(self) -> Encoder:
+        return Encoder(self.copy.layout, self.columns, self.generated, self.paths)
+
+    def _json_paths(self) -> list[Path] | None:
+        option = self.copy.layout.json
+        if not option.startswith("s3://"):
+            return None
+        paths = parse_jsonpaths(object_bytes(self.client, option), option)
+        if paths is not None and len(paths) != len(self.columns):
+            raise CopyError(
+                "Number of jsonpaths and the number of columns should match. "
+                f"JSONPath size: {len(paths)}, Number of columns in table or column list: "
+                f"{len(self.columns)}",
+                context=option,
+            )
+        return paths
+
     def bad_row(self, problem: BadRow) -> LoadErrorDetail:
         """Return the error of the row after the last one read. Blocks on S3."""
         return self._error(self.files[-1], self.files[-1].rows + 1, problem)
@@ -86,7 +125,7 @@ class Load:
 
         ``fields`` are those of its ErrorResponse. Blocks on S3.
         """
-        found = _CONTEXT.match(fields.get("W", ""))
+        found = _CONTEXT.search(fields.get("W", ""))
         if not found or fields["C"][:2] not in ("22", "23"):
             return None
         name = found[2] or fields.get("c", "")
@@ -117,7 +156,7 @@ class Load:
 
     def _undecodable(self, raw: bytes) -> tuple[int, bytes]:
         """Find the field that is not UTF-8 or has a zero byte, which PostgreSQL does not tell."""
-        for index, value in enumerate(Encoder(self.copy.layout, self.columns).fields(raw)):
+        for index, value in enumerate(self._encoder().fields(raw)):
             if value is not None and (b"\0" in value or not _is_utf8(value)):
                 return index, value
         return -1, b""
@@ -140,14 +179,13 @@ def _problem(fields: dict[str, str], kind: str, value: str) -> BadField:  # noqa
     if kind in ("timestamp", "timestamptz"):
         return invalid_timestamp()
     if kind == "date":
-        return BadField(1205, "Invalid Date Format - length must be 10 or more")
+        return invalid_date()
+    if kind == "super":
+        return BadField(1224, f"Invalid JSON value. {fields['M']}")
     if code == "22003":
-        return BadField(1204, f"Overflow, Value '{value}', Type: {_INTEGERS.get(kind, kind)}")
-    if kind in _INTEGERS:
-        digits = re.match(r"\s*[+-]?\d*", value)
-        at = min(digits.end() if digits else 0, max(len(value) - 1, 0))
-        said = f"Invalid digit, Value '{value[at : at + 1]}', Pos {at}, Type: {_INTEGERS[kind]}"
-        return BadField(1207, said)
+        return BadField(1204, f"Overflow, Value '{value}', Type: {INTEGERS.get(kind, kind)}")
+    if kind in INTEGERS:
+        return invalid_digit(kind, value.encode())
     if kind == "bool":
         return BadField(1210, "Unknown boolean format")
     if kind in ("float4", "float8"):

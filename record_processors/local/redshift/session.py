@@ -133,7 +133,7 @@ class Session:
 
     async def _load(self, copy: CopyStatement) -> bytes:
         """Feed a COPY and return what the client gets as its answer."""
-        load = Load.of(copy, await self._shared.s3, self._facts)
+        load = Load.of(copy, await self._shared.s3, self._shared.cluster, self._facts)
         self._tell(load, 0)
         answer = asyncio.ensure_future(self._answer())
         failure: CopyError | BadRow | None = None
