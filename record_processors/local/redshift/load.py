@@ -7,16 +7,16 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from record_processors.local.redshift.columns import INTEGERS, Column, invalid_digit
+from record_processors.local.redshift.columns import Column
 from record_processors.local.redshift.copy_columns import check_columns, chosen_columns
 from record_processors.local.redshift.encoder import Encoder
-from record_processors.local.redshift.failures import BadField, BadRow, CopyError, SourceError
+from record_processors.local.redshift.failures import BadRow, CopyError, SourceError
 from record_processors.local.redshift.jsonpaths import Path, parse_jsonpaths
 from record_processors.local.redshift.planned_failures import planned_failure
 from record_processors.local.redshift.rows import locate
+from record_processors.local.redshift.server_problems import BAD_UTF8, server_problem
 from record_processors.local.redshift.sources import DataFile, data_files, object_bytes, opened
 from record_processors.local.redshift.system_tables import LoadErrorDetail
-from record_processors.local.redshift.times import invalid_date, invalid_timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -130,7 +130,9 @@ class Load:
             return None
         name = found[2] or fields.get("c", "")
         index = next((i for i, column in enumerate(self.columns) if column.name == name), -1)
-        problem = _problem(fields, self.columns[index].kind if index >= 0 else "", found[3] or "")
+        problem = server_problem(
+            fields, self.columns[index].kind if index >= 0 else "", found[3] or ""
+        )
         number = int(found[1])
         for progress in self.files:
             if number <= progress.rows:
@@ -144,7 +146,7 @@ class Load:
         with opened(self.client, progress.file, layout.compression) as stream:
             line, raw = locate(stream, layout, number) if stream else (0, b"")
         index, value = problem.column, problem.value
-        if problem.code == _BAD_UTF8 and index < 0:
+        if problem.code == BAD_UTF8 and index < 0:
             index, value = self._undecodable(raw)
         column = self.columns[index] if 0 <= index < len(self.columns) else Column("", "")
         return LoadErrorDetail(
@@ -160,37 +162,6 @@ class Load:
             if value is not None and (b"\0" in value or not _is_utf8(value)):
                 return index, value
         return -1, b""
-
-
-_BAD_UTF8 = 1220
-
-
-def _problem(fields: dict[str, str], kind: str, value: str) -> BadField:  # noqa: PLR0911 - a table
-    """Word PostgreSQL's complaint of a value as Redshift does."""
-    code = fields["C"]
-    if code == "23502":
-        return BadField(1213, "Missing data for not-null field")
-    if code in ("22021", "22P05"):
-        return BadField(
-            _BAD_UTF8, "String contains invalid or unsupported UTF8 codepoints. " + fields["M"]
-        )
-    if code == "22001":
-        return BadField(1204, "String length exceeds DDL length")
-    if kind in ("timestamp", "timestamptz"):
-        return invalid_timestamp()
-    if kind == "date":
-        return invalid_date()
-    if kind == "super":
-        return BadField(1224, f"Invalid JSON value. {fields['M']}")
-    if code == "22003":
-        return BadField(1204, f"Overflow, Value '{value}', Type: {INTEGERS.get(kind, kind)}")
-    if kind in INTEGERS:
-        return invalid_digit(kind, value.encode())
-    if kind == "bool":
-        return BadField(1210, "Unknown boolean format")
-    if kind in ("float4", "float8"):
-        return BadField(1208, f"Invalid float, Value '{value}'")
-    return BadField(1200, fields["M"])
 
 
 def _is_utf8(value: bytes) -> bool:
