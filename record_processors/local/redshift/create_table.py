@@ -1,7 +1,7 @@
 """CREATE TABLE of Redshift as PostgreSQL understands it.
 
 Keys go, since Redshift does not enforce them and PostgreSQL would, hiding a missing lock;
-so do distribution, sort order and encoding. Types get the lengths that Redshift implies.
+so do distribution, sort order and encoding. ``column_types`` knows the types.
 https://docs.aws.amazon.com/redshift/latest/dg/r_CREATE_TABLE_NEW.html
 
 Redshift has no indexes, yet reads few blocks of a large table: it sorts rows by the sort key, and
@@ -14,42 +14,41 @@ blocks may hold one. (PostgreSQL's limit for a row of an index is some 2,700 byt
 
 from __future__ import annotations
 
-from record_processors.local.redshift.sql import Token, find, identifier, quote_name, quote_text
+from record_processors.local.redshift.column_types import column_type
+from record_processors.local.redshift.failures import (
+    NOT_SUPPORTED,
+    CopyError,
+    Unsupported,
+    syntax_error,
+)
+from record_processors.local.redshift.sql import (
+    Token,
+    closing,
+    find,
+    identifier,
+    join,
+    quote_name,
+    quote_text,
+)
 
-_TYPES = {
-    "SUPER": "json",
-    "TEXT": "varchar(256)",
-    "BPCHAR": "char(256)",
-    "VARBYTE": "bytea",
-    "VARBINARY": "bytea",
-}
-# With a length of their own, else with this one.
-_SIZED = {
-    "VARCHAR": ("varchar", "256"),
-    "NVARCHAR": ("varchar", "256"),
-    "CHAR": ("char", "1"),
-    "CHARACTER": ("char", "1"),
-    "NCHAR": ("char", "1"),
-    "DECIMAL": ("numeric", "18, 0"),
-    "NUMERIC": ("numeric", "18, 0"),
-}
-_MAXIMUM = {"varchar": "65535", "char": "4096"}
 _KEYS = ("PRIMARY", "UNIQUE", "FOREIGN", "CONSTRAINT")
+_BY_DEFAULT = ("GENERATED", "BY", "DEFAULT", "AS", "IDENTITY")
 
 
 def rewrite_create_table(tokens: list[Token]) -> str:
     """Return the statement for PostgreSQL; it begins with CREATE and goes to its end."""
     opening = next((at for at, token in enumerate(tokens) if token.key in ("(", "AS")), None)
     if opening is None:
-        return _join(tokens)
+        return join(tokens)
     head, rest = tokens[:opening], tokens[opening:]
     # CREATE TABLE x DISTKEY (a) AS …: the first parenthesis is not the columns'.
     if rest[0].key == "AS" or _is_attribute(head[-1]):
-        return _join(_without_attributes(tokens))
-    close = _closing(rest)
-    elements = [_element(element) for element in _split(rest[1:close])]
+        return join(_without_attributes(tokens))
+    close = closing(rest)
+    table = identifier(head[-1])
+    elements = [_element(table, element) for element in _split(rest[1:close])]
     columns = ", ".join(filter(None, elements))
-    return f"{_join(head)} ({columns}) {_join(_without_attributes(rest[close + 1 :]))}"
+    return f"{join(head)} ({columns}) {join(_without_attributes(rest[close + 1 :]))}"
 
 
 def index_statements(tokens: list[Token]) -> list[str]:
@@ -62,7 +61,7 @@ def index_statements(tokens: list[Token]) -> list[str]:
     if opening is None or tokens[opening].key == "AS" or _is_attribute(tokens[opening - 1]):
         return []
     head, name = tokens[:opening], identifier(tokens[opening - 1])
-    schema = _join(head[-3:-1]) if head[-2].key == "." else ""
+    schema = join(head[-3:-1]) if head[-2].key == "." else ""
     sort_key, primary_key = _key(tokens, "SORTKEY"), _key(tokens, "PRIMARY", "KEY")
     wanted = [(f"{name}_key", f"({primary_key})")] if primary_key else []
     if sort_key:
@@ -84,38 +83,34 @@ def _do(statement: str) -> str:
 def _key(tokens: list[Token], *words: str) -> str:
     """Return the columns that stand in parentheses after these words, if they do."""
     at = find(tokens, *words, "(") + len(words)
-    return _join(tokens[at + 1 : at + _closing(tokens[at:])]) if at >= len(words) else ""
+    return join(tokens[at + 1 : at + closing(tokens[at:])]) if at >= len(words) else ""
 
 
 def _is_attribute(token: Token) -> bool:
     return token.key in ("DISTKEY", "SORTKEY")
 
 
-def _element(tokens: list[Token]) -> str:
+def rewrite_add_column(tokens: list[Token]) -> str | None:
+    """Return an ALTER TABLE … ADD COLUMN for PostgreSQL, None for any other ALTER TABLE."""
+    at = next((i + 1 for i, token in enumerate(tokens) if token.key == "ADD"), len(tokens))
+    at += at < len(tokens) and tokens[at].key == "COLUMN"
+    if tokens[1].key != "TABLE" or at + 1 >= len(tokens) or tokens[at].key in (*_KEYS, "CHECK"):
+        return None
+    if any(token.key == "IDENTITY" for token in tokens[at:]):
+        raise CopyError("ALTER TABLE ADD COLUMN does not support columns with type IDENTITY",
+                        code=NOT_SUPPORTED)  # fmt: skip
+    return f"{join(tokens[:at])} {_element(join(tokens[2:3]), tokens[at:])}"
+
+
+def _element(table: str, tokens: list[Token]) -> str:
     """Rewrite a column or a table constraint; a key becomes nothing."""
     first = tokens[0].key
     if first in _KEYS or first in ("DISTKEY", "SORTKEY"):
         return ""
     if first == "LIKE" or len(tokens) < 2:
-        return _join(tokens)
-    name, kind, rest = _type(tokens)
-    return f"{name} {kind} {_join(_without_attributes(rest))}"
-
-
-def _type(tokens: list[Token]) -> tuple[str, str, list[Token]]:
-    """Return a column's name, its type for PostgreSQL, and what follows."""
-    name, word, rest = tokens[0].text, tokens[1], tokens[2:]
-    if word.key in _TYPES:
-        return name, _TYPES[word.key], _after_parenthesis(rest)
-    if word.key not in _SIZED:
-        return name, word.text, rest
-    kind, size = _SIZED[word.key]
-    if rest and rest[0].key == "VARYING":
-        kind, size, rest = "varchar", "256", rest[1:]
-    if rest and rest[0].key == "(":
-        close = _closing(rest)
-        size, rest = _join(rest[1:close]), rest[close + 1 :]
-    return name, f"{kind}({_MAXIMUM[kind] if size.upper() == 'MAX' else size})", rest
+        return join(tokens)
+    kind, rest = column_type(f"{table}.{identifier(tokens[0])}", tokens[1:])
+    return f"{tokens[0].text} {kind} {join(_without_attributes(rest))}"
 
 
 def _without_attributes(tokens: list[Token]) -> list[Token]:
@@ -135,15 +130,35 @@ def _without_attributes(tokens: list[Token]) -> list[Token]:
         elif key == "PRIMARY":
             rest = rest[1:]
             kept += [taken[0]._replace(text="NOT NULL")]
-        elif key == "IDENTITY" and len(taken) > 5:
-            start, _, step = taken[2:5]
-            text = f"GENERATED BY DEFAULT AS IDENTITY (START {start.text} INCREMENT {step.text})"
-            kept, rest = [*kept, taken[0]._replace(text=text)], _after_parenthesis(rest)
+        elif key in ("GENERATED", "IDENTITY"):
+            text, rest = _identity(taken)
+            kept.append(taken[0]._replace(text=text))
+        elif key == "COLLATE":
+            if not rest or rest[0].key != "CASE_SENSITIVE":  # which is what columns are
+                raise Unsupported(f"COLLATE {join(rest[:1])}")
+            rest = rest[1:]
         elif key == "AS":  # CREATE TABLE … AS: the query is not ours
             return [*kept, *taken]
         elif key not in ("UNIQUE", "COMPOUND", "INTERLEAVED"):
             kept.append(taken[0])
     return kept
+
+
+def _identity(tokens: list[Token]) -> tuple[str, list[Token]]:
+    """Return an IDENTITY (seed, step) for PostgreSQL, and what follows it.
+
+    GENERATED BY DEFAULT AS IDENTITY takes values as well; IDENTITY does from a COPY alone.
+    """
+    by_default = find(tokens, *_BY_DEFAULT) == 0
+    rest = tokens[len(_BY_DEFAULT) if by_default else 1 :]
+    numbers = _split(rest[1 : closing(rest)]) if rest and rest[0].key == "(" else []
+    if len(numbers) != 2:
+        raise syntax_error(tokens[0].text)
+    seed, step = map(join, numbers)
+    bound = "MAXVALUE" if step.startswith("-") else "MINVALUE"
+    made = "BY DEFAULT" if by_default else "ALWAYS"
+    text = f"GENERATED {made} AS IDENTITY (START {seed} INCREMENT {step} {bound} {seed})"
+    return text, _after_parenthesis(rest)
 
 
 def _split(tokens: list[Token]) -> list[list[Token]]:
@@ -159,24 +174,5 @@ def _split(tokens: list[Token]) -> list[list[Token]]:
     return [part for part in parts if part]
 
 
-def _closing(tokens: list[Token]) -> int:
-    """Return where the parenthesis that ``tokens`` begins with is closed."""
-    depth = 0
-    for at, token in enumerate(tokens):
-        depth += (token.key == "(") - (token.key == ")")
-        if depth == 0:
-            return at
-    return len(tokens)
-
-
 def _after_parenthesis(tokens: list[Token]) -> list[Token]:
-    return tokens[_closing(tokens) + 1 :] if tokens and tokens[0].key == "(" else tokens
-
-
-def _join(tokens: list[Token]) -> str:
-    """Put tokens together, with a blank where there was a gap."""
-    text = ""
-    for before, token in zip([None, *tokens], tokens, strict=False):
-        gap = before is not None and before.end != token.start
-        text += (" " if gap else "") + token.text
-    return text
+    return tokens[closing(tokens) + 1 :] if tokens and tokens[0].key == "(" else tokens

@@ -11,17 +11,21 @@ from dataclasses import dataclass
 
 from record_processors.local.redshift import sql
 from record_processors.local.redshift.copy_statement import CopyStatement, parse_copy
-from record_processors.local.redshift.create_table import index_statements, rewrite_create_table
+from record_processors.local.redshift.create_table import (
+    index_statements,
+    rewrite_add_column,
+    rewrite_create_table,
+)
 from record_processors.local.redshift.failures import (
     NOT_SUPPORTED,
     CopyError,
     Unsupported,
     syntax_error,
 )
+from record_processors.local.redshift.planned_failures import ANY_PLANNED
 
 # The one column of the row that tells a COPY's table; its name marks the answer as the proxy's.
 MARK = "stand_in_copy"
-
 
 _TABLES = ("TABLE", "TEMP", "TEMPORARY", "LOCAL")
 
@@ -58,15 +62,31 @@ def _translate(
     """Return what takes the statement's place, None if it may stay."""
     _refuse(statement)
     keys = [token.key for token in statement[:5]]
+    told = _with_sysdate(statement)
     if keys[0] == "CREATE" and "TABLE" in keys and keys[1] in _TABLES:
-        indexes = index_statements(statement) if is_simple else []
-        return "; ".join([rewrite_create_table(statement), *indexes])
+        indexes = index_statements(told) if is_simple else []
+        return "; ".join([rewrite_create_table(told), *indexes])
+    if keys[0] == "ALTER" and (added := rewrite_add_column(told)):
+        return added
     if keys[0] != "COPY":
-        return None
+        return None if told == statement else sql.join(told)
     if not is_simple:
         raise Unsupported("COPY in the extended query protocol")
     copies.append(parse_copy(statement))
     return f"{_facts_query(copies[-1])}; {copies[-1].postgres_sql}"
+
+
+def _with_sysdate(statement: list[sql.Token]) -> list[sql.Token]:
+    """Call what Redshift names without parentheses, even as a DEFAULT."""
+    around = [None, *statement, None]
+    return [
+        token._replace(text="pg_catalog.sysdate()")
+        if token.key == "SYSDATE"
+        and not (before is not None and before.key == ".")
+        and not (after is not None and after.key == "(")
+        else token
+        for before, token, after in zip(around, statement, around[2:], strict=False)
+    ]
 
 
 def _facts_query(copy: CopyStatement) -> str:
@@ -78,9 +98,10 @@ def _facts_query(copy: CopyStatement) -> str:
         "'user', (SELECT usesysid::pg_catalog.int8 FROM pg_catalog.pg_user"
         " WHERE usename = current_user), "
         "'session', pg_catalog.pg_backend_pid(), "
+        f"'planned', {ANY_PLANNED}, "
         "'transaction', pg_catalog.pg_current_xact_id()::pg_catalog.text::pg_catalog.int8, "
         "'columns', (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(attname, "
-        "pg_catalog.format_type(atttypid, atttypmod)) ORDER BY attnum)"
+        "pg_catalog.format_type(atttypid, atttypmod), attidentity) ORDER BY attnum)"
         " FROM pg_catalog.pg_attribute WHERE attrelid = c.oid AND attnum > 0"
         " AND NOT attisdropped)) "
         f"AS {MARK} FROM pg_catalog.pg_class c WHERE c.oid = pg_catalog.to_regclass({table})"
@@ -113,8 +134,20 @@ def _refuse_expressions(statement: list[sql.Token]) -> None:
         if after == "(" and "ADVISORY" in name and name.startswith("PG_"):
             raise _not_supported(f'Function "{name.lower()}" not supported.')
         compared = at > 0 and statement[at - 1].key in ("=", "<", ">")
-        if compared and name in ("ANY", "ALL") and statement[at + 2].key != "SELECT":
+        is_array = name in ("ANY", "ALL") and statement[at + 2].key != "SELECT"
+        if compared and is_array and not _reads_catalog(statement):
             raise _not_supported("op ANY/ALL (array) not supported")
+
+
+def _reads_catalog(statement: list[sql.Token]) -> bool:
+    """Return whether a query reads the catalog alone, as those of psql's backslash commands do.
+
+    Redshift's leader node runs such queries by itself, and is PostgreSQL to them:
+    https://docs.aws.amazon.com/redshift/latest/dg/c_sql-functions-leader-node.html
+    """
+    after = [statement[at + 1].key for at, token in enumerate(statement[:-1])
+             if token.key in ("FROM", "JOIN")]  # fmt: skip
+    return bool(after) and all(key in ("PG_CATALOG", "(") for key in after)
 
 
 def _not_supported(message: str) -> CopyError:

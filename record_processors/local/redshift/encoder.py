@@ -5,25 +5,46 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from record_processors.local.redshift.columns import converter
+from record_processors.local.redshift.copy_statement import GENERATED
 from record_processors.local.redshift.failures import BadField, BadRow
-from record_processors.local.redshift.rows import is_data, raw_rows, splitter
+from record_processors.local.redshift.fields import text_splitter
+from record_processors.local.redshift.json_fields import json_splitter
+from record_processors.local.redshift.rows import ROW_BYTES, check_size, is_data, raw_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from record_processors.local.redshift.columns import Column
+    from record_processors.local.redshift.fields import Fields
+    from record_processors.local.redshift.jsonpaths import Path
     from record_processors.local.redshift.layout import Layout
-    from record_processors.local.redshift.rows import Fields
     from record_processors.local.redshift.sources import Readable
 
 
 class Encoder:
-    """Encodes the files of one COPY for the columns that it loads."""
+    """Encodes the files of one COPY for the columns that it loads.
 
-    def __init__(self, layout: Layout, columns: list[Column]) -> None:
+    ``generated`` are the places, in ascending order, of the columns between them that the server
+    fills itself; ``paths`` say where in a JSON value the columns' values are.
+    """
+
+    def __init__(
+        self,
+        layout: Layout,
+        columns: list[Column],
+        generated: Sequence[int] = (),
+        paths: Sequence[Path] | None = None,
+    ) -> None:
         self._layout = layout
+        self._columns = columns
         self._count = len(columns)
-        self._split = splitter(layout, [column.name for column in columns])
+        self._has_others = bool(layout.ignore_header or layout.ignore_blank_lines)
+        self._generated = generated
+        self._split = (
+            json_splitter(layout.json, columns, paths)
+            if layout.format == "json"
+            else text_splitter(layout)
+        )
         self._converters = [(i, converter(column, layout)) for i, column in enumerate(columns)]
 
     def blocks(self, stream: Readable) -> Iterator[tuple[bytes, int]]:
@@ -32,10 +53,12 @@ class Encoder:
         for rows in raw_rows(stream, self._layout):
             encoded: list[bytes] = []
             problem: BadRow | None = None
+            data = rows
+            if self._has_others:
+                data = [raw for i, raw in enumerate(rows, done) if is_data(raw, i, self._layout)]
             try:
-                for index, raw in enumerate(rows, done):
-                    if is_data(raw, index, self._layout):
-                        encoded.append(self._encode(raw))
+                for raw in data:
+                    encoded.append(self._encode(raw))
             except BadRow as error:
                 problem = error
             done += len(rows)
@@ -50,20 +73,23 @@ class Encoder:
         if raw.endswith(b"\r") and not (self._layout.escape and raw.endswith(b"\\\r")):
             raw = raw[:-1]
         fields = self._split(raw)
-        if len(fields) != self._count:
-            # dbgen's files end each row with a delimiter, and Redshift loads them.
-            if len(fields) == self._count + 1 and fields[-1] == b"" and self._is_delimited:
-                return fields[:-1]
-            more = len(fields) > self._count
-            problem = (1202, "Extra column(s) found") if more else (1214, "Delimiter not found")
-            raise BadRow(BadField(*problem), -1 if more else len(fields) - 1)
-        return fields
+        return fields if len(fields) == self._count else self._completed(fields)
 
-    @property
-    def _is_delimited(self) -> bool:
-        return self._layout.format == "delimited"
+    def _completed(self, fields: Fields) -> Fields:
+        missing = self._count - len(fields)
+        # dbgen's files end each row with a delimiter, and Redshift loads them.
+        if missing == -1 and fields[-1] == b"" and self._layout.format == "delimited":
+            return fields[:-1]
+        if missing < 0:
+            raise BadRow(BadField(1202, "Extra column(s) found"))
+        if not self._layout.fill_record:
+            raise BadRow(BadField(1214, "Delimiter not found"), len(fields) - 1)
+        kinds = [column.kind for column in self._columns[len(fields) :]]
+        return fields + [b"" if kind == "varchar" else None for kind in kinds]
 
     def _encode(self, raw: bytes) -> bytes:
+        if len(raw) * 2 > ROW_BYTES:
+            check_size(raw)
         fields = self.fields(raw)
         for index, convert in self._converters:
             value = fields[index]
@@ -72,12 +98,20 @@ class Encoder:
                     fields[index] = convert(value)
                 except BadField as error:
                     raise BadRow(error, index, value) from error
+        if self._generated:
+            return self._with_generated(fields)
         line = b"\t".join([b"\\N" if field is None else field for field in fields])
         # No field needs an escape if all the tabs and backslashes are those put in here.
         separators, marks = line.count(b"\t") + 1, line.count(b"\\")
         if (separators, marks) == (self._count, fields.count(None)) and not _breaks(line):
             return line
         return b"\t".join([b"\\N" if field is None else _escaped(field) for field in fields])
+
+    def _with_generated(self, fields: Fields) -> bytes:
+        line = [b"\\N" if field is None else _escaped(field) for field in fields]
+        for at in self._generated:
+            line.insert(at, GENERATED)
+        return b"\t".join(line)
 
 
 def _breaks(line: bytes) -> bool:

@@ -17,14 +17,20 @@ INTERNAL_ERROR = "XX000"
 
 
 class CopyError(Exception):
-    """A COPY that fails as a whole: ``code`` is its SQLSTATE, ``detail`` Redshift's block."""
+    """A COPY that fails as a whole: ``code`` is its SQLSTATE, ``detail`` Redshift's block.
+
+    ``number`` is the error's number in that block, which is there only with a ``context``.
+    """
 
     code = INTERNAL_ERROR
 
-    def __init__(self, message: str, *, code: str = "", context: str = "") -> None:
+    def __init__(
+        self, message: str, *, code: str = "", context: str = "", number: int = 8001
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.context = context
+        self.number = number
         self.code = code or self.code
 
     def detail(self, query: int, process: int) -> str:
@@ -33,7 +39,7 @@ class CopyError(Exception):
             return ""
         line = "-" * 47
         return (
-            f"\n  {line}\n  error:  {self.message}\n  code:      8001\n"
+            f"\n  {line}\n  error:  {self.message}\n  code:      {self.number}\n"
             f"  context:   {self.context}\n  query:     {query}\n"
             f"  location:  table_s3_scanner.cpp:354\n  process:   padbmaster [pid={process}]\n"
             f"  {line}\n"
@@ -45,12 +51,12 @@ class SourceError(CopyError):
 
 
 class Unsupported(CopyError):
-    """What Redshift may know but this stand-in does not."""
+    """What Redshift knows and this stand-in does not."""
 
     code = NOT_SUPPORTED
 
     def __init__(self, what: str) -> None:
-        super().__init__(f"{what} is not supported by the stand-in")
+        super().__init__(f"{what} is not supported by the stand-in, although Redshift knows it")
 
 
 class BadField(Exception):
@@ -71,6 +77,11 @@ class BadRow(Exception):
         self.reason = problem.reason
         self.column = column
         self.value = value
+
+
+def conflicting_options() -> CopyError:
+    """Return what COPY says of an option given twice, or of two that exclude each other."""
+    return CopyError("conflicting or redundant options", code=SYNTAX_ERROR)
 
 
 def syntax_error(near: str) -> CopyError:

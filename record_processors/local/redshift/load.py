@@ -7,11 +7,15 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from record_processors.local.redshift.columns import Column, invalid_timestamp
+from record_processors.local.redshift.columns import Column
+from record_processors.local.redshift.copy_columns import check_columns, chosen_columns
 from record_processors.local.redshift.encoder import Encoder
-from record_processors.local.redshift.failures import BadField, BadRow, SourceError
+from record_processors.local.redshift.failures import BadRow, CopyError, SourceError
+from record_processors.local.redshift.jsonpaths import Path, parse_jsonpaths
+from record_processors.local.redshift.planned_failures import planned_failure
 from record_processors.local.redshift.rows import locate
-from record_processors.local.redshift.sources import DataFile, data_files, opened
+from record_processors.local.redshift.server_problems import BAD_UTF8, server_problem
+from record_processors.local.redshift.sources import DataFile, data_files, object_bytes, opened
 from record_processors.local.redshift.system_tables import LoadErrorDetail
 
 if TYPE_CHECKING:
@@ -20,9 +24,9 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
     from record_processors.local.redshift.copy_statement import CopyStatement
+    from record_processors.local.redshift.postgres import Cluster
 
 _CONTEXT = re.compile(r'COPY .*?, line (\d+)(?:, column (.+?): (?:"(.*)"|null input))?', re.DOTALL)
-_INTEGERS = {"int2": "Short", "int4": "Integer", "int8": "Long", "numeric": "Decimal"}
 
 
 @dataclass
@@ -39,21 +43,35 @@ class Load:
 
     copy: CopyStatement
     client: S3Client
+    cluster: Cluster
     table: int
     query: int
     user: int
     session: int
     transaction: int
+    planned: bool
     columns: list[Column]
+    generated: list[int]
+    identities: list[str]
     files: list[Progress] = field(default_factory=list)
+    paths: list[Path] | None = None
 
     @classmethod
-    def of(cls, copy: CopyStatement, client: S3Client, facts: bytes) -> Load:
+    def of(cls, copy: CopyStatement, client: S3Client, cluster: Cluster, facts: bytes) -> Load:
         """Return the load of a COPY whose table the server has told of."""
         told = json.loads(facts)
-        table = {name: Column(name, kind) for name, kind in told.pop("columns")}
-        columns = [table[name] for name in copy.columns or table]
-        return cls(copy, client, columns=columns, **told)
+        table = [Column(*column) for column in told.pop("columns")]
+        columns, generated = chosen_columns(copy, table)
+        identities = [column.name for column in table if column.identity]
+        return cls(
+            copy,
+            client,
+            cluster,
+            columns=columns,
+            generated=generated,
+            identities=identities,
+            **told,
+        )
 
     @property
     def rows(self) -> int:
@@ -62,10 +80,14 @@ class Load:
 
     def blocks(self) -> Iterator[bytes]:
         """Yield what PostgreSQL's COPY reads; raises ``CopyError`` and ``BadRow``. Blocks on S3."""
-        encoder = Encoder(self.copy.layout, self.columns)
+        check_columns(self.copy, self.columns, self.identities)
+        self.paths = self._json_paths()
+        encoder = self._encoder()
         found = False
         listed = data_files(self.client, self.copy)
         for file in listed:
+            if self.planned and (failure := planned_failure(self.cluster, file.url)):
+                raise failure
             with opened(self.client, file, self.copy.layout.compression) as stream:
                 if stream is None:
                     continue
@@ -77,6 +99,23 @@ class Load:
         if not found:
             raise SourceError("No file of the manifest exists", context=listed[0].url)
 
+    def _encoder(self) -> Encoder:
+        return Encoder(self.copy.layout, self.columns, self.generated, self.paths)
+
+    def _json_paths(self) -> list[Path] | None:
+        option = self.copy.layout.json
+        if not option.startswith("s3://"):
+            return None
+        paths = parse_jsonpaths(object_bytes(self.client, option), option)
+        if paths is not None and len(paths) != len(self.columns):
+            raise CopyError(
+                "Number of jsonpaths and the number of columns should match. "
+                f"JSONPath size: {len(paths)}, Number of columns in table or column list: "
+                f"{len(self.columns)}",
+                context=option,
+            )
+        return paths
+
     def bad_row(self, problem: BadRow) -> LoadErrorDetail:
         """Return the error of the row after the last one read. Blocks on S3."""
         return self._error(self.files[-1], self.files[-1].rows + 1, problem)
@@ -86,12 +125,14 @@ class Load:
 
         ``fields`` are those of its ErrorResponse. Blocks on S3.
         """
-        found = _CONTEXT.match(fields.get("W", ""))
+        found = _CONTEXT.search(fields.get("W", ""))
         if not found or fields["C"][:2] not in ("22", "23"):
             return None
         name = found[2] or fields.get("c", "")
         index = next((i for i, column in enumerate(self.columns) if column.name == name), -1)
-        problem = _problem(fields, self.columns[index].kind if index >= 0 else "", found[3] or "")
+        problem = server_problem(
+            fields, self.columns[index].kind if index >= 0 else "", found[3] or ""
+        )
         number = int(found[1])
         for progress in self.files:
             if number <= progress.rows:
@@ -105,7 +146,7 @@ class Load:
         with opened(self.client, progress.file, layout.compression) as stream:
             line, raw = locate(stream, layout, number) if stream else (0, b"")
         index, value = problem.column, problem.value
-        if problem.code == _BAD_UTF8 and index < 0:
+        if problem.code == BAD_UTF8 and index < 0:
             index, value = self._undecodable(raw)
         column = self.columns[index] if 0 <= index < len(self.columns) else Column("", "")
         return LoadErrorDetail(
@@ -117,42 +158,10 @@ class Load:
 
     def _undecodable(self, raw: bytes) -> tuple[int, bytes]:
         """Find the field that is not UTF-8 or has a zero byte, which PostgreSQL does not tell."""
-        for index, value in enumerate(Encoder(self.copy.layout, self.columns).fields(raw)):
+        for index, value in enumerate(self._encoder().fields(raw)):
             if value is not None and (b"\0" in value or not _is_utf8(value)):
                 return index, value
         return -1, b""
-
-
-_BAD_UTF8 = 1220
-
-
-def _problem(fields: dict[str, str], kind: str, value: str) -> BadField:  # noqa: PLR0911 - a table
-    """Word PostgreSQL's complaint of a value as Redshift does."""
-    code = fields["C"]
-    if code == "23502":
-        return BadField(1213, "Missing data for not-null field")
-    if code in ("22021", "22P05"):
-        return BadField(
-            _BAD_UTF8, "String contains invalid or unsupported UTF8 codepoints. " + fields["M"]
-        )
-    if code == "22001":
-        return BadField(1204, "String length exceeds DDL length")
-    if kind in ("timestamp", "timestamptz"):
-        return invalid_timestamp()
-    if kind == "date":
-        return BadField(1205, "Invalid Date Format - length must be 10 or more")
-    if code == "22003":
-        return BadField(1204, f"Overflow, Value '{value}', Type: {_INTEGERS.get(kind, kind)}")
-    if kind in _INTEGERS:
-        digits = re.match(r"\s*[+-]?\d*", value)
-        at = min(digits.end() if digits else 0, max(len(value) - 1, 0))
-        said = f"Invalid digit, Value '{value[at : at + 1]}', Pos {at}, Type: {_INTEGERS[kind]}"
-        return BadField(1207, said)
-    if kind == "bool":
-        return BadField(1210, "Unknown boolean format")
-    if kind in ("float4", "float8"):
-        return BadField(1208, f"Invalid float, Value '{value}'")
-    return BadField(1200, fields["M"])
 
 
 def _is_utf8(value: bytes) -> bool:

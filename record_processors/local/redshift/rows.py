@@ -1,191 +1,145 @@
-r"""A file's bytes into rows, a row into fields, by Redshift's rules and not by PostgreSQL's.
+r"""A file's bytes into rows, by Redshift's rules: a row may lie on several lines.
 
 https://docs.aws.amazon.com/redshift/latest/dg/copy-parameters-data-conversion.html (ESCAPE)
-and copy-parameters-data-format.html (CSV, JSON). A backslash under ESCAPE stands for the
-character after it and for nothing else: ``\n`` is an ``n``.
+and copy-parameters-data-format.html (CSV, JSON). ``fields`` and ``json_fields`` split a row.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING
-
-import msgspec
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Protocol
 
 from record_processors.local.redshift.failures import BadField, BadRow
+from record_processors.local.redshift.json_rows import JsonRows
 
 if TYPE_CHECKING:
     from record_processors.local.redshift.layout import Layout
     from record_processors.local.redshift.sources import Readable
 
-Fields = list[bytes | None]
-Splitter = Callable[[bytes], Fields]
-
 _BLOCK = 1 << 18  # bytes read at once: some thousand rows, so that no thread keeps the GIL long
-_ESCAPED = re.compile(rb"\\(.)", re.DOTALL)
-_STRING: msgspec.json.Decoder[str] = msgspec.json.Decoder(str)
+# "The maximum size of a single input row from any source is 4 MB", …/dg/r_COPY.html; a JSON object
+# with its braces, …/dg/copy-parameters-data-format.html, which also says that a | counts twice.
+ROW_BYTES = 4 * 1024 * 1024
+
+
+class Rows(Protocol):
+    """Makes rows of lines."""
+
+    def of(self, lines: list[bytes]) -> list[bytes]:
+        """Return the rows that end in these lines, without their last line breaks."""
+
+    def rest(self) -> list[bytes]:
+        """Return what has begun and not ended, when there are no more lines."""
 
 
 def raw_rows(stream: Readable, layout: Layout) -> Iterator[list[bytes]]:
-    r"""Yield a file's rows in lists, without their ``\n``; a row may lie on several lines."""
-    lines = _lines(stream)
-    if layout.format == "csv":
-        return _joined(lines, layout.quote, _odd_quotes(layout.quote))
-    return _joined(lines, b"\\", _odd_backslashes) if layout.escape else lines
+    """Yield a file's rows in lists."""
+    rows = _rows(layout)
+    for lines in _lines(stream):
+        yield rows.of(lines)
+    yield rows.rest()
 
 
 def locate(stream: Readable, layout: Layout, number: int) -> tuple[int, bytes]:
-    """Return the line (from 1) on which a file's row of this number (from 1) begins, and it."""
-    line = 1
-    index = 0
-    for rows in raw_rows(stream, layout):
-        for raw in rows:
-            number -= is_data(raw, index, layout)
-            if number == 0:
-                return line, raw
-            line += 1 + raw.count(b"\n")
-            index += 1
+    """Return the line (from 1) of a file's row of this number (from 1), and the row.
+
+    The line is the one on which the row begins; of JSON, as documented, on which it ends.
+    """
+    rows = _rows(layout)
+    line = index = 0
+    for lines in _lines(stream):
+        for text in lines:
+            line += 1
+            for raw in rows.of([text]):
+                number -= is_data(raw, index, layout)
+                if number == 0:
+                    return _line_of(raw, line, layout), raw
+                index += 1
+    for raw in rows.rest():
+        return _line_of(raw, line, layout), raw
     return line, b""
+
+
+def _line_of(raw: bytes, last: int, layout: Layout) -> int:
+    return last if layout.format == "json" else last - raw.count(b"\n")
 
 
 def is_data(raw: bytes, index: int, layout: Layout) -> bool:
     """Return whether a row (of this index from 0, in its file) is to be loaded."""
+    if layout.format == "json":
+        return True
     if index < layout.ignore_header:
         return False
     return not layout.ignore_blank_lines or bool(raw.strip())
 
 
-def splitter(layout: Layout, columns: list[str]) -> Splitter:
-    """Return the function that makes a row's fields, None for null, in the columns' order."""
+def check_size(raw: bytes) -> None:
+    """Raise ``BadRow`` for a row that is too large."""
+    if len(raw) * 2 > ROW_BYTES and len(raw) + raw.count(b"|") > ROW_BYTES:
+        raise BadRow(BadField(1216, f"Row size exceeds the maximum of {ROW_BYTES} bytes"))
+
+
+def _rows(layout: Layout) -> Rows:
     if layout.format == "json":
-        return _json(columns, empty_as_null=layout.empty_as_null)
+        return JsonRows(layout.ignore_header)
     if layout.format == "csv":
-        return _csv(layout)
-    return _delimited(layout)
+        return _Joined(layout.quote, _odd_quotes(layout.quote))
+    return _Joined(b"\\", odd_backslashes) if layout.escape else _Lines()
 
 
 def _lines(stream: Readable) -> Iterator[list[bytes]]:
-    rest = b""
+    rest: list[bytes] = []  # of a line: a long one comes in many blocks
     while block := stream.read(_BLOCK):
-        lines = (rest + block).split(b"\n")
-        rest = lines.pop()
+        first, *lines = block.split(b"\n")
+        rest.append(first)
         if lines:
+            lines.insert(0, b"".join(rest))
+            rest = [lines.pop()]
             yield lines
-    if rest:
-        yield [rest]
+    if last := b"".join(rest):
+        yield [last]
 
 
-def _joined(
-    batches: Iterable[list[bytes]], marker: bytes, toggles: Callable[[bytes, bool], bool]
-) -> Iterator[list[bytes]]:
-    """Join the lines of a row; ``toggles(line, open)`` says whether it goes on after a line."""
-    parts: list[bytes] = []
-    for lines in batches:
-        rows = []
+class _Lines:
+    """Each line is a row."""
+
+    def of(self, lines: list[bytes]) -> list[bytes]:
+        return lines
+
+    def rest(self) -> list[bytes]:
+        return []
+
+
+class _Joined:
+    """Joins the lines of a row; ``toggles(line, open)`` says whether it goes on after a line."""
+
+    def __init__(self, marker: bytes, toggles: Callable[[bytes, bool], bool]) -> None:
+        self._marker = marker
+        self._toggles = toggles
+        self._parts: list[bytes] = []
+
+    def of(self, lines: list[bytes]) -> list[bytes]:
+        rows: list[bytes] = []
+        parts = self._parts
         for line in lines:
-            if parts or marker in line:
-                is_open = toggles(line, bool(parts))
+            if parts or self._marker in line:
+                is_open = self._toggles(line, bool(parts))
                 parts.append(line)
                 if not is_open:
                     rows.append(b"\n".join(parts))
-                    parts = []
+                    parts.clear()
             else:
                 rows.append(line)
-        yield rows
-    if parts:
-        yield [b"\n".join(parts)]
+        return rows
+
+    def rest(self) -> list[bytes]:
+        return [b"\n".join(self._parts)] if self._parts else []
 
 
-def _odd_backslashes(line: bytes, _open: bool = False) -> bool:
+def odd_backslashes(line: bytes, _open: bool = False) -> bool:
+    """Return whether what follows is escaped."""
     return (len(line) - len(line.rstrip(b"\\"))) % 2 == 1
 
 
 def _odd_quotes(quote: bytes) -> Callable[[bytes, bool], bool]:
     return lambda line, is_open: (line.count(quote) % 2 == 1) != is_open
-
-
-def _delimited(layout: Layout) -> Splitter:
-    delimiter, escape = layout.delimiter, layout.escape
-    nulls = _nulls(layout)
-    only_n = nulls == {rb"\N"}
-
-    def plain(raw: bytes) -> Fields:
-        return [None if field in nulls else field for field in raw.split(delimiter)]
-
-    def escaped(raw: bytes) -> Fields:
-        fields = plain(raw)
-        backslashes = raw.count(b"\\")
-        # Most rows have no backslash but those of their nulls.
-        if not backslashes or (only_n and backslashes == fields.count(None)):
-            return fields
-        fields = []
-        parts: list[bytes] = []
-        for piece in raw.split(delimiter):
-            if not parts and piece in nulls:
-                fields.append(None)
-            elif b"\\" not in piece and not parts:
-                fields.append(piece)
-            else:
-                parts.append(piece)
-                if not _odd_backslashes(piece):
-                    fields.append(_ESCAPED.sub(rb"\1", delimiter.join(parts)))
-                    parts = []
-        return [*fields, delimiter.join(parts)] if parts else fields
-
-    return escaped if escape else plain
-
-
-def _csv(layout: Layout) -> Splitter:
-    delimiter, quote, nulls = layout.delimiter, layout.quote, _nulls(layout)
-    d, q = re.escape(delimiter), re.escape(quote)
-    # Each field with the delimiter after it; the last one is given one.
-    pattern = rb"(?:%b([^%b]*(?:%b%b[^%b]*)*)%b|([^%b%b]*))%b" % (q, q, q, q, q, q, d, q, d)
-    match_field = re.compile(pattern).match
-
-    def split(raw: bytes) -> Fields:
-        if quote not in raw:
-            return [None if value in nulls else value for value in raw.split(delimiter)]
-        raw += delimiter
-        fields: Fields = []
-        at = 0
-        while at < len(raw):
-            found = match_field(raw, at)
-            if found is None:
-                raise BadRow(BadField(1214, "Invalid quote formatting for CSV"), len(fields))
-            quoted, bare = found.groups()
-            if quoted is None:
-                fields.append(None if bare in nulls else bare)
-            else:
-                fields.append(quoted.replace(quote + quote, quote))
-            at = found.end()
-        return fields
-
-    return split
-
-
-def _json(columns: list[str], *, empty_as_null: bool) -> Splitter:
-    # A field's JSON as it stands in the row: no number is ever read, so no digit is lost.
-    slots = [(f"f{i}", msgspec.Raw, msgspec.Raw(b"null")) for i in range(len(columns))]
-    keys = {slot[0]: column for slot, column in zip(slots, columns, strict=True)}
-    decode = msgspec.json.Decoder(msgspec.defstruct("Row", slots, rename=keys)).decode
-
-    def value(raw: bytes) -> bytes | None:
-        if raw == b"null":
-            return None
-        if raw[:1] != b'"':
-            return raw
-        text = raw[1:-1] if b"\\" not in raw else _STRING.decode(raw).encode()
-        return None if empty_as_null and not text else text
-
-    def split(raw: bytes) -> Fields:
-        try:
-            return [value(bytes(part)) for part in msgspec.structs.astuple(decode(raw))]
-        except (msgspec.DecodeError, UnicodeError) as error:
-            raise BadRow(BadField(1216, f"Invalid JSON value. {error}")) from error
-
-    return split
-
-
-def _nulls(layout: Layout) -> frozenset[bytes]:
-    return frozenset([layout.null_as, b""] if layout.empty_as_null else [layout.null_as])

@@ -10,25 +10,19 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
-from record_processors.local.redshift import system_tables, wire
+from record_processors.local.redshift import wire
+from record_processors.local.redshift.copy_run import CopyRun, Server, last_copy
 from record_processors.local.redshift.dialect import MARK, translate
-from record_processors.local.redshift.failures import INTERNAL_ERROR, BadRow, CopyError
+from record_processors.local.redshift.failures import INTERNAL_ERROR
 from record_processors.local.redshift.load import Load
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
     from record_processors.local.redshift.copy_statement import CopyStatement
     from record_processors.local.redshift.shared import Shared
-    from record_processors.local.redshift.system_tables import LoadErrorDetail
 
-_FAILED = "Load into table '{}' failed.  Check 'sys_load_error_detail' system table for details."
 INDEX_MADE = b"DO\0"  # how the server ends what ``index_statements`` makes, and nothing else
-# One message each, between requests: the server may send them at any time.
-_ASIDE = (b"N", b"S", b"A")
 
 
 class Session:
@@ -62,7 +56,7 @@ class Session:
                 task.cancel()
             ends = await asyncio.gather(*both, return_exceptions=True)
             if self._shared.sessions.pop(self._pid, None):
-                self._last_copy.unlink(missing_ok=True)
+                last_copy(self._shared.cluster, self._pid).unlink(missing_ok=True)
         for end in ends:  # a side that has gone is no error, all else is a fault of ours
             if not isinstance(end, (asyncio.IncompleteReadError, OSError, asyncio.CancelledError)):
                 raise end
@@ -133,84 +127,9 @@ class Session:
 
     async def _load(self, copy: CopyStatement) -> bytes:
         """Feed a COPY and return what the client gets as its answer."""
-        load = Load.of(copy, await self._shared.s3, self._facts)
-        self._tell(load, 0)
-        answer = asyncio.ensure_future(self._answer())
-        failure: CopyError | BadRow | None = None
-        try:
-            completed = await self._feed(load.blocks(), answer)
-        except (CopyError, BadRow) as error:
-            completed, failure = False, error
-        if completed:
-            self._tell(load, load.rows)  # before the server goes on to the next statement
-        self._to_server.write(wire.pack(b"c") if completed else wire.pack(b"f", b"\0"))
-        kind, body = await answer
-        if kind == b"C":
-            return await self._success(load)
-        self._tell(load, 0)
-        return await self._failure(load, wire.fields_of(body), failure)
-
-    async def _feed(self, blocks: Iterator[bytes], answer: asyncio.Future[wire.Message]) -> bool:
-        """Send rows; return whether that was all, not an answer or a cancel before the end."""
-        cancelled = asyncio.ensure_future(self.cancelled.wait())
-        try:
-            while True:
-                block = asyncio.ensure_future(asyncio.to_thread(next, blocks, None))
-                waited: set[asyncio.Future[Any]] = {block, answer, cancelled}
-                await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
-                if answer.done() or cancelled.done():
-                    return False
-                if (data := block.result()) is None:
-                    return True
-                self._to_server.write(wire.pack(b"d", data))
-                await self._to_server.drain()
-        finally:
-            cancelled.cancel()
-
-    async def _answer(self) -> wire.Message:
-        """Return the server's answer to a COPY; pass on what it says besides."""
-        message = await wire.read_message(self._server)
-        while message.kind in _ASIDE:
-            self._to_client.write(wire.pack(*message))
-            message = await wire.read_message(self._server)
-        return message
-
-    async def _success(self, load: Load) -> bytes:
-        files = [(progress.file.url, progress.rows) for progress in load.files]
-        await asyncio.to_thread(
-            system_tables.record_commits,
-            self._shared.cluster, load.user, load.query, files, load.copy.layout.format,
-        )  # fmt: skip
-        table = load.copy.table[-1]
-        said = f"Load into table '{table}' completed, {load.rows} record(s) loaded successfully."
-        return wire.info(said) + wire.pack(b"C", b"COPY\0")
-
-    async def _failure(
-        self, load: Load, fields: dict[str, str], failure: CopyError | BadRow | None
-    ) -> bytes:
-        """Tell what went wrong; the server's own complaint is about an earlier row than ours."""
-        if not fields["M"].startswith("COPY from stdin failed"):
-            error = await asyncio.to_thread(load.refused_row, fields)
-            return await self._load_error(load, error) if error else self._error(fields)
-        if isinstance(failure, BadRow):
-            error = await asyncio.to_thread(load.bad_row, failure)
-            return await self._load_error(load, error)
-        if isinstance(failure, CopyError):
-            detail = failure.detail(load.query, load.session)
-            return wire.error(failure.code, failure.message, detail)
-        return wire.error("57014", f"Query ({load.query}) cancelled on user's request")
-
-    async def _load_error(self, load: Load, error: LoadErrorDetail) -> bytes:
-        await asyncio.to_thread(system_tables.record_error, self._shared.cluster, error)
-        return wire.error(INTERNAL_ERROR, _FAILED.format(load.copy.table[-1]))
-
-    def _tell(self, load: Load, rows: int) -> None:
-        """Set what ``pg_last_copy_id()`` and ``pg_last_copy_count()`` say."""
-        self._last_copy.write_text(f"{{{load.query},{rows}}}")
-
-    @property
-    def _last_copy(self) -> Path:
-        return self._shared.cluster.data / system_tables.LAST_COPIES / str(self._pid)
+        load = Load.of(copy, await self._shared.s3, self._shared.cluster, self._facts)
+        server = Server(self._server, self._to_server, self._to_client)
+        return await CopyRun(load, server, self.cancelled, self._error).answer()
 
 
 def _decoded(query: bytes) -> str:

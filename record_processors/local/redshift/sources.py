@@ -126,10 +126,17 @@ def _prefix(client: S3Client, copy: CopyStatement) -> list[DataFile]:
         return [DataFile(copy.bucket, o["Key"]) for page in found for o in page.get("Contents", [])]
 
 
+def object_bytes(client: S3Client, url: str, prefix: str = "") -> bytes:
+    """Return what a small object holds; ``prefix`` begins the sentence if it cannot be read."""
+    bucket, _, key = url.removeprefix("s3://").partition("/")
+    with _s3_errors(f"S3 key being read : {url}", prefix):
+        return client.get_object(Bucket=bucket, Key=key)["Body"].read()
+
+
 def _manifest(client: S3Client, copy: CopyStatement) -> list[DataFile]:
-    context = f"S3 key being read : s3://{copy.bucket}/{copy.key}"
-    with _s3_errors(context, "Problem reading manifest file - "):
-        body = client.get_object(Bucket=copy.bucket, Key=copy.key)["Body"].read()
+    url = f"s3://{copy.bucket}/{copy.key}"
+    context = f"S3 key being read : {url}"
+    body = object_bytes(client, url, "Problem reading manifest file - ")
     try:
         return [_entry(entry) for entry in json.loads(body)["entries"]]
     except (ValueError, KeyError, TypeError, AttributeError) as error:

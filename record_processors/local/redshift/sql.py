@@ -95,3 +95,22 @@ def find(found: list[Token], *keys: str) -> int:
     wanted = list(keys)
     places = (at for at in range(len(present)) if present[at : at + width] == wanted)
     return next(places, -1)
+
+
+def closing(found: list[Token]) -> int:
+    """Return where the parenthesis that the tokens begin with is closed."""
+    depth = 0
+    for at, token in enumerate(found):
+        depth += (token.key == "(") - (token.key == ")")
+        if depth == 0:
+            return at
+    return len(found)
+
+
+def join(found: list[Token]) -> str:
+    """Put tokens together, with a blank where there was a gap."""
+    text = ""
+    for before, token in zip([None, *found], found, strict=False):
+        gap = before is not None and before.end != token.start
+        text += (" " if gap else "") + token.text
+    return text

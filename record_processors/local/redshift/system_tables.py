@@ -1,4 +1,4 @@
-"""What Redshift has and PostgreSQL lacks: load error tables, COPY's functions, ``getdate()``.
+"""What Redshift has and PostgreSQL lacks: load error tables, COPY's functions, clocks.
 
 Columns as in the Database Developer Guide: STL_LOAD_ERRORS, STL_LOAD_COMMITS and
 SYS_LOAD_ERROR_DETAIL (https://docs.aws.amazon.com/redshift/latest/dg/cm_chap_system-tables.html).
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import psycopg2
 from psycopg2 import sql as compose
 
+from record_processors.local.redshift import planned_failures
 from record_processors.local.redshift.postgres import DATABASE, Cluster
 
 if TYPE_CHECKING:
@@ -48,6 +49,8 @@ GRANT SELECT ON pg_catalog.stl_load_errors, pg_catalog.sys_load_error_detail,
     pg_catalog.stl_load_commits TO PUBLIC;
 CREATE OR REPLACE FUNCTION pg_catalog.getdate() RETURNS timestamp STABLE LANGUAGE sql AS
     'SELECT date_trunc(''second'', statement_timestamp() AT TIME ZONE ''UTC'')';
+CREATE OR REPLACE FUNCTION pg_catalog.sysdate() RETURNS timestamp STABLE LANGUAGE sql AS
+    'SELECT transaction_timestamp() AT TIME ZONE ''UTC''';
 CREATE OR REPLACE FUNCTION stand_in.last_copy() RETURNS bigint[] VOLATILE LANGUAGE sql
     SECURITY DEFINER AS
     'SELECT pg_read_file(''{LAST_COPIES}/'' || pg_backend_pid(), true)::bigint[]';
@@ -91,7 +94,7 @@ def prepare(cluster: Cluster, password: str) -> None:
     for left in (cluster.data / LAST_COPIES).iterdir():
         left.unlink()
     with cluster.connect(options="-c allow_system_table_mods=on") as own, own.cursor() as cursor:
-        cursor.execute(_SETUP)
+        cursor.execute(_SETUP + planned_failures.SETUP)
     own.close()
 
 
