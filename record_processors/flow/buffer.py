@@ -72,9 +72,10 @@ class Buffer(Generic[Row]):
         if not self.kept:
             return ""
         seconds = max(0, self._since + self.seconds_limit - self.clock())
+        held = "1 is held" if len(self.kept) == 1 else f"{len(self.kept):,} are held"
         return (
-            f"{len(self.kept):,} records are held ({self.bytes:,} bytes), until they are "
-            f"{self.record_limit:,} or {self.byte_limit:,} bytes, or for {seconds:.0f} s more"
+            f"{held} ({self.bytes:,} bytes), until there are {self.record_limit:,} or "
+            f"{self.byte_limit:,} bytes, or for {seconds:.0f} s more"
         )
 
     def release(self, through: Position) -> None:

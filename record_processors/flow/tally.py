@@ -49,8 +49,9 @@ class Tally:
         kept = self.read - self.filtered - self.rejected - self.skipped
         skipped = f", skipped {self.skipped:,} (durable already)" if self.skipped else ""
         log.info(
-            "read %s records: kept %s, filtered out %s, refused %s%s%s",
-            *(f"{number:,}" for number in (self.read, kept, self.filtered, self.rejected)),
+            "read %s: kept %s, filtered out %s, refused %s%s%s",
+            "1 record" if self.read == 1 else f"{self.read:,} records",
+            *(f"{number:,}" for number in (kept, self.filtered, self.rejected)),
             skipped,
             f"; {held}" if held else "",
         )

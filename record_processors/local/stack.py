@@ -22,6 +22,7 @@ from record_processors.local.children import Child
 from record_processors.local.demo.pipelines import SOON, write_pipeline
 from record_processors.local.host import HOST, held, listener
 from record_processors.local.leases import QUICK
+from record_processors.local.redshift.postgres import binary
 
 _REGION = "us-east-1"
 _SECONDS_BETWEEN_LOOKS = 1.0
@@ -102,8 +103,10 @@ class Stack:
             stop.callback(redshift.stop)
         self._children = [aws, redshift]
         aws.ready()
-        self.properties = _properties(endpoint, redshift.ready())
+        warehouse = redshift.ready()
+        self.properties = _properties(endpoint, warehouse)
         _write(self.directory / "environment", UNSET + exports(self.environment))
+        _write(self.directory / "psql", _psql(warehouse), 0o700)
         _lead_anew(self.directory / "properties", last, now)
         _write(self.directory / _REMEMBERED, json.dumps(now))
 
@@ -216,11 +219,24 @@ def _manual(stack: Stack, pipelines: list[str]) -> str:
         f"\n# In a pipeline's .properties file these keys have these values (Redshift's in\n"
         f"# stage two only):\n{properties}"
         f"\n# The shipped files, with these values, yours to edit: {' '.join(pipelines)}\n"
+        f"\n# Redshift's tables: {stack.directory / 'psql'} -c 'SELECT ...'\n"
     )
 
 
-def _write(path: Path, text: str) -> None:
+def _psql(database: dict[str, Any]) -> str:
+    """Write the script that opens the stand-in for Redshift with the psql of the wheel."""
+    where = {
+        "PGHOST": str(database["host"]),
+        "PGPORT": str(database["port"]),
+        "PGDATABASE": str(database["database"]),
+        "PGUSER": str(database["user"]),
+        "PGPASSWORD": str(database["password"]),
+    }
+    return f'#!/bin/sh\n{exports(where)}exec {shlex.quote(binary("psql"))} "$@"\n'
+
+
+def _write(path: Path, text: str, mode: int = 0o600) -> None:
     path.unlink(missing_ok=True)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     with os.fdopen(descriptor, "w") as file:
         file.write(text)

@@ -113,6 +113,8 @@ def test_what_stays_and_what_does_not(tmp_path):
         assert second.environment == first.environment
         assert edited.read_text() == text
         assert (files / "s3.properties").exists()
+        psql = [tmp_path / ".local/psql", "-At", "-c", "SELECT current_database()"]
+        assert subprocess.run(psql, check=True, capture_output=True, text=True).stdout == "dev\n"
         assert second.kinesis().list_streams()["StreamNames"] == []
         second.tables()
 

@@ -26,8 +26,8 @@ def test_the_first_records_are_told_at_once(lines):
     flow = Flow(records=10, milliseconds=5000)
     flow.take("a", "bb", "none", "bad")
     assert lines() == [
-        "read 4 records: kept 2, filtered out 1, refused 1; 2 records are held (3 bytes), until "
-        "they are 10 or 1,000,000 bytes, or for 5 s more"
+        "read 4 records: kept 2, filtered out 1, refused 1; 2 are held (3 bytes), until "
+        "there are 10 or 1,000,000 bytes, or for 5 s more"
     ]
 
 
@@ -43,7 +43,7 @@ def test_then_once_a_minute(lines):
     flow.clock.pass_milliseconds(1_000)
     flow.take()
     (line,) = lines()
-    assert line.startswith("read 4 records: kept 3, filtered out 1, refused 0; 1 records are held")
+    assert line.startswith("read 4 records: kept 3, filtered out 1, refused 0; 1 is held")
     flow.clock.pass_milliseconds(3_600_000)
     flow.take()
     assert lines() == []
