@@ -28,6 +28,9 @@ STOPS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
 
 QUIET_SECONDS = 60  # within which the daemon need not say the same again
 MOST_KINDS = 1000  # of lines that are remembered for that
+# What KCL's leader warns of at every start, until the workers have told how busy they are.
+AT_FIRST = b"WARN  LeaseAssignmentManager - Not able to assign all expiredOrUnAssignedLeases"
+FIRST_SECONDS = 120  # which is as long as a first start takes
 LOOK_SECONDS = 0.5  # between looks whether the last child has ended
 
 EVENT = re.compile(rb"\S+ (INFO|WARN|ERROR) +(\S+) - (.*)")
@@ -52,7 +55,9 @@ class Log:
         self.error = b""
         self.child_code = 0
         self._rest = b""
-        self._said: dict[bytes, tuple[float, int]] = {}  # when it was passed on, how often not
+        at_first = time.monotonic() + FIRST_SECONDS - QUIET_SECONDS
+        # When each kind was passed on, how often not since.
+        self._said: dict[bytes, tuple[float, int]] = {AT_FIRST: (at_first, 0)}
 
     def take(self, data: bytes) -> bytes:
         """Take what came through the pipe; return the whole lines that are to be passed on."""

@@ -77,10 +77,12 @@ class Load:
         except LoadFailed as failure:
             return fault_of(fresh, str(failure), self.connection.load_errors(), self.check)
         if fresh:
-            log.info("loaded %s rows of %s into %s", f"{rows:,}", _files(fresh), self.table)
+            what = _many(rows, "row"), _many(len(fresh), "file")
+            log.info("loaded %s of %s into %s", *what, self.table)
             _report_count(fresh, rows, manifest)
         if verdict.loaded:
-            log.info("%s had been loaded into %s before", _files(verdict.loaded), self.table)
+            before = _many(len(verdict.loaded), "file")
+            log.info("%s had been loaded into %s before", before, self.table)
         return verdict
 
     def copy_files(self, cursor: Cursor, files: Sequence[File]) -> str:
@@ -116,8 +118,8 @@ class Load:
                 self.check_under_lock.look_at(file)
 
 
-def _files(files: Sequence[File]) -> str:
-    return "1 file" if len(files) == 1 else f"{len(files):,} files"
+def _many(count: int, what: str) -> str:
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
 
 
 def _report_count(files: Sequence[File], rows: int, manifest: str) -> None:

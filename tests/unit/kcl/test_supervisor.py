@@ -303,6 +303,18 @@ def test_an_outage_is_a_line_of_each_kind(start):
     assert lines[:-1] == [f"{AT} {line}" for line in (outage[0], *news[:2])]
 
 
+def test_what_is_harmless_at_first_is_told_later(monkeypatch):
+    """Leases that nobody takes are news only when the workers had time to tell of themselves."""
+    now = [1000.0]
+    monkeypatch.setattr(supervisor.time, "monotonic", lambda: now[0])
+    log = supervisor.Log(MARK.encode())
+    words = "WARN  LeaseAssignmentManager - Not able to assign all expiredOrUnAssignedLeases"
+    line = f"{MARK}{AT} {words}\n".encode()
+    assert log.take(line) == b""
+    now[0] += supervisor.FIRST_SECONDS
+    assert log.take(line).endswith(b"Leases (and 1 more like it before)\n")
+
+
 def test_what_was_left_out_is_counted(monkeypatch):
     """When a minute is over, the next of its kind passes, and says how many did not."""
     now = [0.0]

@@ -36,6 +36,41 @@ def test_a_bad_row_sets_its_file_aside_and_the_others_load(stage_two):
     assert "line 2, column id: Invalid digit" in reason
 
 
+@pytest.mark.parametrize(
+    ("state", "message"),
+    [
+        ("XX000", "Cannot insert a NULL value into column text. code: 8007"),
+        ("XX000", "Assert code: 1000 context: false"),
+        ("54000", "a limit of the program"),
+    ],
+)
+def test_a_complaint_that_names_no_file_is_searched_for(stage_two, state, message):
+    """Of three files, for one of which COPY says so, that one is set aside and two are loaded."""
+    here = stage_two()
+    messages = [here.file(f"f{n}", n, first=f"{n}-0") for n in range(3)]
+    here.query(f"SELECT stand_in.fail_copy('{here.url('f1')}', '{state}', '{message}', 8007, NULL)")
+    here.load(*messages)
+
+    assert here.entered() == ["f0", "f2"]
+    ((bad, reason),) = here.letters().items()
+    assert bad == messages[1]
+    assert message in reason
+
+
+def test_a_load_of_what_is_loaded_says_so(stage_two, caplog):
+    """Files that are announced again are not told as a load of nothing."""
+    caplog.set_level(logging.INFO)
+    here = stage_two()
+    message = here.file("f1", 1, first="1-0")
+    here.load(message)
+    here.load(message)
+    told = [r.message for r in caplog.records if r.name.endswith("redshift.load")]
+    assert told == [
+        f"loaded 1 row of 1 file into {here.table}",
+        f"1 file had been loaded into {here.table} before",
+    ]
+
+
 def test_every_kind_of_bad_file_in_one_batch_is_set_aside(stage_two):
     """Bad row, missing, wrong size, wrong format, other compression: only the good one loads."""
     here = stage_two()
