@@ -148,8 +148,11 @@ class Leases(Resource):
 
     def status(self) -> str | None:
         """Return the lease table's status, None if it is not there. Raises Failed."""
+        dynamodb = (
+            self.dynamodb
+        )  # without a region or credentials there is none, which is said once
         try:
-            found = self.dynamodb.describe_table(TableName=self.name)["Table"]
+            found = dynamodb.describe_table(TableName=self.name)["Table"]
         except ERRORS as error:
             if code_of(error) == "ResourceNotFoundException":
                 return None

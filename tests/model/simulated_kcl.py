@@ -459,7 +459,9 @@ def simulated() -> Iterator[None]:
         patch.setattr("record_processors.aws.bucket._shared_client", client)
         patch.setattr(psycopg2, "connect", lambda **_: world().redshift.connect())
         patch.setattr("tenacity.nap.time", SimpleNamespace(sleep=lambda seconds: None))
-        patch.setenv("REDSHIFT_PASSWORD", "secret")
+        for name in ("REDSHIFT_PASSWORD", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            patch.setenv(name, "secret")
+        patch.setattr(boto3, "DEFAULT_SESSION", None)
         patch.setattr(logger, "propagate", False)
         patch.setattr(logger, "handlers", [handler])
         level = logger.level

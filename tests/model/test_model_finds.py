@@ -393,8 +393,8 @@ LINES = [
     ),
     Broken(
         "a conflict of writes ends the process",
-        "TRANSIENT_CODES",
-        " ConditionalRequestConflict",
+        "AT_ONCE_WITH_ANOTHER",
+        "ConditionalRequestConflict ",
         "",
     ),
 ]

@@ -436,9 +436,9 @@ LINES = [
     ),
     Broken(
         "a lost connection ends the child",
-        "aws.classify",
-        "if isinstance(error, TRANSIENT_ERRORS):",
-        "if not TRANSIENT_ERRORS:",
+        "aws._without_an_answer",
+        "if isinstance(error, TRANSIENT_ERRORS)",
+        "if not TRANSIENT_ERRORS",
         protocol.test_lost_answers,
     ),
     Broken(

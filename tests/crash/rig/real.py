@@ -4,6 +4,7 @@ No answer is lost here unless its client is killed with it: in the played tier, 
 """
 
 import os
+import re
 import signal
 import time
 from contextlib import suppress
@@ -69,7 +70,10 @@ class RealRig:
         settings = {"one": self.both.one, "two": self.both.two}[stage]
         text = Path(settings.path).read_text() + f"\nworkerId = {host}\n"
         path = home / Path(settings.path).name
-        path.write_text(text.replace(settings.path, str(path)))
+        text = text.replace(settings.path, str(path))
+        if host != "a":  # whose lock is not that of "a": its DynamoDB has another name
+            text = re.sub(r"(?m)^(dynamoDBEndpoint = http://)127\.0\.0\.1", r"\1localhost", text)
+        path.write_text(text)
         log = self.folder / f"{stage}-{host}-{len(self.logs)}.log"
         self.logs.append(log)
         environment = {**os.environ, "TMPDIR": str(home), "PYTHONPATH": str(TESTS)}

@@ -79,8 +79,8 @@ class Place:
         """Return the one thing that is wrong."""
         code, _, _, problems = self.check(**changes)
         assert code == 2
-        (problem,) = problems
-        return problem
+        assert len(problems) == 1, problems
+        return problems[0]
 
     def objects(self):
         found = boto3.client("s3").list_objects_v2(Bucket=self.name)
