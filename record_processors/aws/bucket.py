@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import IO, Any
 
 import smart_open
 
@@ -78,13 +78,21 @@ class Bucket:
         )
         return found
 
-    def get(self, url: str) -> bytes:
-        """Return an object of any bucket by its ``s3://bucket/key``. Raises Missing, Fatal."""
-        bucket, _, key = url.removeprefix("s3://").partition("/")
+    def read(self, url: str, part: Callable[[IO[bytes]], bytes]) -> bytes:
+        """Return what ``part`` reads of an object of any bucket.
+
+        Raises Missing, Fatal, and what ``part`` raises.
+        """
+        parameters = {"client": self.s3}
 
         def read() -> bytes:
-            body: bytes = self.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
-            return body
+            try:
+                with smart_open.open(
+                    url, "rb", compression="disable", transport_params=parameters
+                ) as stream:
+                    return part(stream)
+            except OSError as error:  # how smart_open wraps a ClientError
+                raise getattr(error, "backend_error", error) from None
 
         return call(self.retry, f"reading {url}", read)
 

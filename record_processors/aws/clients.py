@@ -50,7 +50,7 @@ def client(
     )
 
     def make() -> Client:
-        if _session().get_credentials() is None:
+        if session().get_credentials() is None:
             raise botocore.exceptions.NoCredentialsError
         return boto3.client(
             service,  # type: ignore[call-overload]
@@ -65,11 +65,11 @@ def client(
         raise Fatal(f"{service}: {error}") from error
 
 
-def _session() -> boto3.Session:
+def session() -> boto3.Session:
     """Return the session of the process, which has patience with the metadata service."""
     if boto3.DEFAULT_SESSION is None:
-        session = botocore.session.Session()
-        if session.get_config_variable("metadata_service_timeout") == BOTOCORES_METADATA_SECONDS:
-            session.set_config_variable("metadata_service_timeout", METADATA_SECONDS)
-        boto3.setup_default_session(botocore_session=session)
+        made = botocore.session.Session()
+        if made.get_config_variable("metadata_service_timeout") == BOTOCORES_METADATA_SECONDS:
+            made.set_config_variable("metadata_service_timeout", METADATA_SECONDS)
+        boto3.setup_default_session(botocore_session=made)
     return cast("boto3.Session", boto3.DEFAULT_SESSION)

@@ -43,9 +43,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Make what is missing, with a line for each."""
     from ..config.properties import SettingsError, load  # noqa: PLC0415
+    from ..kcl.look import no_credentials  # noqa: PLC0415
 
     try:
         settings = load(arguments.properties)
+        if problem := no_credentials():
+            return complain(problem.sentence, EXIT_USAGE)
         for outcome in create(settings, arguments.table, dry=arguments.dry_run):
             print(outcome, flush=True)
     except (SettingsError, TableError) as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -57,5 +58,17 @@ def write(folder: str) -> Iterator[tuple[Path, bool]]:
         path = Path(folder, name)
         is_new = not path.exists()
         if is_new:
-            path.write_text(text, encoding="utf-8")
+            _write_whole(path, text)
         yield path, is_new
+
+
+def _write_whole(path: Path, text: str) -> None:
+    """Write a file, or nothing: half of one would be left as it is by the next `init`."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        draft.write_text(text, encoding="utf-8")
+        draft.rename(path)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
+    finally:
+        draft.unlink(missing_ok=True)

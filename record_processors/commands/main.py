@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -16,6 +17,9 @@ from .command import Command, Formatter, complain
 NAMES = (
     *("init", "check", "create", "run", "process", "iam-policy", "put", "local", "completion"),
 )
+
+# A command answers for the files that it reads and writes; these are of what it prints.
+OF_THE_OUTPUT = {errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 TOP = """\
 exit codes:
@@ -42,7 +46,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             sys.stdout.flush()
     except KeyboardInterrupt:
         return 130
-    except OSError as error:  # a command answers for its own: this one is of the output
+    except OSError as error:
+        if error.errno not in OF_THE_OUTPUT:
+            raise
         # What is still in it must go nowhere, or Python complains once more at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         is_told = isinstance(error, BrokenPipeError)  # whoever read it has gone

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import codecs
+import errno
 import logging
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..errors import EXIT_FAILED, EXIT_FOUND, EXIT_OK, EXIT_USAGE, ConnectorError, Fatal
+from ..errors import EXIT_FAILED, EXIT_FOUND, EXIT_OK, EXIT_USAGE, ConnectorError
 from .command import complain
 
 if TYPE_CHECKING:
@@ -20,8 +21,9 @@ if TYPE_CHECKING:
 
 HELP = "put the lines of files, or of stdin, to a stream"
 MORE = (
-    "Each line is a record, without its line end; lines of more than 1 MiB are left out, and "
-    "the exit code is 1 then. Region and endpoint come from AWS_REGION and AWS_ENDPOINT_URL."
+    "Each line is a record, without its line end, or a byte order mark before the first; lines of "
+    "more than 1 MiB are left out, and the exit code is 1 then. Region and endpoint come from "
+    "AWS_REGION and AWS_ENDPOINT_URL."
 )
 EXAMPLE = "kinesis-connectors put events flights.jsonl"
 
@@ -37,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Put lines, with progress on stderr."""
     from ..aws.clients import client  # noqa: PLC0415
-    from ..aws.findings import code_of, impatient  # noqa: PLC0415
+    from ..aws.findings import impatient  # noqa: PLC0415
     from ..config.keys import BACKOFF_INTERVAL, RETRY_LIMIT  # noqa: PLC0415
     from ..config.setting import Settings  # noqa: PLC0415
     from ..flow.retry import Retry  # noqa: PLC0415
@@ -61,10 +63,9 @@ def run(arguments: argparse.Namespace) -> int:
             Retry(defaults[RETRY_LIMIT], defaults[BACKOFF_INTERVAL]),
             progress,
         )
-    except ConnectorError as error:
-        if code_of(error.__cause__) == "ResourceNotFoundException":
-            return complain(_not_there(kinesis, arguments.stream), EXIT_USAGE)
-        return complain(f"{error}; put before: {progress.done:,} records", EXIT_FAILED)
+    except (OSError, ConnectorError) as error:
+        said, code = _failure(error, kinesis, arguments.stream)
+        return complain(f"{said}; put before: {progress.done:,} records", code)
     except KeyboardInterrupt:
         progress.finish(progress.done)
         raise
@@ -74,11 +75,16 @@ def run(arguments: argparse.Namespace) -> int:
     return EXIT_FOUND if summary.too_long else EXIT_OK
 
 
-def _not_there(kinesis: Client, stream: str) -> str:
-    return (
-        f"there is no stream {stream} at {kinesis.meta.endpoint_url}: `kinesis-connectors create` "
-        "makes the streams that a file names; AWS_REGION and AWS_ENDPOINT_URL say where to look"
-    )
+def _failure(error: Exception, kinesis: Client, stream: str) -> tuple[str, int]:
+    from ..aws.findings import code_of  # noqa: PLC0415
+
+    if isinstance(error, OSError):
+        return f"{error.filename}: {error.strerror}", EXIT_USAGE
+    if code_of(error.__cause__) == "ResourceNotFoundException":
+        there = f"there is no stream {stream} at {kinesis.meta.endpoint_url}"
+        remedy = "AWS_REGION and AWS_ENDPOINT_URL say where to look, `create` makes it"
+        return f"{there} ({remedy})", EXIT_USAGE
+    return str(error), EXIT_FAILED
 
 
 class Summary(NamedTuple):
@@ -144,7 +150,7 @@ def _without_mark(name: str, lines: Iterable[bytes]) -> Iterator[bytes]:
     """Take off the mark that some editors put before a text, as it is none of a record."""
     for number, line in enumerate(lines):
         if number == 0 and line.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-            raise Fatal(f"{name} is UTF-16, whose lines are no records: save it as UTF-8")
+            raise OSError(errno.EINVAL, "it is UTF-16; save it as UTF-8", name)
         yield line.removeprefix(codecs.BOM_UTF8) if number == 0 else line
 
 

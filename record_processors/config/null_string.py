@@ -18,18 +18,18 @@ docs.aws.amazon.com/redshift/latest/dg/copy-parameters-data-conversion.html
 # without a backslash but that one, as nobody says how COPY reads others in NULL AS.
 NULL_STRING = r"""\\N|[!#-&(-+\--\[\]-~]{1,100}"""
 
-_SAYS = "1 to 100 ASCII characters without blank, quote, comma or backslash"
+SAYS = r"\N or 1 to 100 ASCII characters without blank, quote, comma or backslash"
 
 
 def _read(value: str) -> str:
     if not re.fullmatch(NULL_STRING, value):
-        raise ValueError(rf"neither \N (which is written \\N) nor {_SAYS}")
+        raise ValueError(rf"not {SAYS}; \N is written \\N")
     return value
 
 
 NULL = Setting(
     "transformerNull",
-    ValueType(rf"\N or {_SAYS}", _read),
+    ValueType(SAYS, _read),
     "The text that stands for null, or for an absent field, in delimited and csv rows.",
     COPYS_OWN,
     note="A value that equals it is a dead letter, as it would be loaded as null.",

@@ -30,7 +30,9 @@ BYTE_ORDER_MARKS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 # Not of a pair of them, nor at the end of a line, which goes on in the next.
 # docs.oracle.com/en/java/javase/21/docs/api/java.base/java/util/Properties.html, ``load``
-LOST_BACKSLASH = re.compile(r"((?<!\\)(?:\\\\)*)\\(?=[^\\nrtfu=:#! \t\f\r\n])")
+LOST_BACKSLASH = re.compile(r"(?<!\\)\\(?=[^\\nrtfu=:#! \t\f\r\n])")
+VALUE = re.compile(r"\s*(?:\\.|[^\\=:\s])*[ \t\f]*[=:]?[ \t\f]*(.*)", re.DOTALL)
+CONTINUED = re.compile(r"\\(?:\r\n|\r|\n)\s*")
 
 
 class Problem(NamedTuple):
@@ -157,13 +159,12 @@ def _wrong_values(path: str, lines: Sequence[Property], known: Known) -> Iterato
                 f"{key}: Java reads this file as Latin-1, and the line is UTF-8; write "
                 f"{_escaped(value)}",
             )
-        elif LOST_BACKSLASH.search(source):
-            spelling = LOST_BACKSLASH.sub(r"\g<1>\\\\", source.strip())
+        elif spelling := _unlost(source):
             yield Problem(
                 path,
                 line,
                 f"{key} = {value}: a backslash before another character than \\ n r t f u = : # ! "
-                f"is lost, as Java reads this file; write {spelling}",
+                f"is lost, as Java reads this file; write {key} = {spelling}",
             )
         elif value != value.rstrip() and len(value) > 1:  # a tab may be a delimiter
             yield Problem(path, line, f"{key} = {value!r}: blanks at the end count; take them out")
@@ -172,6 +173,12 @@ def _wrong_values(path: str, lines: Sequence[Property], known: Known) -> Iterato
                 setting.parse(value)
             except ValueError as error:
                 yield Problem(path, line, f"{key} = {value}: {error}")
+
+
+def _unlost(source: str) -> str:
+    """Write a value so that Java drops no backslash of it; "" if it drops none."""
+    value = VALUE.sub(lambda found: CONTINUED.sub("", found[1]), source, 1).strip()
+    return LOST_BACKSLASH.sub(r"\\\\", value) if LOST_BACKSLASH.search(value) else ""
 
 
 def _is_utf8(source: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from typing import Any
 
 import msgspec
@@ -11,6 +12,7 @@ from ..aws.bucket import Bucket
 from ..aws.failures import ConditionFailed, Denied, Missing
 from ..aws.layout import file_key, files_folder
 from ..config.keys import APPLICATION_NAME, STREAM_NAME
+from ..config.null_string import NULL_STRING, SAYS
 from ..config.setting import Settings
 from ..errors import Fatal
 from ..flow.batch import Batch
@@ -63,10 +65,13 @@ class Chain:
     def start(self, shard: str, format: str, null: str | None) -> None:  # noqa: A002
         """Begin with ``shard``; called once, before all else: see ``Emitter.start``.
 
-        Raises Fatal for a format of which there are no files.
+        Raises Fatal for a format of which there are no files, and a null string that COPY may not
+        read as one.
         """
         if format not in FORMATS:
             raise Fatal(f"no files are known of format {format}: it is one of {', '.join(FORMATS)}")
+        if null is not None and not re.fullmatch(NULL_STRING, null):
+            raise Fatal(f"{null!r} cannot stand for null (Transformer.null): it is {SAYS}")
         self.shard = shard
         self.format = format
         self.null = null

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
-from typing import Literal, Protocol, cast
+from typing import IO, Literal, Protocol, cast
 
 from ..config.keys import S3
 from ..config.setting import Setting
@@ -58,6 +59,27 @@ def compressor(compression: Compression, size: Callable[[], int]) -> Compressor:
         # Some readers want the size in the header.
         return zstandard.ZstdCompressor(ZSTD_LEVEL).compressobj(size())
     return _Plain()
+
+
+def first_line(compression: Compression, stream: IO[bytes]) -> bytes:
+    """Return the first row of a file, of which no more is read than that takes.
+
+    Raises ValueError for what is not compressed so, and without the extra for zstd.
+    """
+    if compression == "none":
+        return stream.readline()
+    try:
+        if compression == "gzip":
+            import gzip  # noqa: PLC0415
+
+            return gzip.GzipFile(fileobj=stream).readline()
+        import zstandard  # noqa: PLC0415
+    except (OSError, EOFError, ImportError) as error:
+        raise ValueError(str(error)) from error
+    try:
+        return io.BufferedReader(zstandard.ZstdDecompressor().stream_reader(stream)).readline()
+    except zstandard.ZstdError as error:
+        raise ValueError(str(error)) from error
 
 
 def compression_of(key: str) -> Compression:

@@ -58,7 +58,7 @@ class JsonLines(Lines):
         """Return the first object's keys, if they are no more than a message should carry."""
         try:
             fields = tuple(_members(batch.kept[0].rows[0]))
-        except (msgspec.DecodeError, RecursionError):
+        except (ValueError, RecursionError):
             return None  # a transformer of one's own makes something else
         return fields if len(msgspec.json.encode(fields)) <= FIELDS_BYTES else None
 

@@ -58,14 +58,15 @@ def _may_hold_nul(rows: bytes) -> bool:
 def _nul_in(row: bytes) -> str | None:
     r"""Return the key of a JSON object whose value is a string with ``\u0000``.
 
-    Deeper in it does no harm: what is nested is loaded as JSON text, or into a SUPER column.
+    It counts whether the key is loaded or not, as only stage two knows that. What is nested is left
+    to COPY, which loads it as JSON text or into a SUPER column, where it does no harm.
     """
     try:
         members: dict[str, Any] = _members(row)
+        for name, raw in members.items():
+            value = bytes(raw)
+            if value.startswith(b'"') and "\0" in msgspec.json.decode(value, type=str):
+                return name
     except (ValueError, RecursionError):
-        return None  # not JSON: there, the six characters are six characters
-    for name, raw in members.items():
-        value = bytes(raw)
-        if value.startswith(b'"') and "\0" in msgspec.json.decode(value, type=str):
-            return name
+        pass  # not JSON: there, the six characters are six characters
     return None

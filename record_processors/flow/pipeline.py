@@ -78,14 +78,15 @@ class Pipeline(Destination, Generic[Row]):
             rows_of = self.transformer.transform_all(chunk)
             verdicts = iter(self.filter.keep_all(list(compress(chunk, rows_of))))
             self.tally.read += len(chunk)
-            for record, rows, loadable in zip(
-                chunk, rows_of, self.emitter.loadable(rows_of), strict=True
-            ):
-                kept: object = (next(verdicts) and loadable) if rows else rows
+            taken_of = self.emitter.loadable(rows_of)
+            for record, rows, taken in zip(chunk, rows_of, taken_of, strict=True):
+                kept: object = next(verdicts) if rows else rows
                 if self._durable_through and self._skips(record.position, checkpoint):
                     self.tally.skipped += 1
                 elif not kept:
-                    self._pass_over(record, "transform" if kept is loadable else "filter", kept)
+                    self._pass_over(record, "filter" if rows else "transform", kept)
+                elif not taken:
+                    self._pass_over(record, "transform", taken)
                 elif self._may_be_written and self._adopt(record, checkpoint):
                     self.tally.skipped += 1
                 elif self.buffer.keep(record, rows):
@@ -166,7 +167,7 @@ class Pipeline(Destination, Generic[Row]):
         return through
 
     def _write_rejected(self, rejected: Sequence[RejectedRecord]) -> None:
-        self.tally.rejected += len(rejected)
+        self.tally.rejected += len({one.record.position for one in rejected})
         self.dead_letters.write_rejected(rejected, self.emitter.stage)
 
     def _skips(self, position: Position, checkpoint: Checkpoint) -> bool:

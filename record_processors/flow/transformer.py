@@ -30,7 +30,10 @@ class Transformer(Component, ABC, Generic[Row_co]):
     """What the rows are, as the file's metadata say: json, delimited, csv or text."""
 
     null: str | None = None
-    r"""The text that stands for null in rows of text, unless it is COPY's own, ``\N``."""
+    r"""The text that stands for null in rows of text, unless it is COPY's own, ``\N``.
+
+    ASCII characters without blank, quote, comma or backslash, 100 at most.
+    """
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Transformer[Row_co]:

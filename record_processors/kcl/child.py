@@ -44,20 +44,32 @@ def outlive_signals() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
+class OneLine(logging.Formatter):
+    """One line for an event, whatever a record holds that it tells of; tracebacks come behind."""
+
+    converter = staticmethod(time.gmtime)
+
+    def __init__(self) -> None:
+        super().__init__(
+            "%(asctime)s.%(msecs)03dZ %(levelname)-5s %(threadName)s - %(message)s",
+            "%Y-%m-%dT%H:%M:%S",
+        )
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the library's name
+        """Write line breaks as escapes: no record's text must look like a line of ours."""
+        record.message = record.message.replace("\r", "\\r").replace("\n", "\\n")
+        return super().formatMessage(record)
+
+
 def log_to_stderr(name: str) -> None:
     """Log one line per event, in UTC; ``name`` stands in it until the shard's does.
 
     The one thread's name is what tells the lines of the children apart: see ``initialize``.
     """
     threading.current_thread().name = name
-    logging.Formatter.converter = time.gmtime
-    logging.basicConfig(
-        stream=sys.stderr,
-        level=logging.INFO,
-        format="%(asctime)s.%(msecs)03dZ %(levelname)-5s %(threadName)s - %(message)s",
-        datefmt="%Y-%m-%dT%H:%M:%S",
-        force=True,
-    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(OneLine())
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     logging.addLevelName(logging.WARNING, "WARN")  # as the daemon writes it
     logging.addLevelName(logging.CRITICAL, "FATAL")
     logging.getLogger("botocore").setLevel(logging.WARNING)
@@ -80,7 +92,8 @@ def process(path: str) -> int:
     try:
         settings = load(path)
     except SettingsError as error:
-        log.critical("%s", error)
+        for problem in error.problems:
+            log.critical("%s", problem)
         return EXIT_USAGE
     threading.current_thread().name = settings[APPLICATION_NAME]
     with crash_boundary("start"):

@@ -6,6 +6,7 @@ abstract Unix socket (unix(7)): no file, no owner, and gone with the last proces
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import socket
 from pathlib import Path
@@ -29,6 +30,8 @@ def lock(application: str, endpoint: str, account: str | None) -> socket.socket:
         held.bind(f"\0{name}")
     except OSError as error:
         held.close()
+        if error.errno != errno.EADDRINUSE:
+            raise
         raise _runs(application) from error
     # Ours is there before we look for others: of two that start at once, one at least sees both.
     others = {other for other in _names() if other.startswith(ours)} - {name}

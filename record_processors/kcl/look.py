@@ -6,19 +6,17 @@ import time
 from collections.abc import Iterator
 from typing import NamedTuple
 
-import botocore.session
-
+from ..aws.clients import session
 from ..aws.failures import classify
 from ..aws.findings import ERRORS, code_of, impatient, why
 from ..config.kcl_settings import CREDENTIALS_PROVIDER
 from ..config.resource import Failed, Finding, Resource
 from ..config.setting import Settings
-from ..errors import ConnectorError, Transient
+from ..errors import ConnectorError, Fatal, Transient
 from .resources import Leases, SourceStream, resources
 
 LOOK_SECONDS = 10  # after these, in an outage, what is left is not looked at
-# The metadata service of a host that has just started may be slow, or answer 500 for a moment.
-METADATA_SECONDS, METADATA_TRIES = 2, 3
+METADATA_TRIES = 4  # as the service may answer 500 for a moment, on a host that has just started
 BUSY = "ResourceInUseException"  # a stream or table that is being made
 
 
@@ -51,17 +49,21 @@ def look(settings: Settings) -> Looked:
     looked = Looked(list(dict.fromkeys(looked_at(things))))
     if looked.problems:
         return looked
-    return Looked(looked.findings, leases.dynamodb.meta.endpoint_url, leases.account)
+    try:
+        return Looked(looked.findings, leases.dynamodb.meta.endpoint_url, leases.account)
+    except ERRORS:  # no credentials just now
+        return looked
 
 
 def no_credentials() -> Finding | None:
     """Return what is wrong if there are no credentials of AWS, which KCL tries 20 times to use."""
-    session = botocore.session.Session()
-    session.set_config_variable("metadata_service_timeout", METADATA_SECONDS)
-    session.set_config_variable("metadata_service_num_attempts", METADATA_TRIES)
+    end = time.monotonic() + LOOK_SECONDS
     try:
-        if session.get_credentials() is not None:
-            return None
+        for _ in range(METADATA_TRIES):
+            if session().get_credentials() is not None:
+                return None
+            if time.monotonic() > end:
+                break
         reason = "none in the environment or a profile, and this host has no role"
     except ERRORS as error:
         if passes(error):
@@ -84,6 +86,8 @@ def looked_at(things: list[Resource]) -> Iterator[Finding]:
             return
         try:
             found = list(thing.look())
+        except LookupError as error:
+            yield Finding("problem", f"what answers at the endpoint is not AWS: it lacks {error}")
         except (Failed, *ERRORS) as error:
             said = str(error) if isinstance(error, Failed) else why(error)
             if passes(error):
@@ -96,7 +100,9 @@ def looked_at(things: list[Resource]) -> Iterator[Finding]:
 
 def passes(error: Exception) -> bool:
     """Whether what kept us from looking may pass by itself."""
-    cause = error.__cause__ if isinstance(error, Failed) else error
+    cause: BaseException | None = error
+    while isinstance(cause, (Failed, Fatal)) and cause.__cause__ is not None:
+        cause = cause.__cause__  # of a Fatal too: tries that were in vain
     if isinstance(cause, ConnectorError):
         return isinstance(cause, Transient)
     return isinstance(cause, ERRORS) and (

@@ -53,6 +53,7 @@ class Log:
         self.is_ending = False
         self.fatal = b""
         self.error = b""
+        self.error_at = 0.0
         self.child_code = 0
         self._rest = b""
         at_first = time.monotonic() + FIRST_SECONDS - QUIET_SECONDS
@@ -83,6 +84,7 @@ class Log:
         level, _, message = event.groups()
         if level == b"ERROR":
             self.error = message.partition(b" | at ")[0]
+            self.error_at = time.monotonic()
         if (ended := CHILD_ENDED.match(message)) and not (self.is_ending and self.child_code):
             self.child_code = int(ended[1]) or self.child_code
         self.is_ending = self.is_ending or message == ENDS
@@ -189,6 +191,11 @@ def pass_on(data: bytes) -> None:
 
 def reason(code: int, stop_signal: int, log: Log) -> tuple[int, str]:
     """Return the exit code of `run`, and the sentence that says why it ends."""
+    if code == OUT_OF_MEMORY:
+        return EXIT_FAILED, (
+            "Java ran out of memory: lower maxLeasesForWorker or maxRecords, or give it more "
+            "(-Xmx in JAVA_TOOL_OPTIONS)"
+        )
     if log.fatal or log.child_code:
         said = log.fatal.decode(errors="replace")
         killed = f", by signal {log.child_code - 128}" if log.child_code > 128 else ""
@@ -200,13 +207,14 @@ def reason(code: int, stop_signal: int, log: Log) -> tuple[int, str]:
         return EXIT_OK, f"stopped by {signal.Signals(stop_signal).name}"
     if code == NOT_STARTED:
         return EXIT_USAGE, "Java does not start"
-    if code == OUT_OF_MEMORY:
-        return EXIT_FAILED, (
-            "Java ran out of memory: lower maxLeasesForWorker or maxRecords, or give it more "
-            "(-Xmx in JAVA_TOOL_OPTIONS)"
+    if log.is_ending:  # by itself, and we may have cut its waiting short
+        how = "ended its work"
+    else:
+        how = (
+            f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
         )
-    how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
-    error = log.error.decode(errors="replace")
+    is_news = time.monotonic() - log.error_at < QUIET_SECONDS
+    error = log.error.decode(errors="replace") if is_news else ""
     return EXIT_FAILED, f"the daemon {how}, which nobody asked for{error and f'; it said: {error}'}"
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from ...config.types import did_you_mean
 
-TOKEN = re.compile(r"\s*(?:(?P<word>[A-Za-z_][\w]*)|(?P<number>\d+)|(?P<text>'(?:[^']|'')*'))")
+TOKEN = re.compile(r"\s*(?:(?P<word>[A-Za-z_][\w]*)|(?P<number>\d+\b)|(?P<text>'(?:[^']|'')*'))")
 
 TEXT, NUMBER, SWITCH, NOTHING = "a text in quotes", "a whole number", "ON or OFF", "nothing"
 SWITCHES = frozenset({"ON", "OFF", "TRUE", "FALSE", "PRESET"})
@@ -60,6 +60,10 @@ OURS = frozenset(
 )
 
 
+# Of other sources than files of ours in S3.
+OF_OTHER_SOURCES = frozenset("ENCRYPTED MASTER_SYMMETRIC_KEY READRATIO SIMPLIFY SSH".split())
+
+
 def faults(options: str, data_format: str) -> Iterator[str]:
     """Yield why ``options`` will not do for files of ``data_format``: ends of sentences."""
     try:
@@ -105,6 +109,8 @@ def _fault_of(name: str, data_format: str) -> str:
         return f"{name} is what we add ourselves, from the other settings"
     if name in LOSSY:
         return f"{name} would leave rows out unnoticed"
+    if name in OF_OTHER_SOURCES:
+        return f"{name} is for other sources than our files"
     if name not in OPTIONS:
         return f"{name} is no option of COPY{did_you_mean(name, OPTIONS)}"
     if data_format in OPTIONS[name].unfit.split():

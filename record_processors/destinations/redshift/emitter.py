@@ -155,7 +155,8 @@ def _announced(batch: Batch[File]) -> dict[File, Record]:
         for file in kept.rows:
             # Who announces again what an earlier life wrote, has not seen its rows.
             same = msgspec.structs.replace(file, fields=None)
-            once.setdefault(same, (file, kept.record))
+            if same not in once or (once[same][0].fields is None and file.fields is not None):
+                once[same] = file, kept.record
     announced = dict(once.values())
     told = {file.url for file in announced if not file.is_bare}
     return {

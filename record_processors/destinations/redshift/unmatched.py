@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 
 import msgspec
 
@@ -12,6 +13,7 @@ from ...aws.bucket import Bucket
 from ...aws.failures import Denied, Missing
 from ...config.setting import Settings
 from ...errors import Fatal
+from ...files.compression import first_line
 from ...files.file import File
 from .catalog import columns_of
 from .connection import Connection
@@ -20,6 +22,7 @@ from .sql import quoted
 
 log = logging.getLogger(__name__)
 
+MOST_SHOWN = 50  # keys in a sentence, and characters of a key
 MOST_REPORTED = 1000  # keys: who makes up keys without end does not fill our memory
 
 # The first step of a JSONPath: docs.aws.amazon.com/redshift/latest/dg/
@@ -47,7 +50,7 @@ class UnmatchedFields:
 
         Raises Transient, Fatal, as it may look at the table.
         """
-        told = {file: file.fields for file in files if self.is_json and file.fields}
+        told = {file: fields for file in files if (fields := self._fields_of(file))}
         found = {file: fields for file in told if (fields := self._unmatched(told[file]))}
         if self._is_news(found.values()):
             self._takes = None  # the table may have got a column meanwhile
@@ -58,7 +61,22 @@ class UnmatchedFields:
             if self._is_news([fields]):
                 log.warning("%s", self._sentence(file, fields))
                 self._reported.update(fields)
+                if len(self._reported) > MOST_REPORTED:
+                    log.warning("more keys than %s: no others are told of", f"{MOST_REPORTED:,}")
         return {}
+
+    def _fields_of(self, file: File) -> Sequence[str]:
+        """Return the keys of the first row, as the message says; what is refused must be known."""
+        if not self.is_json or file.fields is not None or not self.refuses:
+            return file.fields or ()
+        if file.format not in {None, "json"}:
+            return ()
+        try:
+            row = self.bucket.read(file.url, partial(first_line, file.compression or "none"))
+            return tuple(msgspec.json.decode(row, type=dict[str, msgspec.Raw]))
+        except (Missing, Fatal, ValueError, RecursionError) as error:
+            log.info("%s is not compared with the table: %s", file.url, error)
+            return ()
 
     def _is_news(self, found: Iterable[Sequence[str]]) -> bool:
         if len(self._reported) > MOST_REPORTED:
@@ -68,9 +86,11 @@ class UnmatchedFields:
     def _unmatched(self, fields: Sequence[str]) -> list[str]:
         if self._takes is None:
             self._takes = self._what_copy_takes()
-        return [field for field in fields if not self._takes(field)]
+        takes = self._takes
+        return [] if takes is None else [field for field in fields if not takes(field)]
 
-    def _what_copy_takes(self) -> Takes:
+    def _what_copy_takes(self) -> Takes | None:
+        """Return what tells it; None if nothing does, just now."""
         paths = self.settings[JSON_PATHS]
         if paths == "noshred":
             return lambda _: True
@@ -89,14 +109,16 @@ class UnmatchedFields:
         with self.connection.transaction() as cursor:
             return set(columns_of(cursor, quoted(self.table)))
 
-    def _in_paths(self, url: str) -> Takes:
+    def _in_paths(self, url: str) -> Takes | None:
         try:
-            document = msgspec.json.decode(self.bucket.get(url), type=dict[str, list[str]])
+            document = msgspec.json.decode(
+                self.bucket.read(url, lambda stream: stream.read()), type=dict[str, list[str]]
+            )
             steps = [FIRST_STEP.match(path) for path in document["jsonpaths"]]
         except (Denied, Missing, Fatal, ValueError, LookupError) as error:
             # COPY reads it by another role than ours, and says what is wrong with it.
             log.info("%s is not compared with the keys of rows: %s", url, error)
-            return lambda _: True
+            return None
         names = {step[1] or step[2] for step in steps if step}
         return names.__contains__ if all(steps) else lambda _: True
 
@@ -104,11 +126,11 @@ class UnmatchedFields:
         by_case = [field for field in fields if self._is_only_case(field)]
         remedies = []
         if by_case:
-            remedies.append(f"redshiftJsonPaths = auto ignorecase takes {', '.join(by_case)}")
+            remedies.append(f"redshiftJsonPaths = auto ignorecase takes {_few(by_case)}")
         if len(by_case) < len(fields):
             remedies.append(self._remedy())
         return (
-            f"{file.url} has rows with {', '.join(fields)}, which COPY leaves out, as it finds no "
+            f"{file.url} has rows with {_few(fields)}, which COPY leaves out, as it finds no "
             f"column for it in {self.table} (redshiftUnmatchedFields): {'; '.join(remedies)}"
         )
 
@@ -121,4 +143,16 @@ class UnmatchedFields:
             return "a path in the file that redshiftJsonPaths names takes more"
         if self.settings[DATA_COLUMNS]:
             return "a column in redshiftDataColumns takes more"
-        return "a column of that name takes it, or redshiftJsonPaths = noshred the whole object"
+        return (
+            "a column of that name takes it (in small letters; of others with auto ignorecase), or "
+            "redshiftJsonPaths = noshred the whole object"
+        )
+
+
+def _few(fields: Sequence[str]) -> str:
+    """Write some names so that they are one line, whatever they are: they are a stranger's."""
+    shown = [
+        msgspec.json.encode(field).decode()[1:-1][:MOST_SHOWN] for field in fields[:MOST_SHOWN]
+    ]
+    more = f" and {len(fields) - MOST_SHOWN} more" if len(fields) > MOST_SHOWN else ""
+    return ", ".join(shown) + more

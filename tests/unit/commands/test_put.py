@@ -191,8 +191,8 @@ def test_utf_16_is_refused(tmp_path, capsys):
     boto3.client("kinesis").create_stream(StreamName="events", ShardCount=1)
     path = tmp_path / "one"
     path.write_bytes('{"a": 1}\n'.encode("utf-16"))
-    assert cli.main(["put", "events", str(path)]) == 70
-    assert "one is UTF-16" in capsys.readouterr().err
+    assert cli.main(["put", "events", str(path)]) == 2
+    assert "one: it is UTF-16; save it as UTF-8" in capsys.readouterr().err
 
 
 @moto.mock_aws

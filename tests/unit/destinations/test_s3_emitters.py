@@ -374,6 +374,14 @@ def test_the_message_names_the_fields_of_the_first_row(emitter, cloud):
     assert "fields" not in announced(cloud)[1][1]
 
 
+@pytest.mark.parametrize("null", ["", "a b", "é", "<nul l>"])
+def test_a_null_string_of_ones_own_that_copy_may_not_read(emitter, null):
+    """A transformer that names one is refused before it writes anything."""
+    one = emitter()
+    with pytest.raises(Fatal, match="cannot stand for null"):
+        one.start(SHARD, "csv", null)
+
+
 @pytest.mark.parametrize(("null", "said"), [(r"\\N", None), ("NULL", "NULL")])
 def test_the_message_names_the_null_string(emitter, cloud, null, said):
     """Stage two learns from it, or from the file, what stands for null, if it is not COPY's."""

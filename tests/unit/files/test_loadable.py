@@ -64,6 +64,7 @@ def test_nul_in_what_is_loaded(changes, bad, tmp_path):
         ({}, rb'{"id": 2, "nested": {"text": "a\u0000b"}, "list": ["\u0000"]}'),
         ({**CSV, **FIELDS}, rb'{"id": 2, "other": "a\u0000b"}'),
         (TEXT, rb"a\u0000b"),
+        (TEXT, b'{"a": "caf\xe9\\u0000"}'),  # which is no JSON, as it is no UTF-8
         ({"connectorDestination": "s3", "kinesisOutputStream": None}, rb'{"text": "a\u0000b"}'),
     ],
 )

@@ -49,7 +49,7 @@ def test_a_new_key(stage_two, reports):
     here.load(announced(here, "2", {"id": 2, "new": "b"}), life=life)
     (report,) = reports()
     assert "rows with new, which COPY leaves out" in report
-    assert "a column of that name takes it, or redshiftJsonPaths = noshred" in report
+    assert "a column of that name takes it (in small letters; of others with auto" in report
     here.load(announced(here, "3", {"id": 3, "new": "b"}), life=life)
     assert reports() == []
     here.load(announced(here, "4", {"id": 4, "newer": "b"}), life=life)
@@ -125,9 +125,58 @@ def test_it_compares_as_copy_does(stage_two, changes, row, left_out):
     )
 
 
-def test_what_announces_no_keys_is_not_compared(stage_two, reports):
-    """Messages of before, bare paths and formats without names are loaded as they are."""
+NEW = b'{"id": 1, "new": 2}\n{"id": 2}\n'
+
+
+@pytest.mark.parametrize("compression", ["gzip", "zstd", "none"])
+def test_what_announces_no_keys_is_looked_at_to_be_refused(stage_two, compression):
+    """Who announces a file again has not seen its rows, nor does a bare path tell of them."""
     here = stage_two(redshiftUnmatchedFields="refuse")
-    here.load(here.file("1", first="1-0", body=b'{"id": 1, "new": 2}\n'), here.file("2", 2))
+    end = {"gzip": ".gz", "zstd": ".zst", "none": ""}[compression]
+    bad = here.file(f"1{end}", first="1-0", body=NEW, compression=compression)
+    bare = here.file(f"2{end}", body=NEW, compression=compression) and here.url(f"2{end}")
+    here.load(bad, bare, here.file(f"3{end}", 3, compression=compression))
+    assert here.ids() == [3]
+    assert set(here.letters()) == {bad, bare}
+
+
+@pytest.mark.parametrize("end", [".gz", ".zst"])
+def test_a_file_that_cannot_be_looked_at_is_left_to_copy(stage_two, end):
+    """What is wrong with it, COPY says; the others are loaded."""
+    here = stage_two(redshiftUnmatchedFields="refuse")
+    bad = here.file(f"1{end}", body=b"x", compression="none", format="json")
+    told = json.loads(bad) | {"compression": "gzip" if end == ".gz" else "zstd"}
+    here.load(json.dumps(told), here.file("2", 2))
+    assert here.ids() == [2]
+    assert len(here.letters()) == 1
+
+
+def test_what_announces_no_keys_is_not_looked_at_for_a_report(stage_two, reports):
+    """A look at each file would cost more than a line of the log is worth."""
+    here = stage_two()
+    here.load(here.file("1", first="1-0", body=NEW))
     assert here.ids() == [1, 2]
     assert reports() == []
+
+
+@pytest.mark.parametrize("turn", [1, -1])
+def test_of_two_announcements_that_with_keys_counts(stage_two, turn, reports):
+    """In whichever order they come in a batch."""
+    here = stage_two()
+    known = announced(here, "1", {"id": 1, "new": 2})
+    without = json.dumps({k: v for k, v in json.loads(known).items() if k != "fields"})
+    here.load(*[known, without][::turn])
+    assert len(reports()) == 1
+    assert here.ids() == [1]
+
+
+def test_a_strangers_keys_are_one_short_line(stage_two, reports):
+    """Whatever the keys of a record are, no line of the log is made of them."""
+    here = stage_two()
+    row = {"id": 1, "a\nFATAL forged": 1, **{f"{n} {'x' * 100}": 1 for n in range(60)}}
+    here.load(announced(here, "1", row))
+    (report,) = reports()
+    assert "rows with a\\nFATAL forged, " in report
+    assert "\n" not in report
+    assert " and 11 more" in report
+    assert len(report) < 4000
