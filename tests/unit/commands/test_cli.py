@@ -53,6 +53,16 @@ def test_an_output_that_cannot_be_written(words, tmp_path):
     assert answer.stderr == "kinesis-connectors: the output: No space left on device\n"
 
 
+def test_init_writes_a_whole_file_or_none(tmp_path, capsys, monkeypatch):
+    """What could not be written to its end is not there, and is written by the next `init`."""
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", lambda *_: (_ for _ in ()).throw(OSError(28, "No space")))
+        assert cli.main(["init", str(tmp_path)]) == 2
+    assert f"{tmp_path}/" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+    assert cli.main(["init", str(tmp_path)]) == 0
+
+
 def test_help_names_every_command(capsys):
     """The help has a line for each command."""
     with pytest.raises(SystemExit) as end:

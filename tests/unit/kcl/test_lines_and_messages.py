@@ -2,6 +2,7 @@
 
 import io
 import json
+import logging
 import os
 import threading
 
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from record_processors.errors import Fatal
 from record_processors.flow.record import Record
+from record_processors.kcl.child import OneLine
 from record_processors.kcl.line_reader import PIPE_BYTES, LineReader
 from record_processors.kcl.processor import serve
 from record_processors.kcl.protocol import load_action
@@ -178,3 +180,10 @@ def test_the_end_while_an_answer_is_awaited():
     """An empty line means that nobody will answer any more."""
     with pytest.raises(Fatal, match="the daemon is gone"):
         load_action(b"")
+
+
+def test_a_records_text_is_no_line_of_the_log():
+    """Whatever a record holds, what is said of it is one line, and a traceback comes behind."""
+    formatter = OneLine()
+    made = logging.makeLogRecord({"msg": "refused: %s", "args": ("a\r\n2026 FATAL forged",)})
+    assert formatter.format(made).endswith(r"refused: a\r\n2026 FATAL forged")

@@ -3,6 +3,8 @@
 import os
 import subprocess
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import boto3
 import pytest
@@ -129,6 +131,65 @@ def test_an_answer_of_5xx_does_not_stop_a_start(run, aws, request_):
     proxy.close()
     assert code is None
     assert PASSES in said
+
+
+class Failing(BaseHTTPRequestHandler):
+    """Answers 500 to all."""
+
+    def do_GET(self):
+        """Fail."""
+        self.send_error(500)
+
+    do_POST = do_GET  # noqa: N815
+
+    def log_message(self, *_):
+        """Say nothing."""
+
+
+@pytest.fixture
+def failing():
+    """Return the address of a service that has a moment."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Failing) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def test_credentials_that_come_late_do_not_stop_a_start(run, failing, monkeypatch):
+    """A host's or a container's service that knows them answers 500, and the start goes on."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", failing)
+    monkeypatch.setattr("boto3.DEFAULT_SESSION", None)
+    code, said = run()
+    assert code is None
+    assert PASSES in said
+
+
+def test_a_login_that_comes_late_does_not_stop_a_start(run, failing, monkeypatch):
+    """The service that has Redshift's password answers 500, and the start goes on."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SECRETS_MANAGER", failing)
+    changes = {"redshiftUsername": None, "redshiftSecretArn": "redshift"}
+    code, said = run({**changes, "streamName": "manifests"}, STAGE_TWO)
+    assert code is None
+    assert PASSES in said
+
+
+def test_what_answers_and_is_not_aws(run, failing, monkeypatch):
+    """An endpoint that knows nothing of DynamoDB is a sentence, no traceback."""
+    monkeypatch.setattr(Failing, "do_POST", answer_nothing)
+    code, said = run({"dynamoDBEndpoint": failing})
+    assert code == 2
+    assert "what answers at the endpoint is not AWS" in said
+
+
+def answer_nothing(handler):
+    handler.send_response(200)
+    handler.send_header("Content-Length", "2")
+    handler.end_headers()
+    handler.wfile.write(b"{}")
 
 
 def test_a_stream_that_is_being_made_does_not_stop_a_start():

@@ -315,6 +315,26 @@ def test_what_is_harmless_at_first_is_told_later(monkeypatch):
     assert log.take(line).endswith(b"Leases (and 1 more like it before)\n")
 
 
+def test_what_it_said_yesterday_is_no_reason(monkeypatch):
+    """Only what the daemon complained of within the last minute is told as why it ended."""
+    now = [1000.0]
+    monkeypatch.setattr(supervisor.time, "monotonic", lambda: now[0])
+    log = supervisor.Log(MARK.encode())
+    log.take(f"{MARK}{AT} ERROR Scheduler - caught an exception\n".encode())
+    assert "it said: caught an exception" in supervisor.reason(-9, 0, log)[1]
+    now[0] += supervisor.QUIET_SECONDS
+    assert supervisor.reason(-9, 0, log)[1].endswith("was ended by SIGKILL, which nobody asked for")
+
+
+def test_java_out_of_memory_comes_before_a_childs_words():
+    """Whatever a child has said before, it is Java that ended."""
+    log = supervisor.Log(MARK.encode())
+    log.take(b"2026-01-01T00:00:00.000Z FATAL app shard-0 - end: a connection was lost\n")
+    code, sentence = supervisor.reason(supervisor.OUT_OF_MEMORY, 0, log)
+    assert code == 70
+    assert sentence.startswith("Java ran out of memory")
+
+
 def test_what_was_left_out_is_counted(monkeypatch):
     """When a minute is over, the next of its kind passes, and says how many did not."""
     now = [0.0]
