@@ -27,7 +27,7 @@ def run(arguments: argparse.Namespace) -> int:
         settings = load(arguments.properties)
         host = Host(settings)
         looked = look(settings)
-        for finding in sorted(looked.findings):  # the problems last
+        for finding in looked.problems or looked.findings:
             complain(f"{arguments.properties}: {finding.sentence}", EXIT_USAGE)
         if looked.problems:
             return EXIT_USAGE

@@ -15,6 +15,7 @@ from ..errors import Rejected
 from ..flow.record import Record
 from ..flow.transformer import Transformer
 from .json_object import as_lines, fields_reader, json_text
+from .unseen_columns import UnseenColumns
 
 COLUMNS = Setting[Sequence[str]](
     "transformerColumns",
@@ -49,10 +50,13 @@ class FieldRows(Transformer[bytes]):
         self._null_line = null.encode() + b"\n"
         patterns = (r"[\\\[{]", special, re.escape(null))
         self._needs_care = re.compile("|".join(patterns).encode()).search
+        self._unseen = UnseenColumns(columns)
 
     def transform(self, record: Record) -> tuple[bytes]:
         """Return one row; reject what is not one JSON object in UTF-8, and the null string."""
         fields = self._fields(record.data)
+        if self._unseen.columns:
+            self._unseen.look(record.data, fields)
         lines = as_lines(fields)
         if self._needs_care(lines):
             return (self._separator.join(map(self._field, self._columns, fields)).encode(),)

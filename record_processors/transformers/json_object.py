@@ -14,7 +14,8 @@ Found = TypeVar("Found")
 Fields = tuple[msgspec.Raw, ...]
 
 
-_NULL = msgspec.Raw(b"null")
+ABSENT = msgspec.Raw(b"null")
+"""The value of a member that is not there: it alone, as one that is null is another."""
 _UNNAMEABLE = re.compile(r'[\\"\x00-\x1f]')  # what msgspec does not take in a field's name
 
 
@@ -32,7 +33,7 @@ def fields_reader(names: Sequence[str]) -> Callable[[bytes], Fields]:
         all_members = _careful(msgspec.json.Decoder(dict[str, msgspec.Raw]).decode)
         return lambda data: _picked(all_members(data), names)
     members = [
-        (f"_{index}", msgspec.Raw, msgspec.field(default=_NULL, name=name))
+        (f"_{index}", msgspec.Raw, msgspec.field(default=ABSENT, name=name))
         for index, name in enumerate(names)
     ]
     these = _careful(msgspec.json.Decoder(msgspec.defstruct("Members", members, gc=False)).decode)
@@ -40,7 +41,7 @@ def fields_reader(names: Sequence[str]) -> Callable[[bytes], Fields]:
 
 
 def _picked(members: dict[str, msgspec.Raw], names: Sequence[str]) -> Fields:
-    return tuple(members.get(name, _NULL) for name in names)
+    return tuple(members.get(name, ABSENT) for name in names)
 
 
 def _careful(decode: Callable[[bytes], Found]) -> Callable[[bytes], Found]:

@@ -76,13 +76,14 @@ def faults(options: str, data_format: str) -> Iterator[str]:
         name = tokens.pop(0).upper()
         if fault := _fault_of(name, data_format):
             yield fault
-            return  # what follows may be its argument
+            _pass_argument_over(tokens)
+            continue
         if name in seen:
             yield f"{name} stands there twice"
         seen.add(name)
         if fault := _take_argument(name, OPTIONS[name], tokens):
             yield fault
-            return
+            _pass_argument_over(tokens)
 
 
 def _tokens(options: str) -> list[str]:
@@ -130,6 +131,16 @@ def _take_argument(name: str, option: Option, tokens: list[str]) -> str:
         return ""
     is_missing = has_as or not option.optional
     return f"{option.argument} must follow {name}" if is_missing else ""
+
+
+def _pass_argument_over(tokens: list[str]) -> None:
+    """Leave out what may be the argument of a word that is wrong itself."""
+    while (
+        tokens
+        and tokens[0].upper() not in {*OPTIONS, *OURS, *LOSSY}
+        and (not tokens[0][0].isalpha() or tokens[0].upper() in {"AS", *SWITCHES})
+    ):
+        tokens.pop(0)
 
 
 def _is_argument(option: Option, token: str) -> bool:

@@ -404,6 +404,16 @@ def test_bad_file(command, base, changes, key, sentence, tmp_path, capsys, no_ja
     assert not no_java.exists()
 
 
+def test_every_wrong_option_of_copy_is_told(tmp_path):
+    """One mistake hides no other, whatever stands behind it."""
+    options = "MAXERROR AS 10 TRUNCATECOLUMS STATUPDATE MAYBE TIMEFORMAT 'auto' NULL AS 'x' ROUNDEC"
+    found = problems(properties(tmp_path, {"redshiftCopyOptions": options}, STAGE_TWO))
+    words = ("MAXERROR", "TRUNCATECOLUMS", "STATUPDATE", "MAYBE", "NULL")
+    told = [sentence for _, sentence in found]
+    assert len(told) <= len(words)
+    assert all(any(word in one for one in told) for word in words if word != "STATUPDATE")
+
+
 @pytest.mark.parametrize("changes", [{"s3Bukcet": "x"}, {"s3Bucket": None}])
 def test_bad_file_under_the_daemon(changes, tmp_path):
     """The child says the same on stderr, exits with 2, and prints nothing to the protocol."""

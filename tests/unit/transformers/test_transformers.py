@@ -285,6 +285,30 @@ def test_csv_examples(fields, row):
     assert rows(Csv(["a", "b", "c"]), "{" + fields + "}") == [row.encode()]
 
 
+# ---- columns that no record has
+
+
+@pytest.mark.parametrize(
+    "make", [lambda: Delimited(["Id", "a\\b", "c"], "|"), lambda: Csv(["Id", "c"])]
+)
+def test_a_column_that_differs_in_case_is_told(make, caplog):
+    """At the first record with such a key, once; what is null is there."""
+    transformer = make()
+    for _ in range(3):
+        rows(transformer, '{"id": 1, "c": null}')
+    told = [one.message for one in caplog.records]
+    assert told == ["a record has id, and not Id: case counts in transformerColumns"]
+
+
+def test_a_column_that_no_record_has_is_told(caplog):
+    """After the first thousand, once; not of what only some records have."""
+    transformer = Csv(["a", "rare", "none", "neither"])
+    for number in range(2500):
+        rows(transformer, '{"a": 1, "rare": 2}' if number == 999 else '{"a": 1}')
+    (told,) = [one.message for one in caplog.records]
+    assert told == "none of the first 1000 records has none, neither (transformerColumns)"
+
+
 # ---- null
 
 JOINED = {"delimited": lambda null: Delimited(["a", "b"], "|", null)}
