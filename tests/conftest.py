@@ -5,10 +5,12 @@ import signal
 from random import Random
 from types import SimpleNamespace
 
+import boto3
 import hypothesis
 import pytest
 
 from crash.rig import tally
+from record_processors.aws import bucket
 from record_processors.local.stack import Stack
 
 pytest_plugins = ["support.stage_two"]
@@ -92,6 +94,13 @@ def no_cloud():
         for name, value in NO_CLOUD.items():
             patch.setenv(name, value)
         yield
+
+
+@pytest.fixture(scope="module", autouse=True)
+def fresh_clients():
+    """Let no module have the credentials that another one's clients found."""
+    boto3.DEFAULT_SESSION = None
+    bucket._cached_client.cache_clear()
 
 
 @pytest.fixture
