@@ -688,5 +688,6 @@ def test_the_real_daemon_delivers_and_resumes(client, kinesis, endpoint, tmp_pat
         with daemon(endpoint, tmp_path) as running:
             assert delivered(40) == expected
     log = running.log.read_text()
-    assert log.count("hello from shardId-000000000000\n") == 2
+    # A life of each daemon; another one if a busy machine let a lease expire.
+    assert log.count("hello from shardId-000000000000\n") >= 2
     assert "ERROR" not in log
