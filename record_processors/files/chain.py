@@ -101,7 +101,8 @@ class Chain:
             self.bucket.create(key, body, file.metadata)
         except ConditionFailed:
             return self._winner(batch, file)
-        log.info("wrote %s: %d rows, %d bytes", file.url, rows, len(body))
+        what = "1 row" if rows == 1 else f"{rows:,} rows"
+        log.info("wrote %s: %s, %s bytes", file.url, what, f"{len(body):,}")
         return file
 
     def find(self, first: Record) -> File | None:

@@ -51,10 +51,10 @@ class UnmatchedFields:
         Raises Transient, Fatal, as it may look at the table.
         """
         told = {file: fields for file in files if (fields := self._fields_of(file))}
-        found = {file: fields for file in told if (fields := self._unmatched(told[file]))}
+        found = self._unmatched(told)
         if self._is_news(found.values()):
             self._takes = None  # the table may have got a column meanwhile
-            found = {file: fields for file in found if (fields := self._unmatched(told[file]))}
+            found = self._unmatched(told)
         if self.refuses:
             return {file: self._sentence(file, fields) for file, fields in found.items()}
         for file, fields in found.items():
@@ -83,11 +83,13 @@ class UnmatchedFields:
             return False
         return any(not self._reported.issuperset(fields) for fields in found)
 
-    def _unmatched(self, fields: Sequence[str]) -> list[str]:
-        if self._takes is None:
+    def _unmatched(self, told: Mapping[File, Sequence[str]]) -> dict[File, list[str]]:
+        if told and self._takes is None:
             self._takes = self._what_copy_takes()
-        takes = self._takes
-        return [] if takes is None else [field for field in fields if not takes(field)]
+        if (takes := self._takes) is None:
+            return {}
+        left_out = {file: [name for name in told[file] if not takes(name)] for file in told}
+        return {file: fields for file, fields in left_out.items() if fields}
 
     def _what_copy_takes(self) -> Takes | None:
         """Return what tells it; None if nothing does, just now."""
