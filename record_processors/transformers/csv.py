@@ -21,7 +21,7 @@ class Csv(FieldRows):
     format = "csv"
 
     def __init__(self, columns: Sequence[str], null: str = COPYS_OWN) -> None:
-        super().__init__(columns, ",", ',|""', null)
+        super().__init__(columns, ",", null, ['""'])
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Csv:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 
 from ..config.component import Contradiction
@@ -32,7 +31,7 @@ class Delimited(FieldRows):
     declares = (*FieldRows.declares, DELIMITER)
 
     def __init__(self, columns: Sequence[str], delimiter: str, null: str = COPYS_OWN) -> None:
-        super().__init__(columns, delimiter, re.escape(delimiter), null)
+        super().__init__(columns, delimiter, null)
         self._escapes = str.maketrans({char: "\\" + char for char in ("\\", delimiter, "\n", "\r")})
 
     @classmethod

@@ -38,9 +38,9 @@ class FieldRows(Transformer[bytes]):
     declares: ClassVar[Sequence[Setting[Any]]] = (COLUMNS, NULL)
 
     def __init__(
-        self, columns: Sequence[str], separator: str, special: str, null: str = COPYS_OWN
+        self, columns: Sequence[str], separator: str, null: str, special: Sequence[str] = ()
     ) -> None:
-        """Take what stands between the fields, and the regex of what no value may hold as it is."""
+        """Take what stands between the fields, and regexes of what else is not written as it is."""
         self._columns = columns
         self._fields = fields_reader(columns)
         self._separator = separator
@@ -48,7 +48,11 @@ class FieldRows(Transformer[bytes]):
         self.null = None if null == COPYS_OWN else null
         self._null = null
         self._null_line = null.encode() + b"\n"
-        patterns = (r"[\\\[{]", special, re.escape(null))
+        # One class of characters is much the quickest to search for; COPY's own null string has a
+        # backslash.
+        patterns = [rf"[\\\[{{{re.escape(separator)}]", *special]
+        if null != COPYS_OWN:
+            patterns.append(re.escape(null))
         self._needs_care = re.compile("|".join(patterns).encode()).search
         self._unseen = UnseenColumns(columns)
 
