@@ -30,6 +30,11 @@ def one_line(error: BaseException) -> str:
     return " ".join(str(error).split())
 
 
+def counted(count: int, what: str) -> str:
+    """Return how many of what there are: ``1 row``, ``1,200 rows``."""
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
+
+
 class ConnectorError(Exception):
     """The root of what we raise on purpose. Its text is one sentence for a person."""
 

@@ -95,5 +95,9 @@ def results(check: Iterable[Finding]) -> Generator[Finding, None, None]:
     except ERRORS as error:
         yield Finding("problem", why(error))
     except LookupError as error:
-        sentence = f"what answers at the endpoint is not AWS: its answer lacks {error}"
-        yield Finding("problem", sentence)
+        yield not_aws(error)
+
+
+def not_aws(error: LookupError) -> Finding:
+    """Say what it means that an answer lacks what AWS' answers have."""
+    return Finding("problem", f"what answers at the endpoint is not AWS: its answer lacks {error}")

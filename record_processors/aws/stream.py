@@ -10,7 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError, WaiterError
 
 from ..config.resource import Creatable, Failed, Finding, Statement
 from ..config.setting import Setting, Settings
-from ..errors import Fatal
+from ..errors import Fatal, counted
 from .arns import Arns
 from .clients import Client, client
 from .failures import sentence
@@ -32,7 +32,7 @@ class Stream(Creatable):
         self.shards = settings[shards]
 
     def __str__(self) -> str:
-        return f"stream {self.name} ({self.shards} {'shard' if self.shards == 1 else 'shards'})"
+        return f"stream {self.name} ({counted(self.shards, 'shard')})"
 
     def exists(self) -> bool:
         """Look at it; note how many open shards it has."""

@@ -24,14 +24,13 @@ SECRET = re.compile(
     re.IGNORECASE,
 )
 
-
 # Of UTF-8 and UTF-16; some editors put one where nobody sees it.
 BYTE_ORDER_MARKS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 # Not of a pair of them, nor at the end of a line, which goes on in the next.
 # docs.oracle.com/en/java/javase/21/docs/api/java.base/java/util/Properties.html, ``load``
 LOST_BACKSLASH = re.compile(r"(?<!\\)\\(?=[^\\nrtfu=:#! \t\f\r\n])")
-VALUE = re.compile(r"\s*(?:\\.|[^\\=:\s])*[ \t\f]*[=:]?[ \t\f]*(.*)", re.DOTALL)
+KEY = re.compile(r"\A\s*(?:\\.|[^\\=:\s])*[ \t\f]*[=:]?[ \t\f]*", re.DOTALL)
 CONTINUED = re.compile(r"\\(?:\r\n|\r|\n)\s*")
 
 
@@ -177,7 +176,7 @@ def _wrong_values(path: str, lines: Sequence[Property], known: Known) -> Iterato
 
 def _unlost(source: str) -> str:
     """Write a value so that Java drops no backslash of it; "" if it drops none."""
-    value = VALUE.sub(lambda found: CONTINUED.sub("", found[1]), source, 1).strip()
+    value = CONTINUED.sub("", KEY.sub("", source)).strip()
     return LOST_BACKSLASH.sub(r"\\\\", value) if LOST_BACKSLASH.search(value) else ""
 
 

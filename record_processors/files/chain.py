@@ -14,7 +14,7 @@ from ..aws.layout import file_key, files_folder
 from ..config.keys import APPLICATION_NAME, STREAM_NAME
 from ..config.null_string import NULL_STRING, SAYS
 from ..config.setting import Settings
-from ..errors import Fatal
+from ..errors import Fatal, counted
 from ..flow.batch import Batch
 from ..flow.record import Record
 from .compression import COMPRESSION, Compression
@@ -101,8 +101,7 @@ class Chain:
             self.bucket.create(key, body, file.metadata)
         except ConditionFailed:
             return self._winner(batch, file)
-        what = "1 row" if rows == 1 else f"{rows:,} rows"
-        log.info("wrote %s: %s, %s bytes", file.url, what, f"{len(body):,}")
+        log.info("wrote %s: %s, %s bytes", file.url, counted(rows, "row"), f"{len(body):,}")
         return file
 
     def find(self, first: Record) -> File | None:

@@ -15,6 +15,9 @@ import msgspec
 from ..flow.batch import Batch
 from .compression import EXTENSIONS, Compression, compressor
 
+members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+"""Reads one JSON object, each value as it was written. Raises ValueError, RecursionError."""
+
 BLOCK = 1000  # records that are joined and compressed at once
 FIELDS_BYTES = 8192  # of the keys that travel in a message
 
@@ -57,13 +60,10 @@ class JsonLines(Lines):
     def fields(self, batch: Batch[bytes]) -> tuple[str, ...] | None:
         """Return the first object's keys, if they are no more than a message should carry."""
         try:
-            fields = tuple(_members(batch.kept[0].rows[0]))
+            fields = tuple(members(batch.kept[0].rows[0]))
         except (ValueError, RecursionError):
             return None  # a transformer of one's own makes something else
         return fields if len(msgspec.json.encode(fields)) <= FIELDS_BYTES else None
-
-
-_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 def _blocks(batch: Batch[bytes]) -> Iterator[list[bytes]]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import chain
-from typing import Any
 
 import msgspec
 
 from ..errors import Rejected, Rejection
+from .formats import members
 
 # "The maximum size of a single input row from any source is 4 MB": docs.aws.amazon.com/redshift/
 # latest/dg/r_COPY.html. Of a JSON object that is all of it, braces included.
@@ -18,8 +18,6 @@ NUL = b"\x00"
 NUL_IN_JSON = b"\\u0000"
 
 Rows = Sequence[bytes]
-
-_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 def loadable(rows_of: Sequence[Rows]) -> Sequence[Rows]:
@@ -62,8 +60,7 @@ def _nul_in(row: bytes) -> str | None:
     to COPY, which loads it as JSON text or into a SUPER column, where it does no harm.
     """
     try:
-        members: dict[str, Any] = _members(row)
-        for name, raw in members.items():
+        for name, raw in members(row).items():
             value = bytes(raw)
             if value.startswith(b'"') and "\0" in msgspec.json.decode(value, type=str):
                 return name

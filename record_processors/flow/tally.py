@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
+from ..errors import counted
+
 log = logging.getLogger(__name__)
 
 SECONDS_BETWEEN = 60.0
@@ -50,7 +52,7 @@ class Tally:
         skipped = f", skipped {self.skipped:,} (durable already)" if self.skipped else ""
         log.info(
             "read %s: kept %s, filtered out %s, refused %s%s%s",
-            "1 record" if self.read == 1 else f"{self.read:,} records",
+            counted(self.read, "record"),
             *(f"{number:,}" for number in (kept, self.filtered, self.rejected)),
             skipped,
             f"; {held}" if held else "",

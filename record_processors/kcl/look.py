@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from ..aws.clients import session
 from ..aws.failures import classify
-from ..aws.findings import ERRORS, code_of, impatient, why
+from ..aws.findings import ERRORS, code_of, impatient, not_aws, why
 from ..config.kcl_settings import CREDENTIALS_PROVIDER
 from ..config.resource import Failed, Finding, Resource
 from ..config.setting import Settings
@@ -87,7 +87,7 @@ def looked_at(things: list[Resource]) -> Iterator[Finding]:
         try:
             found = list(thing.look())
         except LookupError as error:
-            yield Finding("problem", f"what answers at the endpoint is not AWS: it lacks {error}")
+            yield not_aws(error)
         except (Failed, *ERRORS) as error:
             said = str(error) if isinstance(error, Failed) else why(error)
             if passes(error):

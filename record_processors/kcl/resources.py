@@ -148,9 +148,7 @@ class Leases(Resource):
 
     def status(self) -> str | None:
         """Return the lease table's status, None if it is not there. Raises Failed."""
-        dynamodb = (
-            self.dynamodb
-        )  # without a region or credentials there is none, which is said once
+        dynamodb = self.dynamodb  # raises what is true of all clients, and is said once
         try:
             found = dynamodb.describe_table(TableName=self.name)["Table"]
         except ERRORS as error:

@@ -19,6 +19,10 @@ ABSENT = msgspec.Raw(b"null")
 _UNNAMEABLE = re.compile(r'[\\"\x00-\x1f]')  # what msgspec does not take in a field's name
 
 
+members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+"""Reads one JSON object, each value as it was written. Raises ValueError, RecursionError."""
+
+
 class _Object(msgspec.Struct):
     """Any JSON object; of what is in it, nothing is kept."""
 
@@ -30,18 +34,20 @@ def fields_reader(names: Sequence[str]) -> Callable[[bytes], Fields]:
     Rejected as ``insist_on_object`` does.
     """
     if any(_UNNAMEABLE.search(name) for name in names):
-        all_members = _careful(msgspec.json.Decoder(dict[str, msgspec.Raw]).decode)
+        all_members = _careful(members)
         return lambda data: _picked(all_members(data), names)
-    members = [
+    these_members = [
         (f"_{index}", msgspec.Raw, msgspec.field(default=ABSENT, name=name))
         for index, name in enumerate(names)
     ]
-    these = _careful(msgspec.json.Decoder(msgspec.defstruct("Members", members, gc=False)).decode)
+    these = _careful(
+        msgspec.json.Decoder(msgspec.defstruct("Members", these_members, gc=False)).decode
+    )
     return lambda data: msgspec.structs.astuple(these(data))
 
 
-def _picked(members: dict[str, msgspec.Raw], names: Sequence[str]) -> Fields:
-    return tuple(members.get(name, ABSENT) for name in names)
+def _picked(found: dict[str, msgspec.Raw], names: Sequence[str]) -> Fields:
+    return tuple(found.get(name, ABSENT) for name in names)
 
 
 def _careful(decode: Callable[[bytes], Found]) -> Callable[[bytes], Found]:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from ...config.types import did_you_mean
 
-TOKEN = re.compile(r"\s*(?:(?P<word>[A-Za-z_][\w]*)|(?P<number>\d+\b)|(?P<text>'(?:[^']|'')*'))")
+TOKEN = re.compile(r"\s*(?:[A-Za-z_]\w*|\d+\b|'(?:[^']|'')*')")  # a word, a number, a text
 
 TEXT, NUMBER, SWITCH, NOTHING = "a text in quotes", "a whole number", "ON or OFF", "nothing"
 SWITCHES = frozenset({"ON", "OFF", "TRUE", "FALSE", "PRESET"})
@@ -28,7 +28,6 @@ class Option(NamedTuple):
 
 # Of columnar files COPY takes few options: …/dg/copy-usage_notes-copy-from-columnar.html
 IN_ROWS = "parquet"
-IN_TEXT = "json parquet"
 OPTIONS = {
     "ACCEPTANYDATE": Option(NOTHING, unfit=IN_ROWS),
     "ACCEPTINVCHARS": Option(TEXT, optional=True),
@@ -58,8 +57,6 @@ OURS = frozenset(
     "ACCESS_KEY_ID AVRO BZIP2 CREDENTIALS CSV DELIMITER ESCAPE FIXEDWIDTH FORMAT GZIP IAM_ROLE "
     "JSON LZOP MANIFEST NULL ORC PARQUET SECRET_ACCESS_KEY SESSION_TOKEN SHAPEFILE ZSTD".split()
 )
-
-
 # Of other sources than files of ours in S3.
 OF_OTHER_SOURCES = frozenset("ENCRYPTED MASTER_SYMMETRIC_KEY READRATIO SIMPLIFY SSH".split())
 
@@ -135,11 +132,7 @@ def _take_argument(name: str, option: Option, tokens: list[str]) -> str:
 
 def _pass_argument_over(tokens: list[str]) -> None:
     """Leave out what may be the argument of a word that is wrong itself."""
-    while (
-        tokens
-        and tokens[0].upper() not in {*OPTIONS, *OURS, *LOSSY}
-        and (not tokens[0][0].isalpha() or tokens[0].upper() in {"AS", *SWITCHES})
-    ):
+    while tokens and (tokens[0][0] in "'0123456789" or tokens[0].upper() in {"AS", *SWITCHES}):
         tokens.pop(0)
 
 

@@ -10,6 +10,7 @@ import msgspec
 
 from ...aws.bucket import Bucket
 from ...config.setting import Settings
+from ...errors import counted
 from ...files.file import File
 from .connection import Connection, Cursor, run_copy
 from .copy import copy_statement, manifest_of, manifests_folder
@@ -77,11 +78,11 @@ class Load:
         except LoadFailed as failure:
             return fault_of(fresh, str(failure), self.connection.load_errors(), self.check)
         if fresh:
-            what = _many(rows, "row"), _many(len(fresh), "file")
+            what = counted(rows, "row"), counted(len(fresh), "file")
             log.info("loaded %s of %s into %s", *what, self.table)
             _report_count(fresh, rows, manifest)
         if verdict.loaded:
-            before = _many(len(verdict.loaded), "file")
+            before = counted(len(verdict.loaded), "file")
             log.info("%s had been loaded into %s before", before, self.table)
         return verdict
 
@@ -116,10 +117,6 @@ class Load:
         if not self.settings[COPY_MANDATORY] and _announced_rows(files) != rows:
             for file in files:
                 self.check_under_lock.look_at(file)
-
-
-def _many(count: int, what: str) -> str:
-    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
 
 
 def _report_count(files: Sequence[File], rows: int, manifest: str) -> None:

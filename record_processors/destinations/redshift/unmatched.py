@@ -10,11 +10,12 @@ from functools import partial
 import msgspec
 
 from ...aws.bucket import Bucket
-from ...aws.failures import Denied, Missing
+from ...aws.failures import Missing
 from ...config.setting import Settings
 from ...errors import Fatal
 from ...files.compression import first_line
 from ...files.file import File
+from ...files.formats import members
 from .catalog import columns_of
 from .connection import Connection
 from .settings import DATA_COLUMNS, DATA_FORMAT, DATA_TABLE, JSON_PATHS, UNMATCHED_FIELDS
@@ -73,7 +74,7 @@ class UnmatchedFields:
             return ()
         try:
             row = self.bucket.read(file.url, partial(first_line, file.compression or "none"))
-            return tuple(msgspec.json.decode(row, type=dict[str, msgspec.Raw]))
+            return tuple(members(row))
         except (Missing, Fatal, ValueError, RecursionError) as error:
             log.info("%s is not compared with the table: %s", file.url, error)
             return ()
@@ -117,7 +118,7 @@ class UnmatchedFields:
                 self.bucket.read(url, lambda stream: stream.read()), type=dict[str, list[str]]
             )
             steps = [FIRST_STEP.match(path) for path in document["jsonpaths"]]
-        except (Denied, Missing, Fatal, ValueError, LookupError) as error:
+        except (Missing, Fatal, ValueError, LookupError) as error:
             # COPY reads it by another role than ours, and says what is wrong with it.
             log.info("%s is not compared with the keys of rows: %s", url, error)
             return None
