@@ -5,9 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
-import msgspec
-
-from .json_object import ABSENT, Fields
+from .json_object import ABSENT, Fields, members
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +33,10 @@ class UnseenColumns:
 
     def _tell_of_case(self, data: bytes) -> None:
         """Say at once that a key differs in case alone: it is hardly another one."""
-        keys = {key.lower(): key for key in msgspec.json.decode(data, type=dict[str, msgspec.Raw])}
+        try:
+            keys = {key.lower(): key for key in members(data)}
+        except (ValueError, RecursionError):
+            return  # whether the record is rejected must not hang on whether it is looked at
         for index, column in list(self.columns.items()):
             if (key := keys.get(column.lower())) is not None:
                 del self.columns[index]
