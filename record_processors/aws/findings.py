@@ -41,7 +41,7 @@ def quick_client(service: str, settings: Settings) -> Client:
     return client(service, settings, tries=TRIES, read_seconds=PROBE_SECONDS)
 
 
-def about(setting: Setting[str], value: str) -> str:
+def about(setting: Setting[str] | Setting[str | None], value: str) -> str:
     """Return the beginning of a sentence about what a setting names."""
     return f"{setting.key} = {value}"
 

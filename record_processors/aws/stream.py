@@ -121,7 +121,7 @@ def unless_denied(failure: Failed) -> Finding:
 
 
 @contextmanager
-def naming(setting: Setting[str], value: str) -> Iterator[None]:
+def naming(setting: Setting[str] | Setting[str | None], value: str) -> Iterator[None]:
     """Turn an error of AWS into one of ours that names the setting."""
     try:
         yield

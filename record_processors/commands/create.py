@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from ..config.resource import Outcome
     from ..config.setting import Settings
 
-HELP = "make what the file names and is not there: streams, bucket, ledger, table"
+HELP = "make what the file names and is not there: streams, bucket, KCL's tables, ledger, table"
 MORE = (
-    "Waits until streams are active; leaves alone what is there, so that it may be repeated. "
-    "KCL makes its own tables in DynamoDB when a daemon starts for the first time."
+    "Waits until all is active; leaves alone what is there, so that it may be repeated. With KCL's "
+    "tables and first leases made, the first start of a daemon takes half a minute, not two."
 )
 EXAMPLE = "kinesis-connectors create properties/redshift_manifest.properties --table flights.sql"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .kcl_types import (
+    BILLING,
     CREDENTIALS,
     LONG,
     MOST_INT,
@@ -14,6 +15,8 @@ from .kcl_types import (
 )
 from .setting import Setting
 from .types import boolean, matching, one_of, text, whole_number
+
+PER_REQUEST = "PAY_PER_REQUEST"
 
 SHUTDOWN_GRACE = Setting(
     "shutdownGraceMillis",
@@ -142,6 +145,36 @@ COORDINATOR_BACKUPS = Setting(
     boolean,
     "Gives the new coordinator state table point-in-time recovery.",
     default=False,
+)
+LEASE_PROTECTION = Setting(
+    "leaseTableDeletionProtectionEnabled",
+    boolean,
+    "Protects a new lease table from deletion.",
+    default=False,
+)
+WORKERS_PROTECTION = Setting(
+    "workerMetricsDeletionProtectionEnabled",
+    boolean,
+    "Protects the new worker metrics table from deletion.",
+    default=False,
+)
+COORDINATOR_PROTECTION = Setting(
+    "coordinatorStateDeletionProtectionEnabled",
+    boolean,
+    "Protects the new coordinator state table from deletion.",
+    default=False,
+)
+WORKERS_BILLING = Setting(
+    "workerMetricsBillingMode",
+    BILLING,
+    "How the worker metrics table is billed.",
+    PER_REQUEST,
+)
+COORDINATOR_BILLING = Setting(
+    "coordinatorStateBillingMode",
+    BILLING,
+    "How the coordinator state table is billed.",
+    PER_REQUEST,
 )
 WORKERS_TAGS = Setting[str | None](
     "workerMetricsTags", TAGS, "Tags of the new worker metrics table, as name=value,name=value."

@@ -20,28 +20,31 @@ from ..config.kcl_settings import (
     CONSUMER_ARN,
     CONSUMER_NAME,
     COORDINATOR_BACKUPS,
-    COORDINATOR_TABLE,
     COORDINATOR_TAGS,
     LEASE_BACKUPS,
     LEASE_TABLE,
     METRICS_LEVEL,
     RETRIEVAL_MODE,
     WORKERS_BACKUPS,
-    WORKERS_TABLE,
     WORKERS_TAGS,
 )
 from ..config.keys import APPLICATION_NAME, INPUT_SHARDS, STREAM_NAME
 from ..config.registry import chosen
 from ..config.resource import Failed, Finding, Resource, Statement
 from ..config.setting import Settings
-
-LEASE_KEY = "leaseKey"  # of KCL's LeaseSerializer
+from .first_leases import LeaseTable
+from .tables import COORDINATOR, LEASES, WORKERS, KclTable, is_made_beforehand, table_name
 
 
 def resources(settings: Settings) -> Iterator[Resource]:
     """Yield all that a pipeline needs outside: the daemon, its destination, the dead letters."""
     yield SourceStream(settings)
     yield Leases(settings)
+    if is_made_beforehand(settings, LEASES):
+        yield LeaseTable(settings)
+    for kind in (WORKERS, COORDINATOR):
+        if is_made_beforehand(settings, kind):
+            yield KclTable(settings, kind)
     yield Metrics(settings)
     yield PipelineBucket(settings)
     yield from chosen(settings.texts).destination.resources(settings)
@@ -114,14 +117,14 @@ class SourceStream(Stream):
 class Leases(Resource):
     """KCL's tables: the leases with the checkpoints, how busy each worker is, and who leads.
 
-    The daemon makes them at its first start.
+    The daemon makes those that are not there at its first start.
     """
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.account: str | None = None  # whose they are, once they were looked at
         setting = LEASE_TABLE if LEASE_TABLE in settings else APPLICATION_NAME
-        self.name = settings.texts[setting.key]
+        self.name = table_name(settings, LEASES)
         self.place = f"{setting.key} = {self.name}: the lease table"
 
     @cached_property
@@ -132,8 +135,11 @@ class Leases(Resource):
     def probe(self) -> Iterator[Finding]:
         """Look at the lease table; that it is not there yet is fine."""
         if (status := self.status()) is None:
-            said = f"{self.place} is not there yet: the daemon makes it when it starts"
-            yield Finding("ok", said)
+            yield Finding(
+                "ok",
+                f"{self.place} is not there yet: `kinesis-connectors create` makes it, or the "
+                "daemon when it starts, which takes longer",
+            )
         else:
             yield Finding("ok", f"{self.place} is {status}")
 
@@ -143,7 +149,8 @@ class Leases(Resource):
             yield Finding(
                 "note",
                 f"{self.place} is not there yet: this is the first start of the application, and "
-                "until KCL hands out records it takes up to two minutes",
+                "until KCL hands out records it takes up to two minutes; `kinesis-connectors "
+                "create` beforehand makes it half a minute",
             )
 
     def status(self) -> str | None:
@@ -156,9 +163,10 @@ class Leases(Resource):
                 return None
             reason = why(error, "dynamodb:DescribeTable")
             raise Failed(f"{self.place} in DynamoDB: {reason}") from error
-        if [part["AttributeName"] for part in found["KeySchema"]] != [LEASE_KEY]:
+        if [part["AttributeName"] for part in found["KeySchema"]] != [LEASES.key]:
             raise Failed(
-                f"{self.place} in DynamoDB is a table of something else: its key is not {LEASE_KEY}"
+                f"{self.place} in DynamoDB is a table of something else: "
+                f"its key is not {LEASES.key}"
             )
         self.account = account_in(found["TableArn"])
         return str(found["TableStatus"])
@@ -166,10 +174,9 @@ class Leases(Resource):
     def permissions(self, account: str) -> Iterator[Statement]:
         """Allow to share the shards, and, the first daemon, to make the tables for that."""
         arns, settings = Arns(self.settings, account), self.settings
-        application = settings[APPLICATION_NAME]
-        leases = arns.table(settings[LEASE_TABLE] or application)
-        workers = arns.table(settings[WORKERS_TABLE] or f"{application}-WorkerMetricStats")
-        leader = arns.table(settings[COORDINATOR_TABLE] or f"{application}-CoordinatorState")
+        leases, workers, leader = (
+            arns.table(table_name(settings, kind)) for kind in (LEASES, WORKERS, COORDINATOR)
+        )
         # DynamoDBLeaseRefresher, WorkerMetricStatsDAO, and CoordinatorStateDAO with its lock.
         few = "dynamodb: DescribeTable Scan UpdateItem DeleteItem"
         index = f"{leases}/index/LeaseOwnerToLeaseKeyIndex"

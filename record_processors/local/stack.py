@@ -21,7 +21,7 @@ from record_processors.config.shipped_files import shipped_files
 from record_processors.local.children import Child
 from record_processors.local.demo.pipelines import SOON, write_pipeline
 from record_processors.local.host import HOST, held, listener
-from record_processors.local.leases import QUICK
+from record_processors.local.intervals import QUICK
 from record_processors.local.redshift.postgres import binary
 
 _REGION = "us-east-1"

@@ -23,8 +23,11 @@ from h2.connection import H2Connection
 from h2.events import DataReceived, ResponseReceived, StreamEnded
 
 import record_processors
-from record_processors.local import leases, stack
+from record_processors.config.setting import Settings
+from record_processors.kcl.first_leases import LeaseTable
+from record_processors.local import stack
 from record_processors.local.children import Child, ChildError
+from record_processors.local.intervals import QUICK
 
 AWS = [sys.executable, "-m", "record_processors.local.aws"]
 TOP_OF_RANGE = 2**128 - 1
@@ -65,6 +68,19 @@ def stream(kinesis, request):
     kinesis.create_stream(StreamName=name, ShardCount=2)
     yield name
     kinesis.delete_stream(StreamName=name)
+
+
+@pytest.fixture
+def begin(endpoint, monkeypatch):
+    """Make an application's lease table, with the leases that it begins with."""
+    for name, value in stack.aws_environment(endpoint).items():
+        monkeypatch.setenv(name, value)
+
+    def make(application, stream):
+        texts = {"applicationName": application, "streamName": stream}
+        LeaseTable(Settings("", {**texts, "initialPositionInStream": "TRIM_HORIZON"})).create()
+
+    return make
 
 
 def shards(kinesis, stream):
@@ -318,10 +334,10 @@ def test_half_a_request_has_no_effect(client, endpoint):
     assert s3.list_objects_v2(Bucket="half")["KeyCount"] == 0
 
 
-def test_a_conditional_update_has_one_winner(client, kinesis, stream):
+def test_a_conditional_update_has_one_winner(client, kinesis, stream, begin):
     """Of many clients that take the same lease over, exactly one succeeds."""
     dynamodb = client("dynamodb", max_pool_connections=16)
-    leases.create_leases(dynamodb, kinesis, "winner", stream)
+    begin("winner", stream)
     shard = shards(kinesis, stream)[0]["ShardId"]
 
     def take(n):
@@ -343,28 +359,6 @@ def test_a_conditional_update_has_one_winner(client, kinesis, stream):
 
     with ThreadPoolExecutor(16) as pool:
         assert sum(pool.map(take, range(16))) == 1
-
-
-def test_leases_keep_their_checkpoints(client, kinesis, stream):
-    """Leases are made for shards without parents, and made only once."""
-    dynamodb = client("dynamodb")
-    one, _ = shards(kinesis, stream)
-    middle = str(int(one["HashKeyRange"]["EndingHashKey"]) // 2)
-    kinesis.split_shard(StreamName=stream, ShardToSplit=one["ShardId"], NewStartingHashKey=middle)
-    leases.create_leases(dynamodb, kinesis, "kept", stream)
-    dynamodb.update_item(
-        TableName="kept",
-        Key={"leaseKey": {"S": one["ShardId"]}},
-        UpdateExpression="SET checkpoint = :c",
-        ExpressionAttributeValues={":c": {"S": "17"}},
-    )
-    leases.create_leases(dynamodb, kinesis, "kept", stream)
-    items = dynamodb.scan(TableName="kept")["Items"]
-    checkpoints = {item["leaseKey"]["S"]: item["checkpoint"]["S"] for item in items}
-    assert checkpoints == {
-        "shardId-000000000000": "17",
-        "shardId-000000000001": "TRIM_HORIZON",
-    }
 
 
 def test_other_services_answer(client):
@@ -644,7 +638,7 @@ def daemon(endpoint, directory):
         "dynamoDBEndpoint": endpoint,
         "metricsLevel": "NONE",
         "retrievalMode": "POLLING",
-        **leases.QUICK,
+        **QUICK,
     }
     properties = directory / "real.properties"
     properties.write_text("".join(f"{key} = {value}\n" for key, value in settings.items()))
@@ -660,7 +654,7 @@ def daemon(endpoint, directory):
     return Child.start("daemon", arguments, environment, directory / "log", grace=PATIENCE)
 
 
-def test_the_real_daemon_delivers_and_resumes(client, kinesis, endpoint, tmp_path):
+def test_the_real_daemon_delivers_and_resumes(kinesis, endpoint, begin, tmp_path):
     """KCL takes leases made beforehand, delivers all shards, and goes on after a SIGKILL."""
     os.mkfifo(tmp_path / "told")
     told = os.fdopen(os.open(tmp_path / "told", os.O_RDWR), "rb", buffering=0)
@@ -678,7 +672,7 @@ def test_the_real_daemon_delivers_and_resumes(client, kinesis, endpoint, tmp_pat
         return sorted(f"{r['ShardId']} {word}{n} True" for n, r in enumerate(sent))
 
     kinesis.create_stream(StreamName="real", ShardCount=4)
-    leases.create_leases(client("dynamodb"), kinesis, "real", "real")
+    begin("real", "real")
     expected = put_each("a")
     with told:
         with daemon(endpoint, tmp_path) as running:

@@ -14,12 +14,11 @@ from aws_kinesis_agg.aggregator import RecordAggregator
 
 from record_processors.aws.put_records import OutgoingRecord, batches, put_records
 from record_processors.commands.create import create
-from record_processors.config.keys import APPLICATION_NAME, STREAM_NAME
+from record_processors.config.keys import STREAM_NAME
 from record_processors.destinations.redshift.settings import DATA_TABLE
 from record_processors.flow.retry import Retry
 from record_processors.local.children import Child
 from record_processors.local.demo.pipelines import write_pipeline
-from record_processors.local.leases import create_leases
 
 PROGRAM = str(Path(sys.executable).with_name("kinesis-connectors"))
 # Seconds until what must happen has happened: on a busy machine three daemons start in 60 s and a
@@ -67,12 +66,6 @@ class TwoStages:
         )
         for settings in (self.one, self.two):
             list(create(settings))
-            create_leases(
-                boto3.client("dynamodb"),
-                self.kinesis,
-                settings[APPLICATION_NAME],
-                settings[STREAM_NAME],
-            )
         self.connection = psycopg2.connect(
             "postgresql://{redshiftUsername}@{redshiftURL}".format(**stack.properties),
             password=os.environ["REDSHIFT_PASSWORD"],

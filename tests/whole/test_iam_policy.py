@@ -88,6 +88,12 @@ def take_the_index_away(table):
     boto3.client("dynamodb").update_table(TableName=table, GlobalSecondaryIndexUpdates=delete)
 
 
+def take_tables_away(application):
+    """Leave to the daemon what it makes itself, with its own rights."""
+    for suffix in ("WorkerMetricStats", "CoordinatorState"):
+        boto3.client("dynamodb").delete_table(TableName=f"{application}-{suffix}")
+
+
 @pytest.fixture(scope="module")
 def users(stack, tmp_path_factory):
     """Run all three destinations, each as a user of its own; ``calls`` are what each made."""
@@ -104,6 +110,7 @@ def users(stack, tmp_path_factory):
         ("s3", other, "one"),
     ):
         settings = getattr(both, stage)
+        take_tables_away(settings.texts["applicationName"])
         user = users[name] = User(name, policy_of(settings, ACCOUNT))
         user.both, user.path = both, settings.path
         with pytest.MonkeyPatch.context() as patch:

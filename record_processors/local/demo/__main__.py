@@ -22,7 +22,7 @@ import psycopg2
 
 from ...aws.clients import client
 from ...aws.layout import files_folder
-from ...config.keys import APPLICATION_NAME, S3_BUCKET, STREAM_NAME
+from ...config.keys import S3_BUCKET, STREAM_NAME
 from ...config.resource import Creatable, CreatableBySql
 from ...config.setting import Settings
 from ...destinations.redshift.settings import DATA_TABLE, FILE_TABLE
@@ -31,7 +31,6 @@ from ...kcl.resources import resources
 from ...progress import Progress
 from ..children import Child, ChildError
 from ..host import HostError, held
-from ..leases import create_leases
 from ..stack import Stack
 from . import flights
 from .pipelines import STAGE_ONE, STAGE_TWO, write_pipeline
@@ -147,23 +146,13 @@ class Demonstration:
             told.append(f"Redshift (PostgreSQL {version}) at {points_to['redshiftURL']}")
 
     def create(self) -> None:
-        """Make streams, bucket, ledger, table; and the leases, which saves KCL a minute."""
+        """Make streams, bucket, ledger, table; and KCL's tables, which saves it a minute."""
         with saying("created") as told:
             for settings in (self.one, self.two):
                 told += [what for what in created(settings) if what not in told]
-                create_leases(
-                    client("dynamodb", self.at_stand_ins()),
-                    client("kinesis", settings),
-                    settings[APPLICATION_NAME],
-                    settings[STREAM_NAME],
-                )
             flights.create_table(self.warehouse, self.two[DATA_TABLE])
             told.append(f"table {self.two[DATA_TABLE]}")
         self.first_row: float | None = None
-
-    def at_stand_ins(self) -> Settings:
-        """Return settings that leave the endpoint to the environment."""
-        return Settings("", {})
 
     def start_daemon(self, name: str, settings: Settings) -> Child:
         """Start ``kinesis-connectors run``."""

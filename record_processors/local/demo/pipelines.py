@@ -8,7 +8,7 @@ from pathlib import Path
 from ...config.properties import load
 from ...config.setting import Settings
 from ...config.shipped_files import shipped_files
-from ..leases import QUICK
+from ..intervals import QUICK
 
 # So that whoever tries the stand-ins sees a record arrive soon.
 SOON = {"bufferMillisecondsLimit": "3000"}
@@ -17,22 +17,21 @@ SOON = {"bufferMillisecondsLimit": "3000"}
 STAGE_ONE = {
     "bufferRecordCountLimit": "2000",
     "bufferMillisecondsLimit": "2000",
-    "idleTimeBetweenReadsInMillis": "500",
 }
 STAGE_TWO = {
     "bufferRecordCountLimit": "25",
     "bufferMillisecondsLimit": "2000",
-    "idleTimeBetweenReadsInMillis": "500",
     "redshiftIamRole": "default",
 }
 
 
 def write_pipeline(
-    name: str, folder: Path, changes: Mapping[str, str], stack: Mapping[str, str]
+    name: str, folder: Path, changes: Mapping[str, str | None], stack: Mapping[str, str]
 ) -> Settings:
     """Write the shipped ``<name>.properties`` to ``folder`` with some values changed; load it.
 
-    Raises FolderError for a folder that the daemon could not name.
+    A change to None leaves a key as it is shipped. Raises FolderError for a folder that the daemon
+    could not name.
     """
     path = folder / f"{name}.properties"
     keys_of_stage = {
@@ -41,7 +40,8 @@ def write_pipeline(
         if not key.startswith("redshift") or name.startswith("redshift")
     }
     text = shipped_files(str(folder))[path.name]
-    changed = {**keys_of_stage, **QUICK, **changes}
+    wanted = {**keys_of_stage, **QUICK, **changes}
+    changed = {key: text for key, text in wanted.items() if text is not None}
     lines = text.splitlines()
     for number, line in enumerate(lines):
         key, equals, _ = line.partition(" = ")

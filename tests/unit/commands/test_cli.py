@@ -280,10 +280,17 @@ def create(path, capsys):
 
 
 def test_create(cloud, tmp_path, capsys):
-    """Streams with the shards that the file asks for and the bucket are made, a line for each."""
+    """Streams with as many shards as asked for, KCL's tables and the bucket have a line each."""
     shards = {"kinesisInputStreamShardCount": "3", "kinesisOutputStreamShardCount": "1"}
     path = properties(tmp_path, shards)
-    things = ["stream events (3 shards)", "bucket bucket", "stream manifests (1 shard)"]
+    things = [
+        "stream events (3 shards)",
+        "lease table flights (leases of 3 shards)",
+        "worker metrics table flights-WorkerMetricStats",
+        "coordinator state table flights-CoordinatorState",
+        "bucket bucket",
+        "stream manifests (1 shard)",
+    ]
     assert create(path, capsys) == (0, "".join(f"{thing}: made\n" for thing in things), "")
     assert boto3.client("s3").head_bucket(Bucket="bucket")
     streams = boto3.client("kinesis").list_streams()["StreamNames"]

@@ -34,10 +34,14 @@ def test_a_dry_run_makes_nothing(cloud, tmp_path, capsys):
     assert said(path, "--dry-run") == 0
     assert capsys.readouterr().out.splitlines() == [
         "stream events (3 shards): would be made",
+        "lease table flights: would be made",
+        "worker metrics table flights-WorkerMetricStats: would be made",
+        "coordinator state table flights-CoordinatorState: would be made",
         "bucket bucket: would be made",
         "stream manifests (1 shard): would be made",
     ]
     assert not boto3.client("kinesis").list_streams()["StreamNames"]
+    assert not boto3.client("dynamodb").list_tables()["TableNames"]
     assert not cloud.list_buckets()["Buckets"]
 
 
@@ -47,6 +51,9 @@ def test_a_dry_run_says_what_is_there(cloud, tmp_path, capsys):
     assert said(properties(tmp_path, {"kinesisInputStreamShardCount": "3"}), "--dry-run") == 0
     assert capsys.readouterr().out.splitlines() == [
         "stream events (2 shards): is there",
+        "lease table flights: would be made",
+        "worker metrics table flights-WorkerMetricStats: would be made",
+        "coordinator state table flights-CoordinatorState: would be made",
         "bucket bucket: would be made",
         "stream manifests (1 shard): would be made",
     ]
@@ -101,7 +108,7 @@ def test_what_a_bucket_could_not_be_given_is_said(cloud, tmp_path, monkeypatch):
         "record_processors.aws.new_bucket.client",
         lambda service, given: s3 if service == "s3" else client(service, given),
     )
-    _, bucket, _ = create(settings)
+    *_, bucket, _ = create(settings)
     assert str(bucket).startswith("bucket bucket: made, but without an end to incomplete uploads")
     assert "AccessDenied" in str(bucket)
 

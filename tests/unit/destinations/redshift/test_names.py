@@ -140,8 +140,9 @@ def test_create_may_be_repeated(stage_two):
     here.load(here.file("a", 1))
     again = list(create(here.settings))
 
-    assert [thing.what.split()[0] for thing in first] == ["stream", "bucket", "ledger"]
-    assert [thing.outcome for thing in first] == ["made", "was there", "made"]
+    words = [thing.what.split()[0] for thing in first]
+    assert words == ["stream", "lease", "worker", "coordinator", "bucket", "ledger"]
+    assert [thing.outcome for thing in first] == [*["made"] * 4, "was there", "made"]
     assert [thing.what for thing in again] == [thing.what for thing in first]
     assert {thing.outcome for thing in again} == {"was there"}
     assert here.entered() == ["a"]
