@@ -10,7 +10,8 @@ from __future__ import annotations
 DAEMON_KEYS = [
     *("executableName", "applicationName", "streamName", "regionName"),
     *("AwsCredentialsProvider", "initialPositionInStream", "retrievalMode", "maxRecords"),
-    *("idleTimeBetweenReadsInMillis", "callProcessRecordsEvenForEmptyRecordList"),
+    *("idleTimeBetweenReadsInMillis", "millisBehindLatestThresholdForReducedTps"),
+    "callProcessRecordsEvenForEmptyRecordList",
     *("shutdownGraceMillis", "metricsLevel", "maxLeasesForWorker", "workerId"),
     *("kinesisEndpoint", "dynamoDBEndpoint"),
 ]
@@ -22,8 +23,9 @@ DAEMON = {
     "regionName": "us-east-1",
     "initialPositionInStream": "TRIM_HORIZON",
     "retrievalMode": "POLLING",
-    "maxRecords": "10000",
-    "idleTimeBetweenReadsInMillis": "1000",
+    "maxRecords": "5000",
+    "idleTimeBetweenReadsInMillis": "250",
+    "millisBehindLatestThresholdForReducedTps": "1000",
     "callProcessRecordsEvenForEmptyRecordList": "true",
     "shutdownGraceMillis": "30000",
     "metricsLevel": "SUMMARY",

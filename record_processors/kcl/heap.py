@@ -22,12 +22,14 @@ from ..errors import LaunchError
 
 MIB = 2**20
 
-# Measured with four shards whose children take a second for each batch. Answers of 10 MiB, of 10
-# records each: out of memory at 256 MiB, not at 384. Of 10,000 records: at 384, not at 448. These
-# constants give 417 and 544.
+# Measured with four shards whose children take a second for each batch, under the flags of java.py,
+# whose large young part leaves less for what lives long. Answers of 10 MiB, of 10 records each: out
+# of memory at 431 MiB, not at 479. Of 10,000 records of 1,000 bytes: at 633, not at 690; of 5,000:
+# at 383, not at 431. Sixteen shards, answers of 10 records: 1,830 MiB held. These constants give
+# 690 MiB at 10,000 records, 585 at 5,000, and 2,141 for sixteen shards.
 DAEMON_BYTES = 64 * MIB
-SHARD_BYTES = 88 * MIB
-RECORD_BYTES = 3_300  # for each of maxRecords: the objects of five batches in flight
+SHARD_BYTES = 104 * MIB
+RECORD_BYTES = 5_500  # for each of maxRecords: the objects of five batches in flight
 
 # Resident beside the heap: code, classes, buffers, stacks; 150 to 170 MiB were measured.
 BESIDE_HEAP = 200 * MIB

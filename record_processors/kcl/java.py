@@ -1,8 +1,10 @@
 """Which Java runs the daemon, and with which flags.
 
-The flags keep the daemon small on any host, under a heap that holds the worst case. What the user
-says in one of Java's own variables wins: of that kind we then say nothing, since the command line
-would beat ``JAVA_TOOL_OPTIONS``.
+What costs Java most are the lines in flight: a record takes some 10 KB on its way from GetRecords
+to its child, and whatever lives longer than what is young lasts is copied, and then looked for in
+the old part. So what is young gets most of the heap, whose end is set by the worst case (heap.py).
+What the user says in one of Java's own variables wins: of that kind we then say nothing, since the
+command line would beat ``JAVA_TOOL_OPTIONS``.
 
 There is no class data archive: made at the end of a first life (-XX:+AutoCreateSharedArchive), it
 saves 1.5 s of CPU at a start, but makes that end 2.5 s longer, after a crash too, and takes 51 MB
@@ -30,44 +32,45 @@ OPTION_VARIABLES = ("JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS")
 HEAP = r"-Xmx|-XX:(MaxHeapSize|(Max|Min)RAM)"
 FIRST_HEAP = r"-Xm[sx]|-XX:((Max|Initial)HeapSize|(Max|Min|Initial)RAM)"
 COLLECTOR = r"-XX:[+-]Use\w*GC\b|-Xmn|-XX:((Max)?NewSize|NewRatio)="
-COMPILER = r"-Xint|-Xcomp|-XX:(TieredStopAtLevel=|[+-]TieredCompilation)"
+METASPACE = r"-XX:(Max)?MetaspaceSize="
 OUT_OF_MEMORY = r"-XX:[+-]?(Exit|Crash)?OnOutOfMemoryError"
 
-START_HEAP = 32 * MIB
+YOUNG_SHARE = 0.6  # of the heap
+FIRST_OLD = 32 * MIB  # for the old part at the start; what is young has its size from the start on
+# Beyond what four shards at full speed need: more would be taken, and buy nothing.
+MOST_YOUNG = 640 * MIB
 
-# The heap of one shard, or of a few with a small maxRecords: the collector without threads is the
-# cheapest (15.1 s of CPU where the others took 17 to 18), and a ceiling so low needs no care.
-SERIAL_HEAP = 256 * MIB
+# The collector without threads costs the least CPU, on two cores the least time too, and is the
+# same from Java 8 to 25. It fills the heap before it looks at the old part.
+SERIAL_HEAP = 3072 * MIB
+SERIAL = ["-XX:+UseSerialGC", "-XX:SurvivorRatio=4"]
 
-# It looks for garbage everywhere before the heap grows, and gives back what is free: the flags of
-# Red Hat's OpenJDK images (GCTimeRatio 4: up to a fifth of the time may go there). Four shards at
-# 10,000 records of 300 bytes: 382 to 439 MiB resident under 8 to 11 GiB; the parallel collector
-# does as well with one core as the serial one, which would grow to its ceiling.
+# Under a larger ceiling the old part must stay small by itself: the parallel one looks before the
+# heap grows, and gives back what is free (flags of Red Hat's OpenJDK images).
 PARALLEL = [
     "-XX:+UseParallelGC",
-    "-XX:MaxNewSize=64m",
     "-XX:MinHeapFreeRatio=10",
     "-XX:MaxHeapFreeRatio=20",
     "-XX:GCTimeRatio=4",
     "-XX:AdaptiveSizePolicyWeight=90",
 ]
 
-# From Java 25 on the parallel one lets the heap grow to its end first (1,226 to 1,438 MiB of two
-# GiB); G1, when it marks all the time, stays at 382 to 440 (at 24 and 32 MiB for what is new: 442
-# to 456, and less CPU).
+# From Java 25 on the parallel one lets the heap grow to its end first; G1 does not, when it marks
+# early.
 G1 = [
     "-XX:+UseG1GC",
-    "-XX:G1HeapRegionSize=1m",  # whatever the ceiling; a line of JSON takes whole regions
-    "-XX:MaxNewSize=16m",
+    "-XX:G1HeapRegionSize=16m",  # whatever the ceiling; a line of JSON fits into one
     "-XX:InitiatingHeapOccupancyPercent=10",
     "-XX:-G1UseAdaptiveIHOP",
     "-XX:ParallelGCThreads=2",
     "-XX:ConcGCThreads=2",
     "-XX:MinHeapFreeRatio=5",
     "-XX:MaxHeapFreeRatio=10",
-    "-XX:GCTimeRatio=1",
     "-XX:+UseCompactObjectHeaders",
 ]
+
+# Classes take 60 to 70 MB: from less on Java collects the whole heap three times as it starts.
+CLASSES = 96 * MIB
 
 
 def find_java() -> tuple[str, int]:
@@ -110,11 +113,10 @@ def said_options() -> list[str]:
 def flags(version: int, heap: int, said: Sequence[str]) -> list[str]:
     """Return the flags for a heap of so many bytes, without the kinds of which the user spoke."""
     chosen = {
-        FIRST_HEAP: [f"-Xms{min(START_HEAP, heap) // MIB}m"],
+        FIRST_HEAP: [f"-Xms{(young(heap) + FIRST_OLD) // MIB}m"],
         HEAP: [f"-Xmx{heap // MIB}m"],
         COLLECTOR: collector(version, heap),
-        # The quick compiler only: 50 MiB less, and starts that take less; 6 % more CPU at work.
-        COMPILER: ["-XX:TieredStopAtLevel=1"],
+        METASPACE: [f"-XX:MetaspaceSize={CLASSES // MIB}m"],
         # What supervises the daemon starts it again, at its checkpoints; a half-dead one hangs.
         OUT_OF_MEMORY: ["-XX:+ExitOnOutOfMemoryError"],
     }
@@ -127,14 +129,12 @@ def flags(version: int, heap: int, said: Sequence[str]) -> list[str]:
 
 
 def collector(version: int, heap: int) -> list[str]:
-    """Return the collector for a heap of so many bytes, and what keeps it small.
+    """Return the collector for a heap of so many bytes, and how much of it is for what is young."""
+    chosen = SERIAL if heap <= SERIAL_HEAP else PARALLEL if version < 25 else G1
+    size = f"{young(heap) // MIB}m"
+    return [*chosen, f"-XX:MaxNewSize={size}" if chosen is G1 else f"-Xmn{size}"]
 
-    The heap is for the worst case. Left alone, each collector fills it up with garbage before it
-    looks for any in the old part: the serial one took 760 MiB under a ceiling of 2 GiB within
-    seconds, G1 1,079, where 256 MiB of heap were enough.
-    """
-    if heap <= SERIAL_HEAP:
-        return ["-XX:+UseSerialGC"]
-    if version < 25:
-        return PARALLEL
-    return G1
+
+def young(heap: int) -> int:
+    """Return the bytes of a heap that are for what is young."""
+    return min(int(heap * YOUNG_SHARE), MOST_YOUNG)
