@@ -9,7 +9,7 @@ import time
 from importlib.metadata import version
 from pathlib import Path
 
-from bench import daemon, growth, load, record_path, weight
+from bench import growth, load, record_path, weight, whole
 from bench.workbench import Workbench
 from record_processors.local.stack import Stack
 
@@ -36,10 +36,15 @@ PARTS = {
         ["µs of CPU per file", "ms per file", "calls of S3", "statements of SQL"],
         load.load,
     ),
-    "daemon": (
-        "the daemon, as `run` starts it",
-        ["peak MiB", "its children's", "µs of CPU per record"],
-        daemon.daemon,
+    "catch-up": (
+        "the whole, on a full stream",
+        ["µs of CPU a record", "of bare", "seconds", "MiB of Java", "MiB of all"],
+        whole.catch_up,
+    ),
+    "steady": (
+        "the whole, four shards, as records come",
+        ["ms of CPU a second", "of bare", "MiB of Java", "MiB of all"],
+        whole.steady,
     ),
 }
 
