@@ -56,9 +56,11 @@ class LeaseTable(KclTable):
         dynamodb, stream = self.dynamodb(), self.settings[STREAM_NAME]
         with self.naming():
             self.wait(dynamodb)
-            there = dynamodb.scan(TableName=self.name, ConsistentRead=True)["Items"]
-        if any(has_begun(lease) for lease in there):
-            return
+            pages = dynamodb.get_paginator("scan").paginate(
+                TableName=self.name, ConsistentRead=True
+            )
+            if any(has_begun(lease) for page in pages for lease in page["Items"]):
+                return
         with naming(STREAM_NAME, stream):
             shards = first_shards(client("kinesis", self.settings), self.settings)
         for shard in shards:
@@ -80,8 +82,8 @@ class LeaseTable(KclTable):
 
 
 def has_begun(lease: dict[str, Any]) -> bool:
-    """Whether a worker has ever had a lease: it counts up at once."""
-    return "leaseOwner" in lease or lease["leaseCounter"] != {"N": "0"}
+    """Whether a worker has ever had a lease: it counts up at once. Newer KCLs keep more there."""
+    return "leaseOwner" in lease or lease.get("leaseCounter") != {"N": "0"}
 
 
 def checkpoint(settings: Settings) -> str:
@@ -100,9 +102,7 @@ def first_shards(kinesis: Client, settings: Settings) -> Sequence[dict[str, Any]
         page = kinesis.list_shards(NextToken=token)
         shards += page["Shards"]
     if begin["Type"] == "AT_LATEST":
-        return [
-            each for each in shards if "EndingSequenceNumber" not in each["SequenceNumberRange"]
-        ]
+        return [each for each in shards if is_open(each)]
     # A filter that is not heeded, as by moto, lists the children too.
     listed = {each["ShardId"] for each in shards}
     return [each for each in shards if listed.isdisjoint(parents(each))]
