@@ -30,8 +30,9 @@ OPTION_VARIABLES = ("JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS")
 
 # What an option is about, by its beginning.
 HEAP = r"-Xmx|-XX:(MaxHeapSize|(Max|Min)RAM)"
-FIRST_HEAP = r"-Xm[sx]|-XX:((Max|Initial)HeapSize|(Max|Min|Initial)RAM)"
+FIRST_HEAP = r"-Xms|-XX:(InitialHeapSize|(Max|Min|Initial)RAM)"
 COLLECTOR = r"-XX:[+-]Use\w*GC\b|-Xmn|-XX:((Max)?NewSize|NewRatio)="
+YOUNG = rf"{COLLECTOR}|-XX:(Max|Min)RAM"  # of a heap whose size we are told, or give
 METASPACE = r"-XX:(Max)?MetaspaceSize="
 OUT_OF_MEMORY = r"-XX:[+-]?(Exit|Crash)?OnOutOfMemoryError"
 
@@ -116,6 +117,7 @@ def flags(version: int, heap: int, said: Sequence[str]) -> list[str]:
         FIRST_HEAP: [f"-Xms{(young(heap) + FIRST_OLD) // MIB}m"],
         HEAP: [f"-Xmx{heap // MIB}m"],
         COLLECTOR: collector(version, heap),
+        YOUNG: [of_the_young(version, heap)],
         METASPACE: [f"-XX:MetaspaceSize={CLASSES // MIB}m"],
         # What supervises the daemon starts it again, at its checkpoints; a half-dead one hangs.
         OUT_OF_MEMORY: ["-XX:+ExitOnOutOfMemoryError"],
@@ -129,10 +131,14 @@ def flags(version: int, heap: int, said: Sequence[str]) -> list[str]:
 
 
 def collector(version: int, heap: int) -> list[str]:
-    """Return the collector for a heap of so many bytes, and how much of it is for what is young."""
-    chosen = SERIAL if heap <= SERIAL_HEAP else PARALLEL if version < 25 else G1
+    """Return the collector for a heap of so many bytes."""
+    return SERIAL if heap <= SERIAL_HEAP else PARALLEL if version < 25 else G1
+
+
+def of_the_young(version: int, heap: int) -> str:
+    """Return how much of a heap is for what is young; G1 takes less of it where it needs less."""
     size = f"{young(heap) // MIB}m"
-    return [*chosen, f"-XX:MaxNewSize={size}" if chosen is G1 else f"-Xmn{size}"]
+    return f"-XX:MaxNewSize={size}" if collector(version, heap) is G1 else f"-Xmn{size}"
 
 
 def young(heap: int) -> int:

@@ -398,12 +398,24 @@ def test_what_the_user_says_wins(said, left_out, variable, tmp_path, recording_j
     ours = Started(path).arguments
     arguments = Started(path, **{variable: said}).arguments
     kept = [one for one in ours if one in arguments]
-    assert arguments == kept
+    assert [one for one in arguments if "-Xm" not in one] == [
+        one for one in kept if "-Xm" not in one
+    ]
     assert any(one.startswith(left_out) for one in ours)
     assert not any(one.startswith(left_out) for one in arguments)
     kinds = ["-Xmx", "-XX:+Use", "-XX:Metaspace", "-XX:+ExitOn"]
     found = [kind for kind in kinds if any(one.startswith(kind) for one in arguments)]
     assert len(found) == len(kinds) - 1
+
+
+def test_the_young_part_is_a_share_of_the_heap_of_the_users(tmp_path, recording_java):
+    """Java begins with room for it: else it would be cut to what Java begins with."""
+    path = properties(tmp_path, {"maxLeasesForWorker": "1"})
+    arguments = Started(path, JAVA_TOOL_OPTIONS="-Xmx900m").arguments
+    assert young(arguments) == 540
+    assert "-Xms572m" in arguments
+    unknown = " ".join(Started(path, JAVA_TOOL_OPTIONS="-XX:MaxRAMPercentage=50").arguments)
+    assert not re.search("-Xm", unknown)
 
 
 def test_a_heap_of_the_users_that_is_too_small_is_refused(tmp_path, recording_java):
