@@ -53,9 +53,9 @@ class LeaseTable(KclTable):
 
     def bring_up_to_date(self) -> None:
         """Make the first leases, unless the application has begun."""
-        dynamodb, stream = self.dynamodb(), self.settings[STREAM_NAME]
+        super().bring_up_to_date()
+        dynamodb, stream = self.dynamodb, self.settings[STREAM_NAME]
         with self.naming():
-            self.wait(dynamodb)
             pages = dynamodb.get_paginator("scan").paginate(
                 TableName=self.name, ConsistentRead=True
             )

@@ -70,7 +70,8 @@ G1 = [
     "-XX:+UseCompactObjectHeaders",
 ]
 
-# Classes take 60 to 70 MB: from less on Java collects the whole heap three times as it starts.
+# Java begins with 21 MB for classes, and each time they outgrow what it has, it collects the whole
+# heap: twice or more as it starts. At this size it did not.
 CLASSES = 96 * MIB
 
 

@@ -9,11 +9,11 @@ from typing import NamedTuple
 from ..aws.clients import session
 from ..aws.failures import classify
 from ..aws.findings import ERRORS, code_of, impatient, not_aws, why
-from ..config.kcl_settings import CREDENTIALS_PROVIDER
 from ..config.resource import Failed, Finding, Resource
 from ..config.setting import Settings
 from ..errors import ConnectorError, Fatal, Transient
 from .resources import Leases, SourceStream, resources
+from .tables import daemon_is_us
 
 LOOK_SECONDS = 10  # after these, in an outage, what is left is not looked at
 METADATA_TRIES = 4  # as the service may answer 500 for a moment, on a host that has just started
@@ -43,8 +43,7 @@ def look(settings: Settings) -> Looked:
     things = list(resources(impatient(settings)))
     (leases,) = (thing for thing in things if isinstance(thing, Leases))
     # The daemon may be somebody else, who sees other streams and tables than we do.
-    is_us = settings[CREDENTIALS_PROVIDER] == "DefaultCredentialsProvider"
-    if not is_us:
+    if not daemon_is_us(settings):
         things = [thing for thing in things if not isinstance(thing, (SourceStream, Leases))]
     looked = Looked(list(dict.fromkeys(looked_at(things))))
     if looked.problems:

@@ -19,32 +19,25 @@ from ..aws.stream import Stream
 from ..config.kcl_settings import (
     CONSUMER_ARN,
     CONSUMER_NAME,
-    COORDINATOR_BACKUPS,
-    COORDINATOR_TAGS,
-    LEASE_BACKUPS,
     LEASE_TABLE,
     METRICS_LEVEL,
     RETRIEVAL_MODE,
-    WORKERS_BACKUPS,
-    WORKERS_TAGS,
 )
 from ..config.keys import APPLICATION_NAME, INPUT_SHARDS, STREAM_NAME
 from ..config.registry import chosen
 from ..config.resource import Failed, Finding, Resource, Statement
 from ..config.setting import Settings
 from .first_leases import LeaseTable
-from .tables import COORDINATOR, LEASES, WORKERS, KclTable, is_made_beforehand, table_name
+from .tables import KINDS, LEASES, KclTable, is_a, is_made_beforehand, table_name
 
 
 def resources(settings: Settings) -> Iterator[Resource]:
     """Yield all that a pipeline needs outside: the daemon, its destination, the dead letters."""
     yield SourceStream(settings)
     yield Leases(settings)
-    if is_made_beforehand(settings, LEASES):
-        yield LeaseTable(settings)
-    for kind in (WORKERS, COORDINATOR):
+    for kind in KINDS:
         if is_made_beforehand(settings, kind):
-            yield KclTable(settings, kind)
+            yield LeaseTable(settings) if kind is LEASES else KclTable(settings, kind)
     yield Metrics(settings)
     yield PipelineBucket(settings)
     yield from chosen(settings.texts).destination.resources(settings)
@@ -163,7 +156,7 @@ class Leases(Resource):
                 return None
             reason = why(error, "dynamodb:DescribeTable")
             raise Failed(f"{self.place} in DynamoDB: {reason}") from error
-        if [part["AttributeName"] for part in found["KeySchema"]] != [LEASES.key]:
+        if not is_a(LEASES, found):
             raise Failed(
                 f"{self.place} in DynamoDB is a table of something else: "
                 f"its key is not {LEASES.key}"
@@ -174,9 +167,8 @@ class Leases(Resource):
     def permissions(self, account: str) -> Iterator[Statement]:
         """Allow to share the shards, and, the first daemon, to make the tables for that."""
         arns, settings = Arns(self.settings, account), self.settings
-        leases, workers, leader = (
-            arns.table(table_name(settings, kind)) for kind in (LEASES, WORKERS, COORDINATOR)
-        )
+        each = [(kind, arns.table(table_name(settings, kind))) for kind in KINDS]
+        leases, workers, leader = (table for _, table in each)
         # DynamoDBLeaseRefresher, WorkerMetricStatsDAO, and CoordinatorStateDAO with its lock.
         few = "dynamodb: DescribeTable Scan UpdateItem DeleteItem"
         index = f"{leases}/index/LeaseOwnerToLeaseKeyIndex"
@@ -187,11 +179,9 @@ class Leases(Resource):
         # Once the tables are there, these may be taken away.
         yield allow("MakeTables", "dynamodb: CreateTable", leases, workers, leader)
         yield allow("MakeTheIndex", "dynamodb: UpdateTable", leases)
-        backed_up = {LEASE_BACKUPS: leases, WORKERS_BACKUPS: workers, COORDINATOR_BACKUPS: leader}
-        tagged = {WORKERS_TAGS: workers, COORDINATOR_TAGS: leader}
-        if tables := [table for setting, table in backed_up.items() if settings[setting]]:
+        if tables := [table for kind, table in each if settings[kind.backups]]:
             yield allow("BackTablesUp", "dynamodb: UpdateContinuousBackups", *tables)
-        if tables := [table for setting, table in tagged.items() if setting in settings]:
+        if tables := [table for kind, table in each if kind.tags and kind.tags in settings]:
             yield allow("TagTables", "dynamodb: TagResource", *tables)
 
 

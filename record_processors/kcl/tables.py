@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, suppress
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from botocore.exceptions import WaiterError
@@ -76,6 +77,7 @@ COORDINATOR = Kind(
     COORDINATOR_TAGS,
     COORDINATOR_BILLING,
 )
+KINDS = (LEASES, WORKERS, COORDINATOR)
 
 
 def table_name(settings: Settings, kind: Kind) -> str:
@@ -96,26 +98,24 @@ class KclTable(Creatable):
 
     def exists(self) -> bool:
         """Look at it. Raises Fatal, also when a table of that name is one of something else."""
-        dynamodb = self.dynamodb()
         with self.naming():
             try:
-                found = dynamodb.describe_table(TableName=self.name)["Table"]
-            except dynamodb.exceptions.ResourceNotFoundException:
+                found = self.dynamodb.describe_table(TableName=self.name)["Table"]
+            except self.dynamodb.exceptions.ResourceNotFoundException:
                 return False
-        if [part["AttributeName"] for part in found["KeySchema"]] != [self.kind.key]:
+        if not is_a(self.kind, found):
             raise Fatal(
                 f"{self} in DynamoDB is a table of something else: its key is not {self.kind.key}"
             )
         return True
 
     def make(self) -> Sequence[str]:
-        """Make it, unless a daemon does at this moment; wait until it is active."""
-        dynamodb = self.dynamodb()
-        with self.naming(), suppress(dynamodb.exceptions.ResourceInUseException):
-            dynamodb.create_table(**self.definition())
-            self.wait(dynamodb)
+        """Make it, unless a daemon does at this moment."""
+        with self.naming(), suppress(self.dynamodb.exceptions.ResourceInUseException):
+            self.dynamodb.create_table(**self.definition())
             if self.settings[self.kind.backups]:
-                dynamodb.update_continuous_backups(
+                self.wait()
+                self.dynamodb.update_continuous_backups(
                     TableName=self.name,
                     PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True},
                 )
@@ -135,18 +135,24 @@ class KclTable(Creatable):
             "Tags": [{"Key": key, "Value": value} for key, value in pairs],
         }
 
-    def wait(self, dynamodb: Client) -> None:
+    def bring_up_to_date(self) -> None:
+        """Wait until it is active, whoever made it."""
+        with self.naming():
+            self.wait()
+
+    def wait(self) -> None:
         """Wait until it is active."""
         try:
-            dynamodb.get_waiter("table_exists").wait(
+            self.dynamodb.get_waiter("table_exists").wait(
                 TableName=self.name,
                 WaiterConfig={"Delay": 1, "MaxAttempts": ACTIVE_SECONDS},
             )
         except WaiterError as error:
             raise Fatal(f"{self} does not become active: {error}") from error
 
+    @cached_property
     def dynamodb(self) -> Client:
-        """Return a client."""
+        """The client."""
         return client("dynamodb", self.settings)
 
     def naming(self) -> AbstractContextManager[None]:
@@ -164,13 +170,22 @@ class KclTable(Creatable):
             yield allow("TagKclTables", "dynamodb: TagResource", table)
 
 
+def is_a(kind: Kind, table: dict[str, Any]) -> bool:
+    """Whether a table, as DescribeTable tells of it, is of the kind by its key."""
+    return [part["AttributeName"] for part in table["KeySchema"]] == [kind.key]
+
+
+def daemon_is_us(settings: Settings) -> bool:
+    """Whether the daemon has our credentials; under others it may see another account."""
+    return settings[CREDENTIALS_PROVIDER] == "DefaultCredentialsProvider"
+
+
 def is_made_beforehand(settings: Settings, kind: Kind) -> bool:
     """Whether ``create`` makes it; otherwise the daemon does, at its first start.
 
     It does so under other credentials, maybe in another account, and where it is to be paid for a
     capacity that the file sets.
     """
-    ours = settings[CREDENTIALS_PROVIDER] == "DefaultCredentialsProvider"
     elsewhere = "AwsCredentialsProviderDynamoDB" in settings.texts
     billing = settings[kind.billing] if kind.billing else PER_REQUEST
-    return ours and not elsewhere and billing == PER_REQUEST
+    return daemon_is_us(settings) and not elsewhere and billing == PER_REQUEST

@@ -42,13 +42,12 @@ OF_THE_BARE_ONE = {
 class Consumer:
     """A running consumer. It has its leases from the beginning, so that no start waits."""
 
-    def __init__(self, workbench, settings, command, java_options):
+    def __init__(self, workbench, settings, command):
         _give_leases(settings[APPLICATION_NAME])
-        options = f"{PLAIN_JAVA} {java_options}"
         self.child = Child.start(
             settings[APPLICATION_NAME],
             command,
-            {**workbench.environment, "JAVA_TOOL_OPTIONS": options},
+            {**workbench.environment, "JAVA_TOOL_OPTIONS": PLAIN_JAVA},
             workbench.folder / f"{settings[APPLICATION_NAME]}.log",
             grace=30,
         )
@@ -112,7 +111,7 @@ class Bare(Consumer):
             *(find_java()[0], "-cp", classpath(str(path)), DAEMON, "--properties-file", str(path)),
             *("--log-configuration", str(folder / "logback.xml")),
         ]
-        super().__init__(workbench, settings, command, "")
+        super().__init__(workbench, settings, command)
 
     def count(self):
         with self.counts.open() as lines:
@@ -126,14 +125,14 @@ class Bare(Consumer):
 class Ours(Consumer):
     """``kinesis-connectors run`` on a pipeline of stage one; what is announced has arrived."""
 
-    def __init__(self, workbench, stream, java_options="", **changes):
+    def __init__(self, workbench, stream, **changes):
         settings = workbench.pipeline(
             streamName=stream, workerId=WORKER, **{**AS_SHIPPED, **changes}
         )
         self.application, self.output = settings[APPLICATION_NAME], settings[OUTPUT_STREAM]
         self._kinesis, self._iterator, self._count = boto3.client("kinesis"), None, 0
         command = [sys.executable, "-m", "record_processors", "run", settings.path]
-        super().__init__(workbench, settings, command, java_options)
+        super().__init__(workbench, settings, command)
 
     def count(self):
         if self._iterator is None:

@@ -26,7 +26,7 @@ ONCE_A_SECOND = {"maxRecords": "10000", "idleTimeBetweenReadsInMillis": "1000"} 
 PUTS_A_SECOND = 4
 
 FOR_FOUR = {"maxLeasesForWorker": "4"}
-SMALLEST = {"maxLeasesForWorker": "4", "maxRecords": "1000"}
+SMALLEST = {**FOR_FOUR, "maxRecords": "1000"}
 
 
 def catch_up(workbench):
@@ -90,7 +90,7 @@ def steady(workbench):
             stream = _stream(f"steady-{rate}-{name[:4]}", 4)
             with kind(workbench, stream, **changes) as consumer:
                 costs[name] = _while_they_come(workbench, consumer, stream, rate)
-            java, everything = consumer.peak
+                java, everything = consumer.mebibytes()
             ratio = costs[name] / costs["bare amazon_kclpy"]
             cells = [f"{costs[name]:.0f}", f"{ratio:.2f}", f"{java:.0f}", f"{everything:.0f}"]
             yield f"{rate or 'no'} records/s a shard: {name}", cells
@@ -105,7 +105,6 @@ def _while_they_come(workbench, consumer, stream, rate):
     _put_for(workbench.some(WINDOW), stream, records, rate)
     used = (consumer.cpu() - before) / (time.monotonic() - began) * 1e3
     consumer.child.check()
-    consumer.peak = consumer.mebibytes()
     return used
 
 
