@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import functools
+import shutil
+import tempfile
 from collections.abc import Callable, Mapping
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 import smart_open
 
@@ -13,6 +15,8 @@ from ..config.setting import Settings
 from ..flow.retry import Once, Retry
 from .clients import Client, client
 from .failures import Denied, Missing, call
+
+Result = TypeVar("Result")
 
 
 def encryption_of(settings: Settings) -> dict[str, str]:
@@ -61,8 +65,8 @@ class Bucket:
         """Write an object, or write it again. Durable on return; raises Fatal."""
         self._write(key, body, {})
 
-    def create(self, key: str, body: bytes, metadata: Mapping[str, str]) -> None:
-        """Write an object that must not be there yet.
+    def create(self, key: str, body: bytes | IO[bytes], metadata: Mapping[str, str]) -> None:
+        """Write an object that must not be there yet; a large one may be in a file.
 
         Raises ConditionFailed, also when an earlier try succeeded whose answer was lost; Fatal.
         """
@@ -78,14 +82,15 @@ class Bucket:
         )
         return found
 
-    def read(self, url: str, part: Callable[[IO[bytes]], bytes]) -> bytes:
-        """Return what ``part`` reads of an object of any bucket.
+    def read(self, url: str, part: Callable[[IO[bytes]], Result]) -> Result:
+        """Return what ``part`` makes of an object of any bucket, which it reads from the beginning.
 
-        Raises Missing, Fatal, and what ``part`` raises.
+        It is called again when the reading was cut short. Raises Missing, Denied, Fatal, and what
+        ``part`` raises.
         """
         parameters = {"client": self.s3}
 
-        def read() -> bytes:
+        def read() -> Result:
             try:
                 with smart_open.open(
                     url, "rb", compression="disable", transport_params=parameters
@@ -105,20 +110,26 @@ class Bucket:
             return False
         return True
 
-    def _write(self, key: str, body: bytes, arguments: dict[str, object]) -> None:
+    def _write(self, key: str, body: bytes | IO[bytes], arguments: dict[str, object]) -> None:
         url = self.url(key)
-        parameters = {
+        parameters: dict[str, object] = {
             "client": self.s3,
             "multipart_upload": False,
             "client_kwargs": {"S3.Client.put_object": {**self.encryption, **arguments}},
         }
 
         def write() -> None:
+            if not isinstance(body, bytes):
+                body.seek(0)
+                parameters["writebuffer"] = tempfile.TemporaryFile()  # noqa: SIM115 - smart_open closes it
             try:
                 with smart_open.open(
                     url, "wb", compression="disable", transport_params=parameters
                 ) as stream:
-                    stream.write(body)
+                    if isinstance(body, bytes):
+                        stream.write(body)
+                    else:
+                        shutil.copyfileobj(body, stream)
             except ValueError as error:  # how smart_open wraps every ClientError
                 raise error.__cause__ if error.__cause__ else error from None
 

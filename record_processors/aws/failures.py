@@ -73,7 +73,7 @@ class Missing(Exception):
 
 
 class Denied(Fatal):
-    """The object cannot be looked at: no right to, another region, or, without s3:ListBucket, none.
+    """No right to this call, or another region; without s3:ListBucket, perhaps no such object.
 
     Fatal, unless the caller knows that only this one object is meant.
     """
@@ -99,7 +99,7 @@ def classify(error: Exception, what: str) -> Exception:
     if status == 404 and code in {"404", "NoSuchKey", "NotFound"}:
         return Missing(what)
     # HEAD's answers have no body, so that their code is the status.
-    return Denied(said) if code in {"301", "400", "403"} else Fatal(said)
+    return Denied(said) if code in {"301", "400", "403", "AccessDenied"} else Fatal(said)
 
 
 def _without_an_answer(error: Exception, said: str) -> Exception:

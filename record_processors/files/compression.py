@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import io
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import IO, Literal, Protocol, cast
 
 from ..config.keys import S3
@@ -61,25 +64,35 @@ def compressor(compression: Compression, size: Callable[[], int]) -> Compressor:
     return _Plain()
 
 
-def first_line(compression: Compression, stream: IO[bytes]) -> bytes:
-    """Return the first row of a file, of which no more is read than that takes.
+@contextmanager
+def uncompressed(compression: Compression, stream: IO[bytes]) -> Iterator[IO[bytes]]:
+    """Let the rows of a file be read, of which no more is read than that takes.
 
     Raises ValueError for what is not compressed so, and without the extra for zstd.
     """
-    if compression == "none":
-        return stream.readline()
     try:
         if compression == "gzip":
-            import gzip  # noqa: PLC0415
+            yield cast("IO[bytes]", gzip.GzipFile(fileobj=stream))
+        elif compression == "zstd":
+            with _zstd_reader(stream) as reader:
+                yield reader
+        else:
+            yield stream
+    except (gzip.BadGzipFile, zlib.error, EOFError) as error:
+        raise ValueError(f"not {compression}: {error}") from error
 
-            return gzip.GzipFile(fileobj=stream).readline()
+
+@contextmanager
+def _zstd_reader(stream: IO[bytes]) -> Iterator[IO[bytes]]:
+    try:
         import zstandard  # noqa: PLC0415
-    except (OSError, EOFError, ImportError) as error:
+    except ImportError as error:
         raise ValueError(str(error)) from error
     try:
-        return io.BufferedReader(zstandard.ZstdDecompressor().stream_reader(stream)).readline()
+        reader = zstandard.ZstdDecompressor().stream_reader(stream, read_across_frames=True)
+        yield io.BufferedReader(reader)
     except zstandard.ZstdError as error:
-        raise ValueError(str(error)) from error
+        raise ValueError(f"not zstd: {error}") from error
 
 
 def compression_of(key: str) -> Compression:

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import logging
 from collections.abc import Sequence
 from itertools import groupby
 from typing import Protocol
 
-import msgspec
-
 from .batch import RejectedRecord
+from .letter import Letter, report
 from .record import Record
-
-log = logging.getLogger(__name__)
 
 
 class Store(Protocol):
@@ -79,25 +74,16 @@ class DeadLetters:
     def _put(self, first: Record, last: Record, lines: list[bytes], reason: str) -> None:
         key = f"{self.prefix}{self.shard}-{first.position}-{last.position}.jsonl"
         self.store.put(key, b"".join(lines))
-        # One line for all of them: a stream of nothing else must not flood the log.
-        what = "a dead letter" if len(lines) == 1 else f"{len(lines)} dead letters, the first"
-        log.warning("%s, %s; kept in %s", what, reason, self.store.url(key))
+        report(len(lines), reason, self.store.url(key))
 
     def _line(self, record: Record, stage: str, reason: str) -> bytes:
-        letter = {
-            "version": 1,
-            "stream": self.stream,
-            "shard": self.shard,
-            "position": str(record.position),
-            "arrival": record.arrival,
-            "partitionKey": _escaped(record.partition_key),
-            "data": base64.b64encode(record.data).decode(),
-            "stage": stage,
-            "reason": _escaped(reason),
-        }
-        return msgspec.json.encode(letter) + b"\n"
-
-
-def _escaped(text: str) -> str:
-    """Write half a surrogate pair, which has no UTF-8, as an escape."""
-    return text.encode(errors="backslashreplace").decode()
+        return Letter(
+            stream=self.stream,
+            shard=self.shard,
+            position=str(record.position),
+            arrival=record.arrival,
+            partition_key=record.partition_key,
+            data=record.data,
+            stage=stage,
+            reason=reason,
+        ).encode()

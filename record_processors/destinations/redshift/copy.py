@@ -24,6 +24,7 @@ from .sql import literal, quoted, quoted_list
 
 # Of columnar files COPY takes no word about that (…/dg/copy-usage_notes-copy-from-columnar.html).
 COMPRESSED_INSIDE = frozenset({"parquet"})
+MOST_ERRORS = 100_000  # that MAXERROR takes
 COMPRESSION_WORDS = {"gzip": " GZIP", "zstd": " ZSTD", "none": ""}
 
 
@@ -38,7 +39,7 @@ def copy_statement(
     """Return ``COPY … MANIFEST …`` as docs.aws.amazon.com/redshift/latest/dg/r_COPY says it.
 
     The format's options follow from ``redshiftDataFormat``; ``null`` is what stands for null in
-    files of text, if it is not COPY's own; ``redshiftCopyOptions`` comes last.
+    files of text, if it is not COPY's own; ``redshiftCopyOptions`` come last.
     """
     role = settings[IAM_ROLE]
     return "".join(
@@ -53,6 +54,15 @@ def copy_statement(
             f" {options}" if (options := settings[COPY_OPTIONS]) else "",
         ]
     )
+
+
+def without_loading(statement: str, errors: int) -> str:
+    """Let a COPY look at the files only, and fail when it has found so many errors.
+
+    Each is in the error tables then: docs.aws.amazon.com/redshift/latest/dg/
+    copy-parameters-data-load.html
+    """
+    return f"{statement} NOLOAD MAXERROR {min(errors, MOST_ERRORS)}"
 
 
 def manifest_of(files: Sequence[File], settings: Settings) -> dict[str, object]:

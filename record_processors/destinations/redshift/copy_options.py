@@ -52,6 +52,8 @@ OPTIONS = {
 }
 # With these COPY would leave rows out, and the ledger would say that the whole file is loaded.
 LOSSY = frozenset("IGNOREALLERRORS IGNOREBLANKLINES IGNOREHEADER MAXERROR NOLOAD".split())
+# With these it is not said how COPY tells rows apart: whether a line break may stand in quotes.
+ROWS_APART = frozenset({"QUOTE", "REMOVEQUOTES"})
 # What we add to COPY ourselves, from the other settings.
 OURS = frozenset(
     "ACCESS_KEY_ID AVRO BZIP2 CREDENTIALS CSV DELIMITER ESCAPE FIXEDWIDTH FORMAT GZIP IAM_ROLE "
@@ -81,6 +83,11 @@ def faults(options: str, data_format: str) -> Iterator[str]:
         if fault := _take_argument(name, OPTIONS[name], tokens):
             yield fault
             _pass_argument_over(tokens)
+
+
+def names_in(options: str) -> frozenset[str]:
+    """Return the names of options that ``faults`` finds nothing wrong with."""
+    return frozenset(token.upper() for token in _tokens(options)) & frozenset(OPTIONS)
 
 
 def _tokens(options: str) -> list[str]:

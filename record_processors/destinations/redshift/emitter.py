@@ -24,6 +24,8 @@ from .file_check import BadFile, FileCheck
 from .ledger import Ledger
 from .load import Load
 from .rehearsal import Rehearsal
+from .repair import Repair
+from .repaired_load import RepairedLoad
 from .resources import DataTable, LedgerTable, ManifestFiles, RedshiftLogin
 from .rules import contradictions
 from .search import LoadSearch
@@ -72,12 +74,14 @@ class RedshiftManifestEmitter(Emitter[File]):
         self,
         load: Load,
         rehearsal: Rehearsal,
+        repair: Repair,
         check: FileCheck,
         unmatched: UnmatchedFields,
         retry: Retry,
     ) -> None:
         self.load = load
         self.rehearsal = rehearsal
+        self.repair = repair
         self.check = check
         self.unmatched = unmatched
         self.retry = retry
@@ -112,6 +116,7 @@ class RedshiftManifestEmitter(Emitter[File]):
         return cls(
             load,
             Rehearsal(load, check),
+            Repair(settings, bucket),
             check,
             UnmatchedFields(settings, connection, bucket),
             Retry.from_settings(settings),
@@ -123,7 +128,8 @@ class RedshiftManifestEmitter(Emitter[File]):
         what = f"looking at the columns of {self.load.table}"
         faults.update(self.retry(what, lambda: self.unmatched.refusals(records)))
         for files in _alike(records):
-            search = LoadSearch(files, lambda part: self.load.run(part, faults), self.rehearsal.run)
+            load = RepairedLoad(self.load, self.repair, faults)
+            search = LoadSearch(files, load.run, self.rehearsal.run)
             what = f"loading {len(files)} files into {self.load.table}"
             for file, reason in self.retry(what, search.run):
                 batch.reject(records[file], reason)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from ...errors import Fatal, Transient
@@ -21,6 +21,23 @@ ERROR_FILE_NAME = 256
 OF_THIS_FILE = re.compile(r"^failed to inflate|Status 404|NoSuchKey|NoSuchBucket")
 
 
+class SetAside(NamedTuple):
+    """Files that cannot be loaded; the others of the load may be."""
+
+    files: Sequence[RejectedFile]
+
+
+class BadRows(NamedTuple):
+    """Rows of some of ``files`` that COPY refuses: no file without a complaint is in the mapping.
+
+    ``is_cut_short`` if there may be more of them, as COPY gave up.
+    """
+
+    files: Sequence[File]
+    complaints: Mapping[File, Sequence[LoadErrorDetail]]
+    is_cut_short: bool = True
+
+
 class Unexplained(NamedTuple):
     """A load failed, and nothing says because of which file.
 
@@ -31,18 +48,20 @@ class Unexplained(NamedTuple):
     error: Exception
 
 
+Fault = BadRows | SetAside | Unexplained  # what a failed COPY was about
+
+
 def fault_of(
     files: Sequence[File], message: str, details: Iterable[LoadErrorDetail], check: FileCheck
-) -> RejectedFile | Unexplained:
-    """Find the file at fault: by a row of the error table, as it is missing, or by COPY's words.
+) -> Fault:
+    """Find the rows at fault in the error table, or the file: as it is missing, or by COPY's words.
 
     Never by guess: if nothing names a file, Unexplained. ``message`` is COPY's, blanks folded. That
     we may not look at a file ourselves tells nothing, as COPY reads by a role of its own; nor does
     it tell of one file that COPY may not read it.
     """
-    for detail in details:
-        if (file := _named(files, detail.file)) is not None:
-            return RejectedFile(file, f"{file.url}, {detail}")
+    if complaints := by_file(files, details):
+        return BadRows(files, complaints)
     read = {file for file in files if _is_read(file, message)}  # one at most
     tells_of_it = OF_THIS_FILE.search(NAMES.sub("", message))
     # The one that COPY names comes first: of a thousand files, it is mostly the one that is gone.
@@ -52,9 +71,9 @@ def fault_of(
         except Unseen:
             pass
         except BadFile as bad:
-            return RejectedFile(bad.file, bad.reason)
+            return SetAside([RejectedFile(bad.file, bad.reason)])
         if tells_of_it and file in read:
-            return RejectedFile(file, f"{file.url}: {message}")
+            return SetAside([RejectedFile(file, f"{file.url}: {message}")])
     if NO_AUTHORITY.search(message):
         return Unexplained(
             message, Fatal(f"Redshift may not read the files (redshiftIamRole): {message}")
@@ -62,13 +81,21 @@ def fault_of(
     return Unexplained(message, Transient(f"Redshift: {message}"))
 
 
-def _named(files: Sequence[File], name: str) -> File | None:
-    """Find the file that an error table means, which keeps the beginning of long names only.
+def by_file(
+    files: Sequence[File], details: Iterable[LoadErrorDetail]
+) -> dict[File, list[LoadErrorDetail]]:
+    """Sort what the error table says by the files that it means.
 
-    None if several begin alike.
+    It keeps the beginning of long names only: of files that begin alike, none is meant.
     """
-    found = [file for file in files if file.url[:ERROR_FILE_NAME].rstrip() == name]
-    return found[0] if len(found) == 1 else None
+    named: dict[str, list[File]] = {}
+    for file in files:
+        named.setdefault(file.url[:ERROR_FILE_NAME].rstrip(), []).append(file)
+    found: dict[File, list[LoadErrorDetail]] = {}
+    for detail in details:
+        if len(meant := named.get(detail.file, [])) == 1:
+            found.setdefault(meant[0], []).append(detail)
+    return found
 
 
 def _is_read(file: File, message: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import psycopg2.errors
@@ -14,6 +14,7 @@ from ...files.file import File
 from .connection import Cursor
 from .ledger_query import SORT_KEY, digits_of, near
 from .ranges import Ranges, differ
+from .repair import Repaired
 from .settings import DATA_TABLE, FILE_KEY_COLUMN, FILE_TABLE
 from .sql import folded, quoted
 from .timeouts import COPY_MILLISECONDS, LOCK_MILLISECONDS
@@ -33,7 +34,9 @@ COLUMNS = (
     f"manifest VARCHAR({URL_BYTES})",
     "loaded_at TIMESTAMP NOT NULL",
     "digits SMALLINT",  # of the sequence numbers; for looking up, see ledger_query.py
+    "rows_left_out BIGINT",  # each a dead letter
 )
+ADDED_LATER = {"digits": "SMALLINT", "rows_left_out": "BIGINT"}  # which `create` adds
 
 
 class RejectedFile(NamedTuple):
@@ -103,8 +106,10 @@ class Ledger:
     def upgrade(self, cursor: Cursor) -> None:
         """Add what a table lacks that was made before, or rows that others entered. After LOCK."""
         cursor.execute(f"SELECT * FROM {self.table} LIMIT 0")  # noqa: S608
-        if "digits" not in {column.name for column in cursor.description or ()}:
-            cursor.execute(f"ALTER TABLE {self.table} ADD COLUMN digits SMALLINT")
+        there = {column.name for column in cursor.description or ()}
+        for name, kind in ADDED_LATER.items():
+            if name not in there:
+                cursor.execute(f"ALTER TABLE {self.table} ADD COLUMN {name} {kind}")
         cursor.execute(
             f"UPDATE {self.table} SET digits = strpos(first_position, '-') - 1 "  # noqa: S608
             "WHERE digits IS NULL AND first_position >= '1' AND last_position >= '1' "
@@ -157,22 +162,35 @@ class Ledger:
                 taken.add(file)
         return verdict
 
-    def enter(self, cursor: Cursor, files: Sequence[File], manifest: str) -> None:
-        """Enter files whose rows this transaction loads."""
-        row = "(" + ", ".join(["%s"] * 10) + ", getdate(), %s)"
+    def enter(
+        self,
+        cursor: Cursor,
+        files: Sequence[File],
+        manifest: str,
+        repaired: Mapping[File, Repaired],
+    ) -> None:
+        """Enter files whose rows this transaction loads; without those left out, if repaired."""
+        row = "(" + ", ".join(["%s"] * 10) + ", getdate(), %s, %s)"
         values: list[object] = []
         for file in files:
             values += [file.url, self.data_table, file.application, file.stream, file.shard]
-            values += [file.first, file.last, file.rows, file.bytes, manifest, digits_of(file)]
+            rest = repaired.get(file)
+            count, left_out = (rest.file.rows, len(rest.left_out)) if rest else (file.rows, 0)
+            values += [file.first, file.last, count, file.bytes, manifest]
+            values += [digits_of(file), left_out]
         names = ", ".join(column.split()[0] for column in COLUMNS)
         rows = ", ".join([row] * len(files))
-        cursor.execute(f"INSERT INTO {self.table} ({self.key}, {names}) VALUES {rows}", values)  # noqa: S608
+        insert = f"INSERT INTO {self.table} ({self.key}, {names}) VALUES {rows}"  # noqa: S608
+        try:
+            cursor.execute(insert, values)
+        except psycopg2.errors.UndefinedColumn as error:
+            raise self._explained(error) from error
 
     def latest(self, cursor: Cursor) -> list[File]:
-        """Return a few of the files that were loaded last, the newest first."""
+        """Return a few of the files that were loaded last as a whole, the newest first."""
         cursor.execute(
             f"SELECT {self._columns}, byte_count FROM {self.table} WHERE data_table = %s "  # noqa: S608
-            "ORDER BY loaded_at DESC LIMIT 5",
+            "AND (rows_left_out IS NULL OR rows_left_out = 0) ORDER BY loaded_at DESC LIMIT 5",
             [self.data_table],
         )
         return [LedgerRow(*row).as_file() for row in cursor.fetchall()]
@@ -194,10 +212,15 @@ class Ledger:
                 [value for one in conditions for value in (self.data_table, *one.values)],
             )
         except psycopg2.errors.UndefinedColumn as error:
-            if '"digits"' not in str(error).partition("\n")[0]:
-                raise
-            raise Fatal(
-                f"the ledger {self.table} (redshiftFileTable) was made by an older version: "
-                "`kinesis-connectors create` brings it up to date"
-            ) from error
+            raise self._explained(error) from error
         return [LedgerRow(*row) for row in cursor.fetchall()]
+
+    def _explained(self, error: psycopg2.Error) -> Exception:
+        """Return the error, or what to do if it is that the table lacks a column of ours."""
+        message, _, _ = str(error).partition("\n")
+        if not any(f'"{name}"' in message for name in ADDED_LATER):
+            return error
+        return Fatal(
+            f"the ledger {self.table} (redshiftFileTable) was made by an older version: "
+            "`kinesis-connectors create` brings it up to date"
+        )

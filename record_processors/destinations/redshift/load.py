@@ -12,13 +12,17 @@ from ...aws.bucket import Bucket
 from ...config.setting import Settings
 from ...errors import counted
 from ...files.file import File
-from .connection import Connection, Cursor, run_copy
-from .copy import copy_statement, manifest_of, manifests_folder
+from ...flow.letter import report
+from .connection import Connection, Cursor, LoadErrorDetail, run_copy
+from .copy import copy_statement, manifest_of, manifests_folder, without_loading
 from .errors import LoadFailed
-from .fault import Unexplained, fault_of
+from .fault import Fault, SetAside, fault_of
 from .file_check import BadFile, FileCheck
 from .ledger import Ledger, RejectedFile, Verdict
+from .repair import Repaired
+from .row_letters import RowLetters
 from .settings import COPY_MANDATORY, DATA_TABLE
+from .sources import Sources
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +36,7 @@ class Load:
         SELECT ledger                   what is loaded is skipped, what overlaps is rejected
         PUT manifest                    its key holds its digest: never overwritten
         COPY table FROM manifest
+        PUT letters                     of the rows left out, if any are
         INSERT ledger; COMMIT
     """
 
@@ -51,15 +56,19 @@ class Load:
         self.manifests = manifests_folder(settings)
         self.bucket_under_lock = bucket.once()
         self.check_under_lock = FileCheck(settings, self.bucket_under_lock)
+        self.letters = RowLetters(settings, self.bucket_under_lock)
 
     def run(
-        self, files: Sequence[File], faults: Mapping[File, str]
-    ) -> Verdict | RejectedFile | Unexplained:
+        self,
+        files: Sequence[File],
+        faults: Mapping[File, str],
+        repaired: Mapping[File, Repaired],
+    ) -> Verdict | Fault:
         """Load files of one compression and null string; return what became of each.
 
-        ``faults`` says of some why they cannot be loaded, unless they were before. If the load
-        failed, nothing is loaded: return the file at fault, or that nothing tells which it is.
-        Raises Transient, Fatal.
+        ``faults`` says of some why they cannot be loaded, unless they were before; of those that
+        are ``repaired``, COPY reads what is left. If the load failed, nothing is loaded: return
+        what was at fault. Raises Transient, Fatal.
         """
         fresh: list[File] = []
         rows = 0
@@ -68,36 +77,48 @@ class Load:
                 self.ledger.lock(cursor)
                 verdict = self._judge(cursor, files, faults)
                 if fresh := verdict.fresh:
-                    manifest = self.copy_files(cursor, fresh)
+                    sources = Sources(fresh, repaired)
+                    manifest = self.copy_files(cursor, sources.files)
                     cursor.execute("SELECT pg_last_copy_count()")
                     (rows,) = cursor.fetchone() or (0,)
-                    self._insist_on_all(fresh, rows)
-                    self.ledger.enter(cursor, fresh, manifest)
-        except BadFile as bad:
-            return RejectedFile(bad.file, bad.reason)
+                    self._insist_on_all(sources.files, rows)
+                    kept = self.letters.write(sources.repaired)
+                    self.ledger.enter(cursor, fresh, manifest, sources.repaired)
         except LoadFailed as failure:
-            return fault_of(fresh, str(failure), self.connection.load_errors(), self.check)
+            details = self.connection.load_errors()
+            return self.fault(Sources(fresh, repaired), str(failure), details)
+        except BadFile as bad:
+            file = Sources(fresh, repaired).original(bad.file)
+            return SetAside([RejectedFile(file, bad.reason)])
         if fresh:
             what = counted(rows, "row"), counted(len(fresh), "file")
             log.info("loaded %s of %s into %s", *what, self.table)
-            _report_count(fresh, rows, manifest)
+            _report_count(sources.files, rows, manifest)
+            for letters in kept:
+                report(*letters)
         if verdict.loaded:
             before = counted(len(verdict.loaded), "file")
             log.info("%s had been loaded into %s before", before, self.table)
         return verdict
 
-    def copy_files(self, cursor: Cursor, files: Sequence[File]) -> str:
+    def copy_files(self, cursor: Cursor, files: Sequence[File], dry_run: int = 0) -> str:
         """Load files, all of one compression and null string; return the manifest that lists them.
 
-        Raises LoadFailed, Transient, Fatal.
+        A ``dry_run`` loads nothing, and ends when COPY has found so many bad rows. Raises
+        LoadFailed, Transient, Fatal.
         """
         body = msgspec.json.encode(manifest_of(files, self.settings))
         key = f"{self.manifests}{hashlib.sha256(body).hexdigest()}.manifest"
         self.bucket_under_lock.put(key, body)
         manifest = self.bucket_under_lock.url(key)
         compression, null = files[0].compression or "none", files[0].null
-        run_copy(cursor, copy_statement(self.settings, manifest, compression, null))
+        statement = copy_statement(self.settings, manifest, compression, null)
+        run_copy(cursor, without_loading(statement, dry_run) if dry_run else statement)
         return manifest
+
+    def fault(self, sources: Sources, message: str, details: Iterable[LoadErrorDetail]) -> Fault:
+        """Return what a COPY was about that failed with this message and these complaints."""
+        return sources.of_originals(fault_of(sources.files, message, details, self.check))
 
     def _judge(self, cursor: Cursor, files: Sequence[File], faults: Mapping[File, str]) -> Verdict:
         """Ask the ledger; reject those with a fault, unless they were loaded without it.

@@ -14,11 +14,11 @@ from ...config.resource import Failed, Finding
 from ...config.setting import Settings
 from ...errors import ConnectorError, Transient
 from ...files.file import File
-from .catalog import ABSENT, columns_of, is_there
+from .catalog import ABSENT, columns_of
 from .connection import Connection, Cursor, run_copy
 from .copy import copy_statement, manifest_of, manifests_folder
 from .errors import NO_AUTHORITY, QUOTED, LoadFailed
-from .ledger import COLUMNS, Ledger
+from .ledger import ADDED_LATER, COLUMNS, Ledger
 from .settings import (
     DATA_COLUMNS,
     DATA_FORMAT,
@@ -39,7 +39,6 @@ from .timeouts import PROBE_COPY_MILLISECONDS, PROBE_LOCK_MILLISECONDS
 TLS = re.compile(r"SSL|certificate")  # libpq's words
 ERRORS = (ConnectorError, LoadFailed)
 NO_LEDGER = "is not there; `kinesis-connectors create` makes it"
-ADDED_LATER = {"digits"}  # columns of the ledger that `create` adds
 
 
 def probe(connection: Connection, settings: Settings) -> Iterator[Finding]:
@@ -57,9 +56,7 @@ def probe(connection: Connection, settings: Settings) -> Iterator[Finding]:
 def look(connection: Connection, settings: Settings) -> Iterator[Finding]:
     """Log in, and look whether ledger and table are there; nothing is locked or loaded."""
     yield _login(connection, settings)
-    if not is_there(connection, Ledger.from_settings(settings).table):
-        place = f"{about(FILE_TABLE, settings[FILE_TABLE])}: the ledger"
-        yield Finding("problem", f"{place} {NO_LEDGER}")
+    yield from results(_ledger_as_it_is(connection, settings))
     yield from _data_table(connection, settings)
 
 
@@ -91,7 +88,7 @@ def _at_fault(error: Exception, settings: Settings) -> str:
 
 def _ledger(connection: Connection, settings: Settings) -> Iterator[Finding]:
     ledger = Ledger.from_settings(settings)
-    place = f"{about(FILE_TABLE, settings[FILE_TABLE])}: the ledger"
+    place = _place_of_ledger(settings)
     try:
         with connection.rolled_back() as cursor:
             cursor.execute(f"SET LOCAL statement_timeout TO {PROBE_LOCK_MILLISECONDS}")
@@ -105,17 +102,39 @@ def _ledger(connection: Connection, settings: Settings) -> Iterator[Finding]:
             yield Finding("note", f"{place} is locked by another session just now; try again")
             return
         raise Failed(f"{place} cannot be locked: {why(error)}") from error
+    _insist_on_columns(columns, settings)
+    if lacking:
+        raise Failed(f"{place}: the user lacks the right to {' and '.join(lacking)}")
+    yield Finding("ok", f"{place} is there and can be locked")
+
+
+def _ledger_as_it_is(connection: Connection, settings: Settings) -> Iterator[Finding]:
+    """Look at the ledger; nothing to be said of one that will do."""
+    try:
+        with connection.transaction() as cursor:
+            columns = columns_of(cursor, Ledger.from_settings(settings).table)
+    except ERRORS as error:
+        if isinstance(error.__cause__, ABSENT):
+            raise Failed(f"{_place_of_ledger(settings)} {NO_LEDGER}") from error
+        raise
+    _insist_on_columns(columns, settings)
+    yield from ()
+
+
+def _insist_on_columns(columns: Sequence[str], settings: Settings) -> None:
     names = [settings[FILE_KEY_COLUMN], *(column.split()[0] for column in COLUMNS)]
     if missing := _missing(names, columns):
         remedy = (
             "`kinesis-connectors create` brings it up to date"
-            if ADDED_LATER.issuperset(missing)
+            if ADDED_LATER.keys() >= set(missing)
             else "it is a table of something else"
         )
+        place = _place_of_ledger(settings)
         raise Failed(f"{place} has no column {', '.join(missing)}: {remedy}")
-    if lacking:
-        raise Failed(f"{place}: the user lacks the right to {' and '.join(lacking)}")
-    yield Finding("ok", f"{place} is there and can be locked")
+
+
+def _place_of_ledger(settings: Settings) -> str:
+    return f"{about(FILE_TABLE, settings[FILE_TABLE])}: the ledger"
 
 
 def _data_table(connection: Connection, settings: Settings) -> Iterator[Finding]:

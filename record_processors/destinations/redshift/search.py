@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from ...errors import Transient
 from ...files.file import File
-from .fault import Unexplained
+from .fault import SetAside, Unexplained
 from .ledger import RejectedFile, Verdict
 
 log = logging.getLogger(__name__)
@@ -24,7 +24,7 @@ class LoadSearch:
     ::
 
         all together ─┬─ loaded
-                      ├─ one is named ──► it is at fault; the others together
+                      ├─ some are named ► they are at fault; the others together
                       └─ none is named ─► each half by itself, and so on; a file that fails alone,
                                           twice, is at fault
 
@@ -37,7 +37,7 @@ class LoadSearch:
     def __init__(
         self,
         files: Sequence[File],
-        load: Callable[[Sequence[File]], Verdict | RejectedFile | Unexplained],
+        load: Callable[[Sequence[File]], Verdict | SetAside | Unexplained],
         rehearse: Callable[[], bool | None],
     ) -> None:
         self.waiting = list(files)
@@ -63,8 +63,8 @@ class LoadSearch:
             outcome = self.load(part)
             if isinstance(outcome, Verdict):
                 self._take(outcome, part)
-            elif isinstance(outcome, RejectedFile):
-                self._go_on_without(outcome, part)
+            elif isinstance(outcome, SetAside):
+                self._go_on_without(outcome.files, part)
             else:
                 self._divide(part, outcome)
         self._reject_named()
@@ -76,10 +76,11 @@ class LoadSearch:
         self.waiting = [file for file in self.waiting if file not in done]
         self.rejected += verdict.rejected
 
-    def _go_on_without(self, bad: RejectedFile, part: Sequence[File]) -> None:
-        """Go on with the others of a part, one of which is named."""
-        self._named.append(bad)
-        if others := [file for file in part if file != bad.file]:
+    def _go_on_without(self, bad: Sequence[RejectedFile], part: Sequence[File]) -> None:
+        """Go on with the others of a part: all of it, if ``load`` can do more now."""
+        self._named += bad
+        named = {one.file for one in bad}
+        if others := [file for file in part if file not in named]:
             self._parts.appendleft(others)
         if len(self._named) > 1:  # one alone is rejected when the others have been tried
             self._reject_named()

@@ -6,7 +6,16 @@ import re
 from collections.abc import Sequence
 
 from ...config.setting import Setting
-from ...config.types import ValueType, boolean, delimiter, matching, names, one_of, text
+from ...config.types import (
+    ValueType,
+    boolean,
+    delimiter,
+    matching,
+    names,
+    one_of,
+    text,
+    whole_number,
+)
 
 REDSHIFT = "Redshift"  # the section
 
@@ -174,6 +183,16 @@ COPY_OPTIONS = Setting(
     "",
     section=REDSHIFT,
     example="TIMEFORMAT 'auto'",
+)
+MAX_BAD_ROWS = Setting(
+    "redshiftMaxBadRows",
+    whole_number(0, 1000),
+    "So many rows of a file may be left out, as COPY refuses them, each a dead letter; with more, "
+    "the file is kept out as a whole.",
+    100,
+    note="0: a file with one bad row is kept out.",
+    unit="rows",
+    section=REDSHIFT,
 )
 UNMATCHED_FIELDS = Setting(
     "redshiftUnmatchedFields",

@@ -6,6 +6,7 @@ import logging
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
+from typing import IO
 
 import msgspec
 
@@ -13,7 +14,7 @@ from ...aws.bucket import Bucket
 from ...aws.failures import Missing
 from ...config.setting import Settings
 from ...errors import Fatal
-from ...files.compression import first_line
+from ...files.compression import uncompressed
 from ...files.file import File
 from ...files.formats import members
 from .catalog import columns_of
@@ -73,8 +74,7 @@ class UnmatchedFields:
         if file.format not in {None, "json"}:
             return ()
         try:
-            row = self.bucket.read(file.url, partial(first_line, file.compression or "none"))
-            return tuple(members(row))
+            return tuple(members(self.bucket.read(file.url, partial(_first_line, file))))
         except (Missing, Fatal, ValueError, RecursionError) as error:
             log.info("%s is not compared with the table: %s", file.url, error)
             return ()
@@ -150,6 +150,11 @@ class UnmatchedFields:
             "a column of that name takes it (in small letters; of others with auto ignorecase), or "
             "redshiftJsonPaths = noshred the whole object"
         )
+
+
+def _first_line(file: File, stream: IO[bytes]) -> bytes:
+    with uncompressed(file.compression or "none", stream) as rows:
+        return rows.readline()
 
 
 def _few(fields: Sequence[str]) -> str:

@@ -71,7 +71,7 @@ def test_what_botocore_would_try_again_is_transient(code):
         ("404", 404, Missing),
         ("NoSuchBucket", 404, Fatal),
         ("ResourceNotFoundException", 400, Fatal),
-        ("AccessDenied", 403, Fatal),
+        ("AccessDenied", 403, Denied),
         ("403", 403, Denied),
         ("ExpiredToken", 400, Transient),
         ("InvalidAccessKeyId", 403, Fatal),

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from record_processors import Transient
-from record_processors.destinations.redshift.fault import Unexplained
+from record_processors.destinations.redshift.fault import SetAside, Unexplained
 from record_processors.destinations.redshift.ledger import RejectedFile, Verdict
 from record_processors.destinations.redshift.search import LoadSearch
 from record_processors.files.file import File
@@ -43,7 +43,7 @@ class Warehouse:
                 verdict.fresh.append(file)
         for file in verdict.fresh:
             if kind_of(file) in {"named", "late"}:
-                return RejectedFile(file, "named")
+                return SetAside([RejectedFile(file, "named")])
         if "nameless" in map(kind_of, verdict.fresh):
             return Unexplained("COPY failed", FAILED)
         self.loaded += verdict.fresh

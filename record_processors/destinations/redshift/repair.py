@@ -1,0 +1,169 @@
+"""A file without the rows that COPY refuses, written once more in a place of its own."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from typing import IO, NamedTuple
+
+import msgspec
+
+from ...aws.bucket import Bucket
+from ...aws.failures import ConditionFailed, Denied, Missing
+from ...aws.layout import files_folder
+from ...config.setting import Settings
+from ...files.compression import Compression, compressor, uncompressed
+from ...files.file import File
+from .connection import LoadErrorDetail
+from .copy_options import ROWS_APART, names_in
+from .file_check import BadFile
+from .rows import ROWS, FileRow, UnknownRows, rows_of
+from .settings import COPY_OPTIONS, DATA_FORMAT, MAX_BAD_ROWS
+
+MOST_TOLD = 5  # complaints in a reason
+NAME_BYTES = 255  # of the original's key in the name of what takes its place, from the end
+DIGEST = 32  # of 64 digits: no two of our names are the same by chance
+BLOCK = 1024 * 1024
+
+
+class LeftOutRow(NamedTuple):
+    """A row that COPY refuses, without its end of line; and why. Whether it is the file's first."""
+
+    data: bytes
+    complaint: LoadErrorDetail
+    is_first: bool
+
+
+class Repaired(NamedTuple):
+    """What COPY reads in the place of a file: another one, without some of its rows.
+
+    ``name`` is a function of the original's URL and of the rows that are left.
+    """
+
+    file: File
+    name: str
+    left_out: Sequence[LeftOutRow]
+
+    @property
+    def size(self) -> int:
+        """How many bytes the rows have that are left out."""
+        return sum(len(row.data) for row in self.left_out)
+
+
+class Repair:
+    """Writes files without their bad rows; each is read as a stream, however large it is."""
+
+    def __init__(self, settings: Settings, bucket: Bucket) -> None:
+        self.bucket = bucket
+        self.folder = repaired_folder(settings)
+        self.most = settings[MAX_BAD_ROWS]
+        self.format = settings[DATA_FORMAT]
+        rows_are_known = self.format in ROWS and not ROWS_APART & names_in(settings[COPY_OPTIONS])
+        self.is_possible = self.most > 0 and rows_are_known
+
+    def run(self, file: File, complaints: Sequence[LoadErrorDetail], room: int) -> Repaired:
+        """Write ``file`` without the rows that ``complaints`` are about; it may be there already.
+
+        Raises BadFile, if it has to be kept out as a whole: with more bad rows than are allowed, or
+        of more than ``room`` bytes, with no other row, or if it is not certain which they are.
+        Raises Fatal.
+        """
+        by_line = {complaint.line: complaint for complaint in reversed(complaints)}
+        if len(by_line) > self.most:
+            raise kept_out(file, complaints, f"more than {self.most} rows (redshiftMaxBadRows)")
+        try:
+            with tempfile.TemporaryFile() as others:
+
+                def split(stream: IO[bytes]) -> _Split:
+                    with uncompressed(file.compression or "none", stream) as plain:
+                        return _split(rows_of(plain, self.format), by_line, room, others)
+
+                found = self.bucket.read(file.url, split)
+                return self._written(file, others, found)
+        except ValueError as error:
+            raise kept_out(file, complaints, str(error)) from error
+        except (Denied, Missing) as error:
+            raise kept_out(file, complaints, f"not left out, as we may not: {error}") from error
+
+    def _written(self, file: File, others: IO[bytes], found: _Split) -> Repaired:
+        """Write what is left. Raises Denied, Fatal."""
+        digest = hashlib.sha256(f"{file.url}\n{found.digest}".encode()).hexdigest()[:DIGEST]
+        name = f"{digest}-{_end_of(file.key.rpartition('/')[2])}"
+        rest = msgspec.structs.replace(
+            file,
+            bucket=self.bucket.name,
+            key=f"{self.folder}{name}",
+            rows=found.others,
+            fields=None,
+        )
+        with tempfile.TemporaryFile() as body:
+            _compress(others, body, file.compression or "none")
+            size = body.tell()
+            about = {name: text for name, text in rest.metadata.items() if text != "None"}
+            try:
+                self.bucket.create(rest.key, body, about)
+            except ConditionFailed:  # with the same rows, perhaps compressed by another version
+                size = self.bucket.head(rest.key)["ContentLength"]
+        return Repaired(msgspec.structs.replace(rest, bytes=size), name, found.left_out)
+
+
+class _Split(NamedTuple):
+    """What a file has: the rows left out, how many others, and a digest of these."""
+
+    left_out: Sequence[LeftOutRow]
+    others: int
+    digest: str
+
+
+def _split(
+    rows: Iterable[FileRow], by_line: Mapping[int, LoadErrorDetail], room: int, others: IO[bytes]
+) -> _Split:
+    """Write the rows that nothing is wrong with to ``others``, from its beginning.
+
+    Raises UnknownRows, and a ValueError of what reads them.
+    """
+    others.seek(0)
+    others.truncate()
+    left_out: list[LeftOutRow] = []
+    digest, count = hashlib.sha256(), 0
+    for row in rows:
+        if row.line is not None and row.line in by_line:
+            is_first = not left_out and not count
+            left_out.append(LeftOutRow(row.content, by_line[row.line], is_first))
+            if (room := room - len(row.data)) < 0:
+                raise UnknownRows("too large to be letters")
+        else:
+            digest.update(row.data)
+            others.write(row.data)
+            count += row.is_row
+    if missing := by_line.keys() - {row.complaint.line for row in left_out}:
+        raise UnknownRows(f"which row COPY calls line {min(missing)} is not certain")
+    if not count:
+        raise UnknownRows("there is no other row")
+    return _Split(left_out, count, digest.hexdigest())
+
+
+def _compress(plain: IO[bytes], body: IO[bytes], compression: Compression) -> None:
+    size = plain.tell()
+    plain.seek(0)
+    file = compressor(compression, lambda: size)
+    while block := plain.read(BLOCK):
+        body.write(file.compress(block))
+    body.write(file.flush())
+
+
+def _end_of(name: str) -> str:
+    return name.encode()[-NAME_BYTES:].decode(errors="ignore")
+
+
+def kept_out(file: File, complaints: Sequence[LoadErrorDetail], why: str) -> BadFile:
+    """Return that a file is kept out as a whole, with the first complaints about it, and why."""
+    told = "; ".join(map(str, complaints[:MOST_TOLD]))
+    more = f"; and {len(complaints) - MOST_TOLD:,} more" if len(complaints) > MOST_TOLD else ""
+    return BadFile(file, f"{file.url}, {told}{more}" + (f" ({why})" if why else ""))
+
+
+def repaired_folder(settings: Settings) -> str:
+    """Return where repaired files are. No reader takes what is there for files of their own."""
+    return f"{files_folder(settings)}repaired/"
