@@ -12,6 +12,7 @@ import smart_open
 
 from ..config.keys import ENCRYPTION, KMS_KEY, S3_BUCKET
 from ..config.setting import Settings
+from ..errors import Transient, one_line
 from ..flow.retry import Once, Retry
 from .clients import Client, client
 from .failures import Denied, Missing, call
@@ -96,8 +97,9 @@ class Bucket:
                     url, "rb", compression="disable", transport_params=parameters
                 ) as stream:
                     return part(stream)
-            except OSError as error:  # how smart_open wraps a ClientError
-                raise getattr(error, "backend_error", error) from None
+            except OSError as error:  # how smart_open wraps a ClientError, or gives up reading
+                cause = getattr(error, "backend_error", None)
+                raise cause or Transient(one_line(error)) from None
 
         return call(self.retry, f"reading {url}", read)
 

@@ -121,7 +121,7 @@ BROKEN = [
     Broken(
         "a loaded file not entered",
         "Load.run",
-        "self.ledger.enter(cursor, fresh, manifest)",
+        "self.ledger.enter(cursor, fresh, manifest, sources.repaired)",
         "",
         some_rounds(incidents.killed_at("two", "checkpoint", "cut")),
         "rows too many",

@@ -30,10 +30,10 @@ class Written(NamedTuple):
     place: Place
     rows: tuple[bytes, ...]
 
-    @property
-    def is_refused(self) -> bool:
-        """Whether COPY takes it for bad."""
-        return any(map(fault_of, self.rows))
+    def is_refused(self, most: int) -> bool:
+        """Whether it is kept out as a whole: more than ``most`` bad rows, or COPY names none."""
+        faults = [fault for row in self.rows if (fault := fault_of(row))]
+        return "nameless" in faults or len(faults) > most or len(faults) == len(self.rows) > 0
 
     def overlaps(self, other: Written) -> bool:
         """Whether both cover a position of one shard."""
@@ -72,7 +72,7 @@ class Promises:
         """Give each file that stage one wrote."""
         s3 = self.world.s3
         for key, stored in (s3.objects | s3.deleted).items():
-            if (place := stored.place) is not None:
+            if (place := stored.place) is not None and "/repaired/" not in key:
                 yield Written(key, place, stored.lines)
 
     def announced(self) -> set[str]:
@@ -172,7 +172,7 @@ class Promises:
             file = files[told.key]
             others = [other for other in loaded if other.key != file.key]
             assert (
-                file.is_refused
+                file.is_refused(self.world.most_bad_rows)
                 or file.key in self.world.s3.deleted
                 or (file.key in entered and not told.is_about(file.key, entered[file.key]))
                 or any(map(file.overlaps, others))
@@ -180,10 +180,14 @@ class Promises:
 
     def _look_at_the_table(self) -> None:
         entered = self.entered()
-        table = [row for file in self.files() if file.key in entered for row in file.rows]
+        table = Counter(row for file in self.files() if file.key in entered for row in file.rows)
         committed = self.world.redshift.committed
-        assert Counter(committed.rows) == Counter([b"first", *table])
+        left_out = Counter(row for one in committed.left_out for row in one.rows)
+        assert Counter(committed.rows) + left_out == table + Counter([b"first"])
         assert len(committed.ledger) == len(entered)
+        with violations_told():
+            for one in committed.left_out:
+                self.world.s3.look_at_letters(one)
 
 
 def _look_at_contents(shard: Shard, files: list[Written], announced: set[str]) -> None:
@@ -199,8 +203,8 @@ def _look_at_contents(shard: Shard, files: list[Written], announced: set[str]) -
 
 
 def letters_in(stored: Stored) -> dict[tuple[str, str], bytes]:
-    """Read an object of dead letters."""
-    lines = map(json.loads, stored.lines)
+    """Read an object of dead letters, those of records."""
+    lines = [line for line in map(json.loads, stored.lines) if "file" not in line]
     return {(line["shard"], line["position"]): base64.b64decode(line["data"]) for line in lines}
 
 

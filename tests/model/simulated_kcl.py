@@ -305,6 +305,7 @@ class World:
         self.manifests = [Shard(f"shardId-{number:012}") for number in range(2)]
         self.shards = [Shard("shardId-000000000001")]
         self.loading: dict[str, str] = {}  # settings of stage two
+        self.most_bad_rows = 100
         self.lives: list[Life] = []
         self.promises = Promises(self)
         self.count = 0
@@ -312,7 +313,17 @@ class World:
     def _load_a_first_file(self) -> None:
         """Let the table hold a file: without one, a file that nothing names is nobody's fault."""
         self.s3.objects[FIRST] = Stored(gzip.compress(b"first\n"), {}, (b"first",))
-        entry = (f"s3://bucket/{FIRST}", "rows", *[None] * 5, 1, 26, "no manifest", "before", None)
+        entry = (
+            f"s3://bucket/{FIRST}",
+            "rows",
+            *[None] * 5,
+            1,
+            26,
+            "no manifest",
+            "before",
+            None,
+            None,
+        )
         self.redshift.committed = Content([entry], [b"first"])
 
     def begin(self, shard: Shard, count: int, size: int, milliseconds: int) -> Life:
@@ -320,7 +331,8 @@ class World:
         if len(others := [life for life in self.lives if life.shard is shard]) >= MOST_LIVES:
             others[0].kill()
             self.lives.remove(others[0])
-        stage = STAGE_ONE if shard in self.shards else STAGE_TWO | self.loading
+        loading = STAGE_TWO | self.loading | {"redshiftMaxBadRows": str(self.most_bad_rows)}
+        stage = STAGE_ONE if shard in self.shards else loading
         thresholds = {
             "bufferRecordCountLimit": str(count),
             "bufferByteSizeLimit": str(size),
@@ -381,11 +393,15 @@ class World:
         self.s3.delete(file.key)
 
     def alter_table(self, fault: str) -> None:
-        """Let a person spoil the table for all files, or mend it, when nobody is at work on it."""
+        """Let a person spoil the table for all files, or mend it, when nobody is at work on it.
+
+        A ``wide`` one takes rows that it refused.
+        """
         for life in self.lives:
             if life.shard in self.manifests and not life.is_idle:
                 life.kill()
-        self.redshift.fault = fault
+        self.redshift.fault = "" if fault == "wide" else fault
+        self.redshift.is_wide = fault == "wide"
 
     def _announce(self, partition_key: str, message: bytes) -> None:
         self.promises.look_at_message(json.loads(message))

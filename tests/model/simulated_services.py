@@ -6,7 +6,9 @@ statement that reads or writes, and LOCK is none. Its SQL is run by SQLite on wh
 
 from __future__ import annotations
 
+import base64
 import gzip
+import io
 import json
 import re
 import sqlite3
@@ -83,7 +85,8 @@ class S3:
             if IfNoneMatch and Key in self.objects:
                 raise refused("PreconditionFailed", 412)
             before = self.objects.setdefault(Key, stored)
-            is_same = "/manifests/" not in Key or before.body == body
+            is_read_by_copy = "/manifests/" in Key or "/repaired/" in Key
+            is_same = not is_read_by_copy or before.body == body
             demand(is_same, f"{Key} gets other bytes: a COPY may be about to read it")
             self.objects[Key] = stored
 
@@ -98,6 +101,46 @@ class S3:
             return {"ContentLength": len(found.body), "Metadata": found.metadata}
 
         return perform(Effect(f"head {Key}", head, lambda: refused("503", 503), cut))
+
+    def original_of(self, repaired: Stored) -> tuple[str, tuple[bytes, ...]]:
+        """Return the URL of a file that another was made of, and the rows that this one lacks."""
+        ((key, original),) = (
+            (key, stored)
+            for key, stored in (self.objects | self.deleted).items()
+            if stored.place == repaired.place and "/repaired/" not in key
+        )
+        lacking = Counter(original.lines) - Counter(repaired.lines)
+        demand(Counter(repaired.lines) <= Counter(original.lines), f"rows of no file in {key}")
+        return f"s3://bucket/{key}", tuple(lacking.elements())
+
+    def look_at_letters(self, left_out: LeftOut) -> None:
+        """See that each row left out is a letter, once, and was refused by COPY."""
+        letters = [
+            base64.b64decode(letter["data"])
+            for key, stored in self.objects.items()
+            if key.startswith("errors/two/")
+            for letter in map(json.loads, stored.lines)
+            if (letter.get("file"), letter.get("repaired")) == left_out[:2]
+        ]
+        told = f"of {left_out.url} {left_out.rows} are left out, letters are {letters}"
+        demand(sorted(letters) == sorted(left_out.rows), told)
+        demand(all(map(fault_of, left_out.rows)), f"a good row is left out of {left_out.url}")
+
+    def get_object(self, *, Bucket: str, Key: str, Range: str = "") -> object:
+        assert Range in {"", "bytes=0-"}
+
+        def get() -> dict[str, object]:
+            if Key not in self.objects:
+                raise refused("NoSuchKey", 404)
+            body = self.objects[Key].body
+            about = {"RetryAttempts": 0, "HTTPStatusCode": 200}
+            return {
+                "Body": io.BytesIO(body),
+                "ContentLength": len(body),
+                "ResponseMetadata": about,
+            }
+
+        return perform(Effect(f"get {Key}", get, lambda: refused("SlowDown", 503), cut))
 
 
 class Kinesis:
@@ -134,8 +177,17 @@ class Canceled(psycopg2.extensions.QueryCanceledError):
 # What an answer to nobody may be.
 SERVICE_ERRORS = (botocore.exceptions.ClientError, psycopg2.Error)
 
+NAMES = ("first-position", "last-position", "rows")
 Entry = tuple[Any, ...]  # a row of the ledger
-FIRST, LAST, ROWS = 5, 6, 7  # its columns; 0 is the URL
+FIRST, LAST, ROWS, LEFT_OUT = 5, 6, 7, 12  # its columns; 0 is the URL
+
+
+class LeftOut(NamedTuple):
+    """The rows of a file that were not loaded with it, and what was loaded in its place."""
+
+    url: str
+    repaired: str
+    rows: tuple[bytes, ...]
 
 
 @dataclass
@@ -145,15 +197,26 @@ class Content:
     ledger: list[Entry] = field(default_factory=list)
     rows: list[bytes] = field(default_factory=list)
     copied: list[tuple[str, Stored]] = field(default_factory=list)  # the files that rows are of
+    left_out: list[LeftOut] = field(default_factory=list)
 
-    def look_at_agreement(self) -> None:
-        """See that what a transaction adds to the ledger is what it adds to the table."""
-        entered = sorted((e[0], *map(str, e[FIRST : ROWS + 1])) for e in self.ledger)
-        names = ("first-position", "last-position", "rows")
-        copied = sorted(
-            (url, *(str(file.metadata.get(name)) for name in names)) for url, file in self.copied
-        )
-        demand(entered == copied, f"entered are {entered}, loaded are {copied}")
+    def look_at_agreement(self, s3: S3) -> None:
+        """See that what a transaction adds to the ledger is what it adds to the table.
+
+        A file that is loaded in the place of another is entered by that one's name, and what it
+        lacks are letters already.
+        """
+        copied = []
+        for url, file in self.copied:
+            original = url
+            if "/repaired/" in url:
+                original, rows = s3.original_of(file)
+                self.left_out.append(LeftOut(original, url, rows))
+            about = [str(file.metadata.get(name)) for name in NAMES]
+            copied.append((original, *about, len(rows) if original != url else 0))
+        entered = [(e[0], *map(str, e[FIRST : ROWS + 1]), e[LEFT_OUT]) for e in self.ledger]
+        demand(sorted(entered) == sorted(copied), f"entered are {entered}, loaded are {copied}")
+        for one in self.left_out:
+            s3.look_at_letters(one)
 
 
 class Redshift:
@@ -164,6 +227,7 @@ class Redshift:
         self.committed = Content()
         self.locked_by: Connection | None = None
         self.fault = ""  # of the table: why it takes no row of any file
+        self.is_wide = False  # a column: poison is taken
         self.sqlite = sqlite3.connect(":memory:", isolation_level=None)
         self.sqlite.create_function("lpad", 3, lambda text, n, c: text and text.rjust(n, c))
         self.sqlite.create_function("split_part", 3, lambda t, s, n: t and t.split(s)[n - 1])
@@ -183,11 +247,17 @@ class Redshift:
         self.sqlite.execute(f"{create})")
         self.width = len(self.sqlite.execute("PRAGMA table_info(files)").fetchall())
 
+    def fault_of(self, row: bytes) -> str:
+        """Return why the table takes no such row just now."""
+        fault = fault_of(row)
+        return self.fault or ("" if self.is_wide and fault == "poison" else fault)
+
     def commit(self, connection: Connection) -> None:
         """Make one transaction's rows everybody's; none may be there twice."""
-        connection.added.look_at_agreement()
+        connection.added.look_at_agreement(self.s3)
         self.committed.ledger += connection.added.ledger
         self.committed.rows += connection.added.rows
+        self.committed.left_out += connection.added.left_out
         self.end(connection)
         twice = [row for row, times in Counter(self.committed.rows).items() if times > 1]
         demand(not twice, f"rows in the table twice: {twice}")
@@ -208,7 +278,7 @@ class Connection:
         self.seen: Content | None = None  # the snapshot
         self.added = Content()
         self.is_failed = False
-        self.complaint: tuple[object, ...] | None = None  # of the last COPY
+        self.complaints: list[tuple[object, ...]] = []  # of the last COPY
         self.answer: list[Any] = []
         self.info = SimpleNamespace(transaction_status=0)
         self.process = greenlet.getcurrent()
@@ -268,7 +338,7 @@ class Connection:
         elif word == "INSERT":
             self._perform(word, lambda: self._insert(sql, values))
         elif "sys_load_error_detail" in sql:
-            self.answer = [self.complaint] if self.complaint else []
+            self.answer = self.complaints
         elif "pg_last_copy_count" in sql:
             self.answer = [(len(self.added.rows),)]
         elif "FROM" in sql:
@@ -335,23 +405,28 @@ class Connection:
         objects = self.server.s3.objects
         key = re.search(r"FROM 's3://[^/]+/([^']+)'", sql)
         assert key
+        most = re.search(r"NOLOAD MAXERROR (\d+)$", sql)
         for entry in json.loads(objects[key[1]].body)["entries"]:
             url = entry["url"]
             file = objects.get(url.split("/", 3)[3])
             if file is not None:
-                self._read_rows(url, file)
+                self._look_for_faults(url, file, int(most[1]) if most else 1)
+                if not most:
+                    self.added.rows += file.lines
+                    self.added.copied.append((url, file))
             elif entry["mandatory"]:
                 self._refuse(f"The specified S3 prefix '{url}' does not exist")
 
-    def _read_rows(self, url: str, file: Stored) -> None:
+    def _look_for_faults(self, url: str, file: Stored, most: int) -> None:
+        """Refuse at the first row of which the error tables do not tell, or at so many others."""
+        failed = "Load into table 'rows' failed.  Check 'sys_load_error_detail'"
         for number, row in enumerate(file.lines, 1):
             self.process.is_excused |= bool(self.server.fault)
-            if fault := self.server.fault or fault_of(row):
-                if fault == "poison":
-                    self.complaint = (url, number, "id", "Invalid digit")
-                self._refuse("Load into table 'rows' failed.  Check 'sys_load_error_detail'")
-        self.added.rows += file.lines
-        self.added.copied.append((url, file))
+            fault = self.server.fault_of(row)
+            if fault == "poison":
+                self.complaints.append((url, number, "id", "Invalid digit"))
+            if fault == "nameless" or len(self.complaints) >= most:
+                self._refuse(failed)
 
     def _refuse(self, why: str) -> NoReturn:
         self.is_failed = True

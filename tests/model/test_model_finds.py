@@ -198,14 +198,14 @@ LINES = [
     Broken(
         "a loaded file not entered",
         "Load.run",
-        "self.ledger.enter(cursor, fresh, manifest)",
+        "self.ledger.enter(cursor, fresh, manifest, sources.repaired)",
         "",
     ),
     Broken(
         "rows and ledger in two transactions",
         "Load.run",
-        "self.ledger.enter(cursor, fresh, manifest)",
-        "cursor.connection.commit()\nself.ledger.enter(cursor, fresh, manifest)",
+        "self.ledger.enter(cursor, fresh, manifest, sources.repaired)",
+        "cursor.connection.commit()\nself.ledger.enter(cursor, fresh, manifest, sources.repaired)",
     ),
     Broken(
         "a lost COMMIT taken for made",
@@ -343,7 +343,7 @@ LINES = [
         "a file blamed by guess",
         "fault_of",
         'return Unexplained(message, Transient(f"Redshift: {message}"))',
-        "return RejectedFile(files[0], message)",
+        "return SetAside([RejectedFile(files[0], message)])",
     ),
     Broken(
         "a file that is named is blamed for everybody's fault",
@@ -366,7 +366,7 @@ LINES = [
     Broken(
         "a file that COPY passed over is entered",
         "Load.run",
-        "self._insist_on_all(fresh, rows)",
+        "self._insist_on_all(sources.files, rows)",
         "",
     ),
     Broken(
