@@ -439,7 +439,6 @@ def test_many_bad_rows_among_very_many_take_seconds(db, s3, table, option):
 
     assert len(errors(db)) == 100
     assert last_count(db) == (0 if "NOLOAD" in option else 9_900)
-    print(f"{option}: {took:.2f} s")
     assert took < 20
 
 

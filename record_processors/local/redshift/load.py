@@ -16,7 +16,7 @@ from record_processors.local.redshift.jsonpaths import Path, parse_jsonpaths
 from record_processors.local.redshift.planned_failures import planned_failure
 from record_processors.local.redshift.progress import Progress
 from record_processors.local.redshift.rows import located
-from record_processors.local.redshift.server_problems import BAD_UTF8, refusal
+from record_processors.local.redshift.server_problems import BAD_UTF8, refusal, undecodable
 from record_processors.local.redshift.sieve import Sieve
 from record_processors.local.redshift.sources import DataFile, data_files, object_bytes, opened
 from record_processors.local.redshift.system_tables import LoadErrorDetail
@@ -167,7 +167,7 @@ class Load:
     def _error(self, file: DataFile, line: int, raw: bytes, problem: BadRow) -> LoadErrorDetail:
         index, value = problem.column, problem.value
         if problem.code == BAD_UTF8 and index < 0:
-            index, value = self._undecodable(raw)
+            index, value = undecodable(self._encoder().fields(raw))
         column = self.columns[index] if 0 <= index < len(self.columns) else Column("", "")
         return LoadErrorDetail(
             self.user, self.table, self.session, self.query, self.transaction,
@@ -176,26 +176,11 @@ class Load:
             _shown(raw), _shown(value), problem.code, problem.reason,
         )  # fmt: skip
 
-    def _undecodable(self, raw: bytes) -> tuple[int, bytes]:
-        """Find the field that is not UTF-8 or has a zero byte, which PostgreSQL does not tell."""
-        for index, value in enumerate(self._encoder().fields(raw)):
-            if value is not None and (b"\0" in value or not _is_utf8(value)):
-                return index, value
-        return -1, b""
-
 
 def _all_blocks(encoder: Encoder, stream: Readable, progress: Progress) -> Iterator[bytes]:
     for block, rows in encoder.blocks(stream):
         progress.rows += rows
         yield block
-
-
-def _is_utf8(value: bytes) -> bool:
-    try:
-        value.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def _shown(raw: bytes) -> str:

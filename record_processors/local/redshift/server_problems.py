@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from record_processors.local.redshift.columns import Column
+    from record_processors.local.redshift.fields import Fields
 
 BAD_UTF8 = 1220
 _CONTEXT = re.compile(r'COPY .*?, line (\d+)(?:, column (.+?): (?:"(.*)"|null input))?', re.DOTALL)
@@ -58,3 +59,19 @@ def server_problem(fields: dict[str, str], kind: str, value: str) -> BadField:  
     if kind in ("float4", "float8"):
         return BadField(1208, f"Invalid float, Value '{value}'")
     return BadField(1200, fields["M"])
+
+
+def undecodable(fields: Fields) -> tuple[int, bytes]:
+    """Find the field that is not UTF-8 or has a zero byte, which PostgreSQL does not tell."""
+    for index, value in enumerate(fields):
+        if value is not None and (b"\0" in value or not _is_utf8(value)):
+            return index, value
+    return -1, b""
+
+
+def _is_utf8(value: bytes) -> bool:
+    try:
+        value.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
