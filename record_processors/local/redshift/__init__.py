@@ -21,6 +21,9 @@ module               what it knows
 ``json_fields``      a JSON value into fields (``jsonpaths``: by paths)
 ``columns``          which values a column takes (``times``, ``super_values``)
 ``encoder``          fields into the text that PostgreSQL's COPY reads
+``trial``            which rows the server would refuse, found without the table
+``sieve``            a file's rows without those that cannot be loaded
+``progress``         how far a COPY is in a file, and what it leaves out
 ``load``             one COPY: its files, its progress, what went wrong and where
 ``copy_run``         one COPY in its session: rows to the server, answer to the client
 ``server_problems``  PostgreSQL's complaint of a value, as Redshift words it

@@ -37,12 +37,13 @@ _FLAGS = {
     "ROUNDEC": "round_decimals",
 }
 _FORMATS = frozenset("CSV JSON DELIMITER AVRO FIXEDWIDTH ORC PARQUET SHAPEFILE".split())
+_MAX_ERRORS = 100_000  # …/dg/copy-parameters-data-load.html
 _DEFAULT_TIMES = ("YYYY-MM-DD HH:MI:SS", "YYYY-MM-DD HH24:MI:SS")
 # Refused when all options are known, as some formats exclude them.
 _LATER = frozenset("FIXEDWIDTH READRATIO REMOVEQUOTES".split())
 _ELSEWHERE = _LATER.union(
     """ACCEPTANYDATE ACCESS_KEY_ID AVRO BZIP2 COMPROWS CREDENTIALS ENCODING ENCRYPTED
-    IGNOREALLERRORS LZOP MAXERROR NOLOAD ORC PARQUET SECRET_ACCESS_KEY SERIALIZETOJSON
+    IGNOREALLERRORS LZOP ORC PARQUET SECRET_ACCESS_KEY SERIALIZETOJSON
     SESSION_TOKEN SHAPEFILE SSH""".split()
 )
 # …/dg/copy-parameters-data-format.html: "CSV can't be used with", "not supported with JSON"
@@ -64,6 +65,8 @@ class Options:
         self._given: set[str] = set()
         self._authorised = False
         self.manifest = False
+        self.max_errors = 0
+        self.no_load = False
 
     def layout(self) -> Layout:
         """Read all options; raise ``CopyError`` for what COPY refuses."""
@@ -180,8 +183,13 @@ class Options:
 
     def _on_maxerror(self) -> None:
         self._cursor.skip("AS")
-        if self._cursor.number():
-            raise Unsupported("COPY option MAXERROR above 0")
+        self.max_errors = self._cursor.number()
+        if self.max_errors > _MAX_ERRORS:
+            message = f"MAXERROR {self.max_errors} is not between 0 and {_MAX_ERRORS}"
+            raise CopyError(message, code=SYNTAX_ERROR)
+
+    def _on_noload(self) -> None:
+        self.no_load = True
 
     def _on_timeformat(self) -> None:
         value = self._text()

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from record_processors.local.redshift.postgres import Cluster
     from record_processors.local.redshift.system_tables import LoadErrorDetail
 
-_FAILED = "Load into table '{}' failed.  Check 'sys_load_error_detail' system table for details."
+_CHECK = "  Check 'sys_load_error_detail' system table for details."
+_FAILED = "Load into table '{}' failed." + _CHECK
+_COMPLETED = "Load into table '{}' completed, {} record(s) {}"
 # One message each, between requests: the server may send them at any time.
 _ASIDE = (b"N", b"S", b"A")
 
@@ -94,32 +96,48 @@ class CopyRun:
 
     async def _success(self) -> bytes:
         load = self._load
-        files = [(progress.file.url, progress.rows) for progress in load.files]
-        await asyncio.to_thread(
-            system_tables.record_commits,
-            self._load.cluster, load.user, load.query, files, load.copy.layout.format,
-        )  # fmt: skip
-        table = load.copy.table[-1]
-        said = f"Load into table '{table}' completed, {load.rows} record(s) loaded successfully."
-        return wire.info(said) + wire.pack(b"C", b"COPY\0")
+        await self._record(None)
+        if not load.copy.no_load:
+            files = [(progress.file.url, progress.rows) for progress in load.files]
+            await asyncio.to_thread(
+                system_tables.record_commits,
+                load.cluster, load.user, load.query, files, load.copy.layout.format,
+            )  # fmt: skip
+        told = _COMPLETED.format(load.copy.table[-1], load.rows, "loaded successfully.")
+        notices = wire.info(told)
+        if load.left_out:
+            notices += wire.info(
+                _COMPLETED.format(load.copy.table[-1], load.left_out, "could not be loaded.")
+                + _CHECK
+            )
+        return notices + wire.pack(b"C", b"COPY\0")
 
     async def _failure(self, fields: dict[str, str], failure: CopyError | BadRow | None) -> bytes:
         """Tell what went wrong; the server's own complaint is about an earlier row than ours."""
         load = self._load
-        if not fields["M"].startswith("COPY from stdin failed"):
+        error: LoadErrorDetail | None = None
+        is_server = not fields["M"].startswith("COPY from stdin failed")
+        if is_server:
             error = await asyncio.to_thread(load.refused_row, fields)
-            return await self._load_error(error) if error else self._word(fields)
-        if isinstance(failure, BadRow):
+        elif isinstance(failure, BadRow):
             error = await asyncio.to_thread(load.bad_row, failure)
-            return await self._load_error(error)
+        await self._record(error)
+        if error:
+            return wire.error(INTERNAL_ERROR, _FAILED.format(load.copy.table[-1]))
+        if is_server:
+            return self._word(fields)
         if isinstance(failure, CopyError):
             detail = failure.detail(load.query, load.session)
             return wire.error(failure.code, failure.message, detail)
         return wire.error("57014", f"Query ({load.query}) cancelled on user's request")
 
-    async def _load_error(self, error: LoadErrorDetail) -> bytes:
-        await asyncio.to_thread(system_tables.record_error, self._load.cluster, error)
-        return wire.error(INTERNAL_ERROR, _FAILED.format(self._load.copy.table[-1]))
+    async def _record(self, last: LoadErrorDetail | None) -> None:
+        """Enter the errors of the rows that were left out, and of the one that failed the COPY."""
+        errors = [last] if last else []
+        if self._load.left_out:
+            errors = [*await asyncio.to_thread(self._load.errors_left_out), *errors]
+        if errors:
+            await asyncio.to_thread(system_tables.record_errors, self._load.cluster, errors)
 
     def _tell(self, rows: int) -> None:
         """Set what ``pg_last_copy_id()`` and ``pg_last_copy_count()`` say."""

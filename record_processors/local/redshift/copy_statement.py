@@ -22,6 +22,8 @@ from record_processors.local.redshift.layout import Layout
 # What stands in a row for a value that the server makes: an identity column's. As nothing else in
 # the server's text format is written so, no value is ever taken for it.
 GENERATED = rb"\D"
+NOWHERE = "stand_in.nowhere"  # a table without columns, which stays empty
+_UNDONE = "SI000"  # a code of ours, to leave a block by
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,6 +36,18 @@ class CopyStatement:
     key: str
     manifest: bool
     layout: Layout
+    max_errors: int = 0
+    no_load: bool = False
+
+    @property
+    def limit(self) -> int:
+        """The number of bad rows with which the COPY fails."""
+        return max(self.max_errors, 1)
+
+    @property
+    def is_sifted(self) -> bool:
+        """Whether rows are tried before they are loaded."""
+        return self.no_load or self.limit > 1
 
     @property
     def table_sql(self) -> str:
@@ -42,7 +56,27 @@ class CopyStatement:
 
     @property
     def postgres_sql(self) -> str:
-        """The statement that takes its place; its rows come in the text format, in UTF-8.
+        """The statement that takes its place; of a COPY that loads nothing they are two.
+
+        Such a one has no part in its table, so that nobody waits for it. That the client may load
+        it, and its columns, the server says of an INSERT, whose lock goes when it is undone.
+        """
+        if not self.no_load:
+            return self.into(self.table_sql)
+        columns = ", ".join(map(sql.quote_name, self.columns or ()))
+        insert = (
+            f"INSERT INTO {self.table_sql} {f'({columns})' if columns else ''} "
+            f"OVERRIDING SYSTEM VALUE SELECT {', '.join(['NULL'] * len(self.columns or ()))} "
+            "WHERE false"
+        )
+        body = (
+            f"BEGIN EXECUTE {sql.quote_text(insert)}; RAISE SQLSTATE '{_UNDONE}'; "
+            f"EXCEPTION WHEN SQLSTATE '{_UNDONE}' THEN NULL; END"
+        )
+        return f"DO {sql.quote_text(body)}; COPY {NOWHERE} FROM STDIN"
+
+    def into(self, table: str) -> str:
+        """Return the COPY into such a table; its rows come in the text format, in UTF-8.
 
         Without a list it takes all columns, and ``GENERATED`` for those that COPY leaves out.
         """
@@ -50,7 +84,7 @@ class CopyStatement:
         if self.columns:
             columns, default = f" ({', '.join(map(sql.quote_name, self.columns))})", ""
         options = f"FORMAT text, ENCODING 'UTF8'{default}"
-        return f"COPY {self.table_sql}{columns} FROM STDIN ({options})"
+        return f"COPY {table}{columns} FROM STDIN ({options})"
 
 
 def parse_copy(tokens: list[sql.Token]) -> CopyStatement:
@@ -63,7 +97,16 @@ def parse_copy(tokens: list[sql.Token]) -> CopyStatement:
     bucket, key = _source(cursor)
     options = Options(cursor)
     layout = options.layout()
-    return CopyStatement(table, columns, bucket, key, options.manifest, layout)
+    return CopyStatement(
+        table,
+        columns,
+        bucket,
+        key,
+        options.manifest,
+        layout,
+        options.max_errors,
+        options.no_load,
+    )
 
 
 def _table(cursor: Cursor) -> tuple[str, ...]:

@@ -49,24 +49,41 @@ class Encoder:
 
     def blocks(self, stream: Readable) -> Iterator[tuple[bytes, int]]:
         """Yield encoded rows and their number; ``BadRow`` comes after the rows before it."""
-        done = 0
-        for rows in raw_rows(stream, self._layout):
+        for data in self._data(stream):
             encoded: list[bytes] = []
             problem: BadRow | None = None
-            data = rows
-            if self._has_others:
-                data = [raw for i, raw in enumerate(rows, done) if is_data(raw, i, self._layout)]
             try:
                 for raw in data:
                     encoded.append(self._encode(raw))
             except BadRow as error:
                 problem = error
-            done += len(rows)
             if encoded:
                 encoded.append(b"")
                 yield b"\n".join(encoded), len(encoded) - 1
             if problem:
                 raise problem
+
+    def outcomes(self, stream: Readable, most: int) -> Iterator[list[bytes | BadRow]]:
+        """Yield rows, each of them encoded or what is wrong with it, so many at a time at most."""
+        for data in self._data(stream):
+            for at in range(0, len(data), most):
+                yield [self._outcome(raw) for raw in data[at : at + most]]
+
+    def _outcome(self, raw: bytes) -> bytes | BadRow:
+        try:
+            return self._encode(raw)
+        except BadRow as problem:
+            return problem
+
+    def _data(self, stream: Readable) -> Iterator[list[bytes]]:
+        """Yield the rows that are to be loaded, in lists."""
+        done = 0
+        for rows in raw_rows(stream, self._layout):
+            if self._has_others:
+                yield [raw for i, raw in enumerate(rows, done) if is_data(raw, i, self._layout)]
+            else:
+                yield rows
+            done += len(rows)
 
     def fields(self, raw: bytes) -> Fields:
         """Split a row as it is loaded; ``BadRow`` if it has too many or too few fields."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from record_processors.local.redshift.columns import Column
@@ -13,28 +14,22 @@ from record_processors.local.redshift.encoder import Encoder
 from record_processors.local.redshift.failures import BadRow, CopyError, SourceError
 from record_processors.local.redshift.jsonpaths import Path, parse_jsonpaths
 from record_processors.local.redshift.planned_failures import planned_failure
-from record_processors.local.redshift.rows import locate
-from record_processors.local.redshift.server_problems import BAD_UTF8, server_problem
+from record_processors.local.redshift.progress import Progress
+from record_processors.local.redshift.rows import located
+from record_processors.local.redshift.server_problems import BAD_UTF8, refusal, undecodable
+from record_processors.local.redshift.sieve import Sieve
 from record_processors.local.redshift.sources import DataFile, data_files, object_bytes, opened
 from record_processors.local.redshift.system_tables import LoadErrorDetail
+from record_processors.local.redshift.trial import Trial
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from mypy_boto3_s3 import S3Client
 
     from record_processors.local.redshift.copy_statement import CopyStatement
     from record_processors.local.redshift.postgres import Cluster
+    from record_processors.local.redshift.sources import Readable
 
-_CONTEXT = re.compile(r'COPY .*?, line (\d+)(?:, column (.+?): (?:"(.*)"|null input))?', re.DOTALL)
-
-
-@dataclass
-class Progress:
-    """A file and how many of its rows have been read."""
-
-    file: DataFile
-    rows: int = 0
+Blocks = Callable[["Readable", Progress], Iterator[bytes]]
 
 
 @dataclass
@@ -52,7 +47,7 @@ class Load:
     planned: bool
     columns: list[Column]
     generated: list[int]
-    identities: list[str]
+    table_columns: list[Column]
     files: list[Progress] = field(default_factory=list)
     paths: list[Path] | None = None
 
@@ -62,27 +57,40 @@ class Load:
         told = json.loads(facts)
         table = [Column(*column) for column in told.pop("columns")]
         columns, generated = chosen_columns(copy, table)
-        identities = [column.name for column in table if column.identity]
         return cls(
             copy,
             client,
             cluster,
             columns=columns,
             generated=generated,
-            identities=identities,
+            table_columns=table,
             **told,
         )
 
     @property
     def rows(self) -> int:
-        """How many rows have been read."""
-        return sum(progress.rows for progress in self.files)
+        """How many rows went to the server."""
+        return 0 if self.copy.no_load else sum(progress.loaded for progress in self.files)
+
+    @property
+    def left_out(self) -> int:
+        """How many rows could not be loaded, and did not fail the COPY."""
+        return sum(len(progress.left_out) for progress in self.files)
 
     def blocks(self) -> Iterator[bytes]:
         """Yield what PostgreSQL's COPY reads; raises ``CopyError`` and ``BadRow``. Blocks on S3."""
-        check_columns(self.copy, self.columns, self.identities)
+        identities = [column.name for column in self.table_columns if column.identity]
+        check_columns(self.copy, self.columns, identities)
         self.paths = self._json_paths()
         encoder = self._encoder()
+        if not self.copy.is_sifted:
+            yield from self._read(partial(_all_blocks, encoder))
+            return
+        with Trial(self.cluster, self.copy, self.table_columns, self.columns) as trial:
+            yield from self._read(Sieve(self.copy, encoder, trial).blocks)
+
+    def _read(self, blocks: Blocks) -> Iterator[bytes]:
+        """Yield what ``blocks`` makes of each file."""
         found = False
         listed = data_files(self.client, self.copy)
         for file in listed:
@@ -93,9 +101,7 @@ class Load:
                     continue
                 found = True
                 self.files.append(Progress(file))
-                for block, rows in encoder.blocks(stream):
-                    self.files[-1].rows += rows
-                    yield block
+                yield from blocks(stream, self.files[-1])
         if not found:
             raise SourceError("No file of the manifest exists", context=listed[0].url)
 
@@ -116,60 +122,65 @@ class Load:
             )
         return paths
 
+    def errors_left_out(self) -> list[LoadErrorDetail]:
+        """Return the errors of the rows that were left out. Blocks on S3."""
+        return [
+            error
+            for progress in self.files
+            if progress.left_out
+            for error in self._errors(progress, [*progress.left_out])
+        ]
+
     def bad_row(self, problem: BadRow) -> LoadErrorDetail:
         """Return the error of the row after the last one read. Blocks on S3."""
-        return self._error(self.files[-1], self.files[-1].rows + 1, problem)
+        return self._errors(self.files[-1], [(self.files[-1].rows + 1, problem)])[0]
 
     def refused_row(self, fields: dict[str, str]) -> LoadErrorDetail | None:
         """Return the error of the row that the server refused; None for any other error.
 
         ``fields`` are those of its ErrorResponse. Blocks on S3.
         """
-        found = _CONTEXT.search(fields.get("W", ""))
-        if not found or fields["C"][:2] not in ("22", "23"):
+        found = refusal(fields, self.columns)
+        if found is None:
             return None
-        name = found[2] or fields.get("c", "")
-        index = next((i for i, column in enumerate(self.columns) if column.name == name), -1)
-        problem = server_problem(
-            fields, self.columns[index].kind if index >= 0 else "", found[3] or ""
-        )
-        number = int(found[1])
+        place, problem = found
         for progress in self.files:
-            if number <= progress.rows:
-                bad = BadRow(problem, index, (found[3] or "").encode())
-                return self._error(progress, number, bad)
-            number -= progress.rows
+            if place <= progress.loaded:
+                return self._errors(progress, [(progress.number_of(place), problem)])[0]
+            place -= progress.loaded
         return None
 
-    def _error(self, progress: Progress, number: int, problem: BadRow) -> LoadErrorDetail:
-        layout = self.copy.layout
+    def _errors(
+        self, progress: Progress, problems: list[tuple[int, BadRow]]
+    ) -> list[LoadErrorDetail]:
+        """Return the errors of these rows of a file."""
+        layout, numbers = self.copy.layout, [number for number, _ in problems]
         with opened(self.client, progress.file, layout.compression) as stream:
-            line, raw = locate(stream, layout, number) if stream else (0, b"")
+            rows = list(located(stream, layout, numbers)) if stream else []
+        # A file that was replaced meanwhile may not have them.
+        rows += [(0, b"")] * (len(problems) - len(rows))
+        return [
+            self._error(progress.file, line, raw, problem)
+            for (line, raw), (_, problem) in zip(rows, problems, strict=True)
+        ]
+
+    def _error(self, file: DataFile, line: int, raw: bytes, problem: BadRow) -> LoadErrorDetail:
         index, value = problem.column, problem.value
         if problem.code == BAD_UTF8 and index < 0:
-            index, value = self._undecodable(raw)
+            index, value = undecodable(self._encoder().fields(raw))
         column = self.columns[index] if 0 <= index < len(self.columns) else Column("", "")
         return LoadErrorDetail(
             self.user, self.table, self.session, self.query, self.transaction,
-            progress.file.url, line, column.name, column.kind, column.length,
+            file.url, line, column.name, column.kind, column.length,
             max(raw.find(value), 0) if value else 0,
             _shown(raw), _shown(value), problem.code, problem.reason,
         )  # fmt: skip
 
-    def _undecodable(self, raw: bytes) -> tuple[int, bytes]:
-        """Find the field that is not UTF-8 or has a zero byte, which PostgreSQL does not tell."""
-        for index, value in enumerate(self._encoder().fields(raw)):
-            if value is not None and (b"\0" in value or not _is_utf8(value)):
-                return index, value
-        return -1, b""
 
-
-def _is_utf8(value: bytes) -> bool:
-    try:
-        value.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
+def _all_blocks(encoder: Encoder, stream: Readable, progress: Progress) -> Iterator[bytes]:
+    for block, rows in encoder.blocks(stream):
+        progress.rows += rows
+        yield block
 
 
 def _shown(raw: bytes) -> str:

@@ -6,7 +6,7 @@ and copy-parameters-data-format.html (CSV, JSON). ``fields`` and ``json_fields``
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from record_processors.local.redshift.failures import BadField, BadRow
@@ -40,24 +40,35 @@ def raw_rows(stream: Readable, layout: Layout) -> Iterator[list[bytes]]:
     yield rows.rest()
 
 
-def locate(stream: Readable, layout: Layout, number: int) -> tuple[int, bytes]:
-    """Return the line (from 1) of a file's row of this number (from 1), and the row.
+def located(
+    stream: Readable, layout: Layout, numbers: Sequence[int]
+) -> Iterator[tuple[int, bytes]]:
+    """Yield the lines (from 1) of a file's rows of these numbers (from 1), and the rows.
 
-    The line is the one on which the row begins; of JSON, as documented, on which it ends.
+    The numbers ascend; no more is read than up to the last. The line is the one on which the row
+    begins; of JSON, as documented, on which it ends.
     """
+    wanted = set(numbers)
+    for number, found in enumerate(_data_rows(stream, layout), 1):
+        if number in wanted:
+            yield found
+        if number == numbers[-1]:
+            return
+
+
+def _data_rows(stream: Readable, layout: Layout) -> Iterator[tuple[int, bytes]]:
     rows = _rows(layout)
     line = index = 0
     for lines in _lines(stream):
         for text in lines:
             line += 1
             for raw in rows.of([text]):
-                number -= is_data(raw, index, layout)
-                if number == 0:
-                    return _line_of(raw, line, layout), raw
+                if is_data(raw, index, layout):
+                    yield _line_of(raw, line, layout), raw
                 index += 1
     for raw in rows.rest():
-        return _line_of(raw, line, layout), raw
-    return line, b""
+        if is_data(raw, index, layout):
+            yield _line_of(raw, line, layout), raw
 
 
 def _line_of(raw: bytes, last: int, layout: Layout) -> int:

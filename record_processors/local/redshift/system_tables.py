@@ -13,6 +13,7 @@ import psycopg2
 from psycopg2 import sql as compose
 
 from record_processors.local.redshift import planned_failures
+from record_processors.local.redshift.copy_statement import NOWHERE
 from record_processors.local.redshift.postgres import DATABASE, Cluster
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ USER = "awsuser"
 # Below the data directory: what a session's last COPY did, by the session's process id. A file,
 # since neither a failed transaction nor a snapshot taken before the COPY may hide it.
 LAST_COPIES = "last_copies"
+_NOW = compose.SQL("statement_timestamp()")
+_AT_ONCE = 500  # rows of one INSERT
 
 _SETUP = f"""
 GRANT ALL ON SCHEMA public TO PUBLIC;
@@ -31,6 +34,8 @@ CREATE SCHEMA IF NOT EXISTS stand_in;
 CREATE SEQUENCE IF NOT EXISTS stand_in.query START 100;
 GRANT USAGE ON SCHEMA stand_in TO PUBLIC;
 GRANT USAGE ON SEQUENCE stand_in.query TO PUBLIC;
+CREATE TABLE IF NOT EXISTS {NOWHERE} ();
+GRANT INSERT ON {NOWHERE} TO PUBLIC;
 CREATE TABLE IF NOT EXISTS pg_catalog.stl_load_errors (
     userid integer, slice integer, tbl integer, starttime timestamp, session integer,
     query integer, filename char(256), line_number bigint, colname char(127), type char(10),
@@ -109,42 +114,64 @@ def _make_database(cluster: Cluster) -> None:
         admin.close()
 
 
-def record_error(cluster: Cluster, error: LoadErrorDetail) -> None:
-    """Enter a load error, on a connection of our own: it survives the failed transaction."""
-    start = compose.SQL("statement_timestamp()")
-    shared = (error.column[:127], error.type[:10], error.length[:10], error.position)
+def record_errors(cluster: Cluster, errors: Sequence[LoadErrorDetail]) -> None:
+    """Enter load errors, on a connection of our own: they survive the failed transaction."""
     own = cluster.connect()
     try:
-        _insert(own, "stl_load_errors", (
-            error.user, 0, error.table, start, error.session, error.query, error.file[:256],
-            error.line, *shared, error.raw_line[:1024], error.raw_value[:1024], error.code,
-            error.reason[:100], 0, 0,
-        ))  # fmt: skip
-        _insert(own, "sys_load_error_detail", (
-            error.user, error.query, error.transaction, error.session, DATABASE, error.table,
-            start, error.file[:256], error.line, *shared, error.code, error.reason[:512],
-        ))  # fmt: skip
+        for at in range(0, len(errors), _AT_ONCE):
+            some = errors[at : at + _AT_ONCE]
+            _insert(own, "stl_load_errors", [_stl_load_error(error) for error in some])
+            _insert(own, "sys_load_error_detail", [_sys_load_error(error) for error in some])
     finally:
         own.close()
+
+
+def _stl_load_error(error: LoadErrorDetail) -> tuple[object, ...]:
+    return (
+        error.user, 0, error.table, _NOW, error.session, error.query, error.file[:256],
+        error.line, *_column_of(error), error.raw_line[:1024], error.raw_value[:1024],
+        error.code, error.reason[:100], 0, 0,
+    )  # fmt: skip
+
+
+def _sys_load_error(error: LoadErrorDetail) -> tuple[object, ...]:
+    return (
+        error.user, error.query, error.transaction, error.session, DATABASE, error.table, _NOW,
+        error.file[:256], error.line, *_column_of(error), error.code, error.reason[:512],
+    )  # fmt: skip
+
+
+def _column_of(error: LoadErrorDetail) -> tuple[object, ...]:
+    return error.column[:127], error.type[:10], error.length[:10], error.position
 
 
 def record_commits(
     cluster: Cluster, user: int, query: int, files: Sequence[tuple[str, int]], kind: str
 ) -> None:
-    """Enter the files (name, rows) that a COPY has read; seen by transactions that start later."""
-    now = compose.SQL("statement_timestamp()")
+    """Enter the files (name, rows read) that a COPY has read, of which there is one at least.
+
+    Transactions that start later see them.
+    """
+    rows = [
+        (user, query, 0, name[:256], name[:256], 0, rows, 0, _NOW, 1, kind) for name, rows in files
+    ]
     own = cluster.connect()
     try:
-        for name, rows in files:
-            row = (user, query, 0, name[:256], name[:256], 0, rows, 0, now, 1, kind)
-            _insert(own, "stl_load_commits", row)
+        _insert(own, "stl_load_commits", rows)
     finally:
         own.close()
 
 
-def _insert(own: connection, table: str, row: tuple[object, ...]) -> None:
-    values = [v if isinstance(v, compose.SQL) else compose.Literal(v) for v in row]
-    statement = compose.SQL("INSERT INTO pg_catalog.{} VALUES ({})").format(
+def _insert(own: connection, table: str, rows: Sequence[tuple[object, ...]]) -> None:
+    values = [
+        compose.SQL("({})").format(
+            compose.SQL(", ").join(
+                [v if isinstance(v, compose.SQL) else compose.Literal(v) for v in row]
+            )
+        )
+        for row in rows
+    ]
+    statement = compose.SQL("INSERT INTO pg_catalog.{} VALUES {}").format(
         compose.Identifier(table), compose.SQL(", ").join(values)
     )
     with own.cursor() as cursor:
