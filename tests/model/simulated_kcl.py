@@ -101,7 +101,7 @@ def is_refused(data: bytes) -> bool:
 def rows_of(data: bytes) -> list[bytes]:
     """Return the rows of a record that is kept."""
     told = json.loads(data)
-    return [b"%s%d" % (data, number) for number in range(told["rows"])]
+    return [b"[%s, %d]" % (data, number) for number in range(told["rows"])]
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from model.simulated_kcl import World, simulated
+from model.simulated_services import LEFT_OUT, ROWS
 from model.simulation import Outcome
 
 
@@ -69,6 +70,7 @@ def test_two_loaders_in_every_interleaving():
 
     def begin():
         world, messages = world_with_files("", "", "poison")
+        world.most_bad_rows = 0
         lives = [world.begin(messages, count, 1000, 1000) for count in (2, 3)]
         for life in lives:
             life.deliver(3)
@@ -76,6 +78,43 @@ def test_two_loaders_in_every_interleaving():
         return world, lives
 
     assert_every_interleaving_ends_well(begin)
+
+
+@pytest.mark.parametrize("later", ["", "wide"])
+def test_two_loaders_of_a_file_with_a_bad_row_in_every_interleaving(later):
+    """Whoever loads it leaves the row out or, when the table takes it by now, nobody does."""
+
+    def begin():
+        world, messages = world_with_files("", "poison", together=True)
+        lives = [world.begin(messages, 1, 1000, 1000) for _ in range(2)]
+        for life in lives:
+            life.deliver(1)
+            go_until(life, "put two/repaired")
+        go_until(lives[0], "LOCK")
+        world.redshift.is_wide = later == "wide"
+        return world, lives
+
+    assert_every_interleaving_ends_well(begin)
+
+
+def test_a_row_left_out_in_vain_is_loaded_later():
+    """Letters of a COMMIT that never came stay, and count for nothing: the row is in the table."""
+    world, messages = world_with_files("", "poison", together=True)
+    first = world.begin(messages, 1, 1000, 1000)
+    first.deliver(1)
+    go_until(first, "COMMIT")
+    first.kill()
+    while world.late:
+        world.arrive(0)
+    world.redshift.is_wide = True
+    second = world.begin(messages, 1, 1000, 1000)
+    second.deliver(1)
+    second.run()
+
+    (entry,) = [entry for entry in world.redshift.committed.ledger if "first" not in entry[0]]
+    assert entry[LEFT_OUT] == 0
+    assert entry[ROWS] == 2
+    world.finish()
 
 
 def test_a_manifest_that_arrives_late_is_nobody_elses():
@@ -112,13 +151,13 @@ def test_what_one_loader_refuses_takes_no_letter_of_anothers():
     world.finish()
 
 
-def world_with_files(*fates):
-    """Make a world with a file for each fate, and the shard of the messages about them."""
+def world_with_files(*fates, together=False):
+    """Make a world with a file for each fate, or one, and the shard of the messages about them."""
     world = World()
     (shard,) = world.shards
     for fate in fates:
         world.put(shard, fate, 1, aggregated=False)
-    life = world.begin(shard, 1, 1000, 1000)
+    life = world.begin(shard, len(fates) if together else 1, 1_000_000, 1000)
     life.deliver(len(fates))
     life.run()
     return world, world.manifests_of(shard.name)

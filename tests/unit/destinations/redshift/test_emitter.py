@@ -54,6 +54,7 @@ def test_the_ledger_says_of_a_file_what_its_message_said(stage_two):
         "byte_count": message["bytes"],
         "manifest": f"s3://{BUCKET}/{manifest}",
         "digits": 3,
+        "rows_left_out": 0,
     }
     assert here.query(f"SELECT loaded_at = '{loaded_at}' FROM {here.ledger}") == [(True,)]
 
@@ -329,11 +330,11 @@ def test_a_crash_between_copy_and_commit_leaves_nothing(stage_two, monkeypatch, 
     message = here.file("a", 1, 2, first="1-0", last="2-0")
     enter = Ledger.enter
 
-    def crash(self, cursor, files, manifest):
+    def crash(self, cursor, files, *about):
         cursor.execute("SELECT pg_last_copy_count()")
         assert cursor.fetchone() == (2,)
         if moment == "after":
-            enter(self, cursor, files, manifest)
+            enter(self, cursor, files, *about)
         raise Crash
 
     with monkeypatch.context() as patch:
@@ -353,8 +354,8 @@ def test_a_connection_lost_between_copy_and_commit_is_tried_again(stage_two, mon
     here = stage_two()
     enter, lost = Ledger.enter, []
 
-    def cut(self, cursor, files, manifest):
-        enter(self, cursor, files, manifest)
+    def cut(self, cursor, files, *about):
+        enter(self, cursor, files, *about)
         if not lost:
             lost.append(cursor.connection.info.backend_pid)
             here.query(f"SELECT pg_terminate_backend({lost[0]})")
@@ -372,8 +373,8 @@ def test_a_connection_that_timed_out_is_no_fault_of_a_file(stage_two, monkeypatc
     here = stage_two()
     enter, lost = Ledger.enter, []
 
-    def time_out(self, cursor, files, manifest):
-        enter(self, cursor, files, manifest)
+    def time_out(self, cursor, files, *about):
+        enter(self, cursor, files, *about)
         if not lost:
             lost.append(cursor)
             raise psycopg2.DatabaseError("SSL SYSCALL error: Connection timed out")
@@ -456,8 +457,8 @@ def test_a_loader_that_waits_for_the_lock_sees_what_the_other_committed(stage_tw
     def second():
         here.load(message)
 
-    def hold(self, cursor, files, manifest):
-        enter(self, cursor, files, manifest)
+    def hold(self, cursor, files, *about):
+        enter(self, cursor, files, *about)
         if not others:
             others.append(threading.Thread(target=second))
             others[0].start()

@@ -18,6 +18,13 @@ from record_processors.config.setting import Settings
 from record_processors.destinations.redshift.settings import REDSHIFT_URL
 from support.stage_two import BAD_ROW, BUCKET
 
+
+@pytest.fixture
+def stage_two(stage_two):
+    """Leave no row out here: a file with a bad row is a bad file."""
+    return lambda **changes: stage_two(**{"redshiftMaxBadRows": "0"} | changes)
+
+
 # --- bad files -----------------------------------------------------------------------------------
 
 

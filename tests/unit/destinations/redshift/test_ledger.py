@@ -72,7 +72,7 @@ batches = st.one_of(
 def enter(cursor, file, table, way):
     """Enter a row as we do, or as others may: by the contract's columns, and not all of these."""
     if way == "ours":
-        Ledger(LEDGER, "file", table).enter(cursor, [file], "manifest")
+        Ledger(LEDGER, "file", table).enter(cursor, [file], "manifest", {})
         return
     first, last = (None if way == f"no {end}" else getattr(file, end) for end in ("first", "last"))
     cursor.execute(
