@@ -150,6 +150,14 @@ BROKEN = [
         some_rounds(incidents.killed_at("two", "blame", "cut")),
         "dead letters of files lost",
     ),
+    Broken(
+        "a row left out leaves no dead letter",
+        "Load.run",
+        "kept = self.letters.write(sources.repaired)",
+        "kept = self.letters.write({})",
+        some_rounds(incidents.killed_at("two", "repair", "cut")),
+        "dead letters of rows lost",
+    ),
 ]
 
 

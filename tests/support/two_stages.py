@@ -150,9 +150,10 @@ class TwoStages:
         return b"".join(map(gzip.decompress, self.objects(prefix).values())).splitlines()
 
     def dead_letters(self, application):
-        """Read dead letters as a reader should: a position counts once."""
+        """Read dead letters as a reader should: a position counts once, or a line of a file."""
         lines = b"".join(self.objects(f"errors/{application}/").values()).splitlines()
-        letters = {(one["shard"], one["position"]): one for one in map(json.loads, lines)}
+        names = ("shard", "position", "file", "line")
+        letters = {tuple(map(one.get, names)): one for one in map(json.loads, lines)}
         return list(letters.values())
 
     def close(self):

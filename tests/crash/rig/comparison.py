@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
+from crash.rig.poison import TOLD, UNTOLD
 from crash.rig.tally import count
 from record_processors.aws.layout import dead_letters_folder, files_folder
 from record_processors.destinations.redshift.emitter import RedshiftManifestEmitter
@@ -81,11 +82,11 @@ class Comparison:
         )
 
     def _wanted_rows(self, poisoned):
-        """Return what was put, without the files that cannot be loaded: they are kept out whole."""
-        return self.source.rows - sum(poisoned.values(), Counter())
+        """Return what was put, without the files that are kept out, and the rows left out."""
+        return self.source.rows - sum(map(_not_loaded, poisoned.values()), Counter())
 
     def _poisoned(self):
-        """Return the rows of each file that holds one that COPY refuses, by the file's key.
+        """Return the rows of each file that holds one that COPY refuses, in order, by its key.
 
         What shares a file is not ours to say; so each is looked for where its shard's chain must
         have it.
@@ -97,7 +98,7 @@ class Comparison:
                 first = max((one for one in files.get(shard, ()) if one <= at), default=None)
                 if first is not None:
                     key, tag = files[shard][first]
-                    rows = Counter(map(_row, self._read(key, tag)))
+                    rows = list(map(_row, self._read(key, tag)))
                     if self.source.poison[shard, position] in rows:  # else it is not written yet
                         self._found[shard, position] = key, rows
         return dict(self._found.values())
@@ -113,22 +114,34 @@ class Comparison:
 
     def _letters(self, poisoned):
         """Compare as a reader should: a position counts once, and so does a file."""
-        one, two = (set(self._dead_letters(stage)) for stage in (self.both.one, self.both.two))
+        one, of_both = (list(self._dead_letters(stage)) for stage in (self.both.one, self.both.two))
+        two = set(map(_of_record, (letter for letter in of_both if "file" not in letter)))
         junk = _as_letters(self.source.junk)
         of_files = {_named(data) for _, _, stage, data in two - junk if stage == LOAD_STAGE}
         others = {letter for letter in two - junk if letter[2] != LOAD_STAGE}
+        loaded = self._copied()
+        of_rows = [letter for letter in of_both if letter.get("repaired") in loaded]
         return [
-            Letters("stage one", _as_letters(self.source.rejected), one),
+            Letters("stage one", _as_letters(self.source.rejected), set(map(_of_record, one))),
             Letters("stage two", junk, (two & junk) | others),
-            Letters("files", set(poisoned), of_files),
+            Letters("files", {key for key, rows in poisoned.items() if _is_bad(rows)}, of_files),
+            Letters("rows", set(_left_out(poisoned)), set(map(self._of_row, of_rows))),
         ]
+
+    def _copied(self):
+        """Return what COPY has read of files of which the ledger says that rows were left out."""
+        ledger, beginning = self.both.two[FILE_TABLE], f"s3://{self.both.bucket}/"
+        manifests = self.both.query(f"SELECT manifest FROM {ledger} WHERE rows_left_out > 0")
+        read = [self._read(url.removeprefix(beginning), "") for (url,) in set(manifests)]
+        return {entry["url"] for (line,) in read for entry in json.loads(line)["entries"]}
+
+    def _of_row(self, letter):
+        key = letter["file"].removeprefix(f"s3://{self.both.bucket}/")
+        return key, letter["line"], _row(base64.b64decode(letter["data"]))
 
     def _dead_letters(self, stage):
         for key, tag in self._objects(dead_letters_folder(stage)):
-            for line in self._read(key, tag):
-                letter = json.loads(line)
-                data = base64.b64decode(letter["data"])
-                yield letter["shard"], letter["position"], letter["stage"], data
+            yield from map(json.loads, self._read(key, tag))
 
     def _objects(self, prefix):
         pages = self.both.s3.get_paginator("list_objects_v2").paginate(
@@ -144,6 +157,32 @@ class Comparison:
             plain = gzip.decompress(body) if key.endswith(".gz") else body
             self._lines[key, tag] = plain.splitlines()
         return self._lines[key, tag]
+
+
+def _is_bad(rows):
+    """Whether a file is kept out as a whole: COPY tells of no row, or would have none left."""
+    return any(text.startswith(UNTOLD) for _, text in rows) or all(map(_is_told, rows))
+
+
+def _is_told(row):
+    return row[1].startswith(TOLD)
+
+
+def _not_loaded(rows):
+    """Return which rows of a file with a bad one must not be in the table."""
+    return Counter(rows if _is_bad(rows) else filter(_is_told, rows))
+
+
+def _left_out(poisoned):
+    """Yield each row that is left out: its file, its line, itself."""
+    for key, rows in poisoned.items():
+        if not _is_bad(rows):
+            yield from ((key, line, row) for line, row in enumerate(rows, 1) if _is_told(row))
+
+
+def _of_record(letter):
+    data = base64.b64decode(letter["data"])
+    return letter["shard"], letter["position"], letter["stage"], data
 
 
 def _row(line):

@@ -98,7 +98,9 @@ class Rig:
         self.source.put(self.random.randint(2, 12))
         if self.random.random() < (1 if self.wanted["junk"] else 0.05):
             self.source.put_junk()
-        # A bad row costs the loader some failures; too many, and a round is spent on them.
+        if self.random.random() < 0.25:
+            self.source.put_poison(may_be_untold=False)
+        # Others cost the loader many failures; too many of them, and a round is spent on that.
         is_time = time.monotonic() > self.last_poison + 1
         if is_time and (self.wanted["poison"] or self.random.random() < 0.04):
             self.source.put_poison()

@@ -56,14 +56,15 @@ class Source:
         answer = self.kinesis.put_record(StreamName=self.manifests, PartitionKey="junk", Data=data)
         self.junk[answer["ShardId"], f"{answer['SequenceNumber']}-0"] = stage, data
 
-    def put_poison(self):
+    def put_poison(self, *, may_be_untold=True):
         """Put a record whose row COPY refuses; at times one that Redshift does not tell of.
 
         Not before a file is loaded: until then nobody can say whose fault an untold failure is, and
         the child ends, as it must.
         """
         number = next(self._ids)
-        is_told = self.random.random() < 1 / 2 or not self._is_anything_loaded()
+        is_told = self.random.random() < 1 / 2 or not may_be_untold
+        is_told = is_told or not self._is_anything_loaded()
         said = {"id": number, "text": f"{TOLD if is_told else UNTOLD} {number}", "rows": 1}
         (row,) = [(row["id"], row["text"]) for row in rows_of(said)]
         self.rows[row] += 1

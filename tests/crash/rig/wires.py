@@ -16,11 +16,15 @@ STEPS = {
     "one": ("look", "dead letter", "file", "announcement", "checkpoint"),
     "two": (
         *("lock", "ledger", "manifest", "copy", "insert", "commit"),
-        *("blame", "dead letter", "checkpoint"),
+        *("blame", "repair", "dead letter", "checkpoint"),
     ),
 }
 # What must be put for a step to come: all others do by themselves.
-NEEDS = {("two", "blame"): "poison", ("two", "dead letter"): "junk"}
+NEEDS = {
+    ("two", "blame"): "poison",
+    ("two", "repair"): "poison",
+    ("two", "dead letter"): "junk",
+}
 STATEMENTS = {
     "lock": "LOCK",
     "ledger": 'SELECT "file"',
@@ -67,6 +71,7 @@ class Wires:
             "look": f"HEAD {bucket}/{application}/",
             "file": f"PUT {bucket}/{application}/",
             "manifest": f"PUT {bucket}/{application}/manifests/",
+            "repair": f"PUT {bucket}/{application}/repaired/",
             "dead letter": f"PUT {bucket}/errors/{application}/",
             "announcement": "POST /PutRecord",
             "checkpoint": "POST /UpdateItem",  # the JVM's, among its renewals of the lease

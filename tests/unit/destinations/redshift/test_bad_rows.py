@@ -12,6 +12,7 @@ from record_processors import Fatal
 from record_processors.config.setting import Settings
 from record_processors.destinations.redshift import repaired_load
 from record_processors.destinations.redshift.ledger import Ledger
+from record_processors.destinations.redshift.repair import Repair
 from support.stage_two import BUCKET
 
 COLUMNS = "id BIGINT NOT NULL, small SMALLINT, day DATE, text VARCHAR(10)"
@@ -243,7 +244,6 @@ def test_a_file_with_more_bad_rows_than_are_allowed_is_kept_out(stage_two):
         ("json", b'{"id": 1}{"id": "x"}\n{"id": 2}\n', {}, "line 1 is not certain"),
         ("csv", b'1,"a\nb"\nx,c\n', {}, "is not certain"),
         ("delimited", b"1|a\\\nb\nx|c\n", {}, "is not certain"),
-        ("csv", b"1,a\nx,b\n", {"redshiftCopyOptions": "QUOTE '%'"}, "Invalid digit"),
         ("json", b'{"id": 1}\n{"id": "x"}\n', {"redshiftMaxBadRows": "0"}, "Invalid digit"),
     ],
 )
@@ -257,6 +257,25 @@ def test_where_it_is_not_certain_which_row_is_meant_the_file_is_kept_out(
 
     assert words in the_reason(here)
     assert here.ids() == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_possible"),
+    [
+        ({}, True),
+        ({"redshiftMaxBadRows": "0"}, False),
+        ({"redshiftDataFormat": "parquet"}, False),
+        ({"redshiftDataFormat": "csv"}, True),
+        ({"redshiftDataFormat": "csv", "redshiftCopyOptions": "QUOTE '%'"}, False),
+        ({"redshiftDataFormat": "csv", "redshiftCopyOptions": "DATEFORMAT 'QUOTE'"}, True),
+        ({"redshiftDataFormat": "delimited", "redshiftCopyOptions": "removequotes"}, False),
+    ],
+)
+def test_rows_are_left_out_only_where_it_is_known_what_a_row_is(stage_two, changes, is_possible):
+    """Not of columnar files, nor where quotes mean what the documentation does not say."""
+    settings = stage_two().settings
+    settings = Settings(settings.path, {**settings.texts, **changes})
+    assert Repair(settings, None).is_possible == is_possible
 
 
 def test_a_line_break_in_a_later_row_does_no_harm(stage_two):
