@@ -71,24 +71,27 @@ class DeadLetterFiles(Resource):
         yield from probe.left_behind
 
     def permissions(self, account: str) -> Iterator[Statement]:
-        """Allow to write them, and the use of a key of one's own for whatever is written.
-
-        AWS's own key is open to whoever may write to S3; of
-        docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html, Decrypt is for
-        reading, and for uploads in parts, of which there are none. A key is not named by its alias,
-        but by a condition: docs.aws.amazon.com/kms/latest/developerguide/alias-authorization.html
-        """
+        """Allow to write them, and the use of a key of one's own for whatever is written."""
         arns = Arns(self.settings, account)
         yield allow("KeepDeadLetters", "s3: PutObject", arns.objects(self.folder))
-        if (key := self.settings[KMS_KEY]) is None:
-            return
-        arn = key if ":" in key else arns.arn("kms", key)
-        place, _, name = arn.rpartition(":")
-        only = {"ForAnyValue:StringEquals": {"kms:ResourceAliases": name}}
-        by_alias = name.startswith("alias/")
-        resource = f"{place}:key/{'*' if by_alias else no_pattern(name.removeprefix('key/'))}"
-        when = only if by_alias else None
-        yield allow("EncryptWhatIsWritten", "kms: GenerateDataKey", resource, when=when)
+        yield from use_of_key(self.settings, arns, "EncryptWhatIsWritten", "GenerateDataKey")
+
+
+def use_of_key(settings: Settings, arns: Arns, sid: str, action: str) -> Iterator[Statement]:
+    """Allow an action on the key, if it is one's own; AWS's is open to whoever may use S3.
+
+    Of docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html, Decrypt is for reading
+    what is in an object, and for uploads in parts, of which there are none. A key is not named by
+    its alias, but by a condition: docs.aws.amazon.com/kms/latest/developerguide/alias-authorization
+    """
+    if (key := settings[KMS_KEY]) is None:
+        return
+    arn = key if ":" in key else arns.arn("kms", key)
+    place, _, name = arn.rpartition(":")
+    only = {"ForAnyValue:StringEquals": {"kms:ResourceAliases": name}}
+    by_alias = name.startswith("alias/")
+    resource = f"{place}:key/{'*' if by_alias else no_pattern(name.removeprefix('key/'))}"
+    yield allow(sid, f"kms: {action}", resource, when=only if by_alias else None)
 
 
 def _written_again(probe: Probe) -> Finding:

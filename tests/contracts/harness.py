@@ -202,7 +202,8 @@ class RedshiftManifest(Harness):
 
     def rejected(self):
         missing = f"s3://{self.bucket}/files/missing.json.gz"
-        return [b"\xff", missing.encode(), self.refused(1000)]
+        row_left_out = self._file(1001, b'{"id": "no number"}\n{"id": 1001}')
+        return [b"\xff", missing.encode(), self.refused(1000), row_left_out]
 
     def _file(self, one, row):
         body = gzip.compress(row + b"\n", mtime=0)

@@ -35,6 +35,7 @@ METRICS = {"metricsLevel": "SUMMARY", "metricsBufferTimeMillis": "1000"}
 ENCRYPTED = {"s3ServerSideEncryption": "aws:kms", "s3KmsKeyId": f"{KEYS}/{KEY_ID}"}
 GOOD, BAD = b'{"id": 1, "text": "a"}', b"not json"
 MISSING = b"by/nobody.json"
+ONE_OF_TWO = b"by/one-of-two.json"  # has a bad row
 
 # When a shard begins or is done with, a worker is long gone, a leader follows another, or stops.
 SELDOM = {
@@ -53,6 +54,7 @@ OF_THE_CHILD = [
     ("two", "TellMissingObjectsFromForbiddenOnes", "s3:ListBucket", 0),
     ("two", "ReadTheLogin", "secretsmanager:GetSecretValue", 70),
     ("two", "WriteManifests", "s3:PutObject", 70),
+    ("two", "WriteRepairedFiles", "s3:PutObject", 0),
     ("two", "KeepDeadLetters", "s3:PutObject", 70),
 ]
 # What a daemon does again and again.
@@ -119,8 +121,9 @@ def users(stack, tmp_path_factory):
             both.start(stage)
     for both in (here, other):
         both.put([GOOD, BAD])
-    here.put([MISSING], "iam-manifests")
-    here.until(here.rows, "a row is in the table")
+    put_file(ONE_OF_TWO, GOOD + b'\n{"id": "x"}')
+    here.put([MISSING, ONE_OF_TWO], "iam-manifests")
+    here.until(lambda: len(here.rows()) == 2, "a row of each file is in the table")
     for both, application in ((here, "iam-one"), (here, "iam-two"), (other, "s3-one")):
         both.until(lambda h=both, a=application: h.dead_letters(a), "a dead letter is there")
     other.until(lambda: other.file_lines("s3-one/"), "a file is there")
@@ -167,9 +170,9 @@ def test_a_child_is_refused_what_is_taken_out(users, stack, tmp_path, stage, sid
     user = User(f"{stage}-{sid}", without(users[stage].document, sid))
     environment = {**environment_of_child(), **stack.environment, **user.environment}
     child = Talk(users[stage].path, tmp_path / "log", environment)
-    file = f"by/{sid}.json"
-    boto3.client("s3").put_object(Bucket="iam-bucket", Key=file, Body=GOOD)
-    data = [GOOD, BAD] if stage == "one" else [file.encode(), MISSING]
+    file = f"by/{sid}.json".encode()
+    put_file(file, GOOD + b'\n{"id": "x"}')
+    data = [GOOD, BAD] if stage == "one" else [file, MISSING]
     child.largest = Position(len(data))
     child.call("initialize", shardId=sid, sequenceNumber="TRIM_HORIZON", subSequenceNumber=0)
     child.call("processRecords", records=messages(data), millisBehindLatest=0)
@@ -178,6 +181,10 @@ def test_a_child_is_refused_what_is_taken_out(users, stack, tmp_path, stage, sid
     assert child.end() == code, child.told()
     assert stack.refused(user.name)[0] == action
     assert "AccessDenied" in child.told() or "(403)" in child.told()  # HEAD's answer has no code
+
+
+def put_file(key, body):
+    boto3.client("s3").put_object(Bucket="iam-bucket", Key=key.decode(), Body=body)
 
 
 def messages(data):
@@ -304,6 +311,16 @@ def test_keys(tmp_path, key, resource):
     assert resources(found) == [resource]
     by_alias = {"ForAnyValue:StringEquals": {"kms:ResourceAliases": "alias/mine"}}
     assert found.get("Condition") == (by_alias if "alias" in key else None)
+
+
+@pytest.mark.parametrize(("most", "is_read"), [("0", False), ("1", True)])
+def test_files_are_read_and_written_to_leave_rows_out(tmp_path, most, is_read):
+    """Only where a row may be left out, and in a folder of their own; with a key, to decrypt."""
+    found = of(tmp_path, {**ENCRYPTED, "redshiftMaxBadRows": most}, STAGE_TWO)
+    assert ("WriteRepairedFiles" in found) == ("ReadFilesWithBadRows" in found) == is_read
+    if is_read:
+        assert resources(found["WriteRepairedFiles"]) == ["s3:::bucket/flights/repaired/*"]
+        assert found["ReadFilesWithBadRows"]["Action"] == ["kms:Decrypt"]
 
 
 def test_no_key_of_ones_own(tmp_path):

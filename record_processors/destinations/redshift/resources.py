@@ -6,8 +6,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 
 from ...aws.arns import Arns, no_pattern
+from ...aws.findings import about
 from ...aws.iam import allow
-from ...aws.objects import Files
+from ...aws.objects import Files, use_of_key
+from ...aws.probe import written
 from ...config.keys import S3_PREFIX
 from ...config.resource import Creatable, CreatableBySql, Finding, Resource, Statement
 from ...config.setting import Settings
@@ -18,9 +20,11 @@ from .copy import manifests_folder
 from .ledger import Ledger
 from .login import database_of
 from .probe import look, probe
+from .repair import repaired_folder
 from .settings import (
     DATA_TABLE,
     JSON_PATHS,
+    MAX_BAD_ROWS,
     REDSHIFT_CLUSTER,
     REDSHIFT_SECRET,
     REDSHIFT_WORKGROUP,
@@ -29,14 +33,23 @@ from .sql import quoted
 
 
 class ManifestFiles(Files):
-    """The manifests that COPY reads, and the announced files, which are looked at."""
+    """The manifests that COPY reads, and the announced files, which are looked at, and repaired."""
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
         self.tried_in = manifests_folder(settings)
 
+    def probe(self) -> Iterator[Finding]:
+        """Try what manifests and files take, and where a file goes without its bad rows."""
+        yield from super().probe()
+        if most := self.settings[MAX_BAD_ROWS]:
+            with written(self.settings, repaired_folder(self.settings)) as probe:
+                place = about(MAX_BAD_ROWS, most)
+                yield Finding("ok", f"{place}: files can be written without their bad rows")
+            yield from probe.left_behind
+
     def permissions(self, account: str) -> Iterator[Statement]:
-        """Allow to look at whatever may be announced, and to write manifests."""
+        """Allow to look at whatever may be announced, to write manifests, and to leave rows out."""
         arns = Arns(self.settings, account)
         announced = arns.objects(self.settings[S3_PREFIX])
         yield allow("LookAtAnnouncedFiles", "s3: GetObject", announced)
@@ -44,6 +57,10 @@ class ManifestFiles(Files):
             path = no_pattern(paths.removeprefix("s3://"))
             yield allow("CompareJsonPaths", "s3: GetObject", f"arn:{arns.partition}:s3:::{path}")
         yield allow("WriteManifests", "s3: PutObject", arns.objects(self.tried_in))
+        if self.settings[MAX_BAD_ROWS]:
+            repaired = arns.objects(repaired_folder(self.settings))
+            yield allow("WriteRepairedFiles", "s3: PutObject", repaired)
+            yield from use_of_key(self.settings, arns, "ReadFilesWithBadRows", "Decrypt")
         yield from self.tell_missing(arns)
 
 
