@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 
 from ...aws.arns import Arns, no_pattern
-from ...aws.findings import about
 from ...aws.iam import allow
 from ...aws.objects import Files, use_of_key
 from ...aws.probe import written
@@ -42,10 +41,11 @@ class ManifestFiles(Files):
     def probe(self) -> Iterator[Finding]:
         """Try what manifests and files take, and where a file goes without its bad rows."""
         yield from super().probe()
-        if most := self.settings[MAX_BAD_ROWS]:
+        if self.settings[MAX_BAD_ROWS]:
             with written(self.settings, repaired_folder(self.settings)) as probe:
-                place = about(MAX_BAD_ROWS, most)
-                yield Finding("ok", f"{place}: files can be written without their bad rows")
+                yield Finding(
+                    "ok", f"{probe.place}: files can be repaired, their bad rows left out"
+                )
             yield from probe.left_behind
 
     def permissions(self, account: str) -> Iterator[Statement]:
