@@ -370,6 +370,66 @@ LINES = [
         "",
     ),
     Broken(
+        "a row left out leaves no letter",
+        "Load.run",
+        "kept = self.letters.write(sources.repaired)",
+        "kept = self.letters.write({})",
+    ),
+    Broken(
+        "letters of rows after the COMMIT",
+        "Load.run",
+        "kept = self.letters.write(sources.repaired)\n"
+        "self.ledger.enter(cursor, fresh, manifest, sources.repaired)",
+        "self.ledger.enter(cursor, fresh, manifest, sources.repaired)\n"
+        "cursor.connection.commit()\n"
+        "kept = self.letters.write(sources.repaired)",
+    ),
+    Broken(
+        "the ledger enters the file without the rows left out",
+        "Load.run",
+        "self.ledger.enter(cursor, fresh, manifest, sources.repaired)",
+        "self.ledger.enter(cursor, sources.files, manifest, {})",
+    ),
+    Broken(
+        "rows left out are counted as loaded",
+        "Ledger.enter",
+        "rest = repaired.get(file)",
+        "rest = None",
+    ),
+    Broken(
+        "lines counted from 0", "_json", "enumerate(_lines(stream), 1)", "enumerate(_lines(stream))"
+    ),
+    Broken(
+        "a letter names what was loaded in the place of its file",
+        "_letter",
+        "file=file.url,",
+        "file=rest.file.url,",
+    ),
+    Broken(
+        "a good row lost on the way",
+        "_split",
+        "others.write(row.data)",
+        'others.write(row.data if count else b"")',
+    ),
+    Broken(
+        "only the first bad row is looked for",
+        "Load.copy_files",
+        "without_loading(statement, dry_run) if dry_run else statement",
+        "statement",
+    ),
+    Broken(
+        "a file with rows left out is rehearsed as it was",
+        "Ledger.latest",
+        '"AND (rows_left_out IS NULL OR rows_left_out = 0) ORDER BY',
+        '"ORDER BY',
+    ),
+    Broken(
+        "the original is loaded though rows were left out",
+        "Sources.__init__",
+        "self.repaired[file].file if file in self.repaired else file: file for file in files",
+        "file: file for file in files",
+    ),
+    Broken(
         "letters of a load together",
         "DeadLetters.write_rejected",
         "by_position = sorted(rejected, key=lambda one: one.record.position)",
