@@ -405,14 +405,14 @@ class Connection:
         objects = self.server.s3.objects
         key = re.search(r"FROM 's3://[^/]+/([^']+)'", sql)
         assert key
-        most = re.search(r"NOLOAD MAXERROR (\d+)$", sql)
+        most = re.search(r"MAXERROR (\d+)$", sql)
         for entry in json.loads(objects[key[1]].body)["entries"]:
             url = entry["url"]
             file = objects.get(url.split("/", 3)[3])
             if file is not None:
                 self._look_for_faults(url, file, int(most[1]) if most else 1)
-                if not most:
-                    self.added.rows += file.lines
+                if " NOLOAD" not in sql:
+                    self.added.rows += [row for row in file.lines if not self.server.fault_of(row)]
                     self.added.copied.append((url, file))
             elif entry["mandatory"]:
                 self._refuse(f"The specified S3 prefix '{url}' does not exist")

@@ -413,15 +413,21 @@ LINES = [
     ),
     Broken(
         "only the first bad row is looked for",
-        "Load.copy_files",
-        "without_loading(statement, dry_run) if dry_run else statement",
-        "statement",
+        "looking_for",
+        'return f" NOLOAD{tolerating(bad_rows)}"',
+        'return " NOLOAD MAXERROR 1"',
     ),
     Broken(
-        "a file with rows left out is rehearsed as it was",
-        "Ledger.latest",
-        '"AND (rows_left_out IS NULL OR rows_left_out = 0) ORDER BY',
-        '"ORDER BY',
+        "a file with rows left out is rehearsed as a whole",
+        "Rehearsal.__init__",
+        'tolerating(repair.most) if repair.is_possible else ""',
+        '""',
+    ),
+    Broken(
+        "a table that takes no row of a file is taken for sound",
+        "Rehearsal._can_load",
+        "if rows or not (complaints := connection.load_errors()):",
+        "if not (complaints := []):",
     ),
     Broken(
         "the original is loaded though rows were left out",

@@ -158,6 +158,13 @@ def run_copy(cursor: Cursor, statement: str) -> None:
         raise classify(error, of_copy=True) from error
 
 
+def copied_rows(cursor: Cursor) -> int:
+    """Return how many rows the session's last COPY has loaded."""
+    cursor.execute("SELECT pg_last_copy_count()")
+    (rows,) = cursor.fetchone() or (0,)
+    return int(rows)
+
+
 def _rolled_back(connection: psycopg2.extensions.connection) -> bool:
     """End the failed transaction, if the connection still lives."""
     try:

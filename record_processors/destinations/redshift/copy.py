@@ -56,13 +56,17 @@ def copy_statement(
     )
 
 
-def without_loading(statement: str, errors: int) -> str:
-    """Let a COPY look at the files only, and fail when it has found so many errors.
+def tolerating(bad_rows: int) -> str:
+    """Return the words for a COPY that leaves out so many bad rows, and fails with one more.
 
-    Each is in the error tables then: docs.aws.amazon.com/redshift/latest/dg/
-    copy-parameters-data-load.html
+    Never for one that is committed: …/dg/copy-parameters-data-load.html
     """
-    return f"{statement} NOLOAD MAXERROR {min(errors, MOST_ERRORS)}"
+    return f" MAXERROR {min(bad_rows + 1, MOST_ERRORS)}"
+
+
+def looking_for(bad_rows: int) -> str:
+    """Return the words for one that loads nothing; each bad row is in the error tables then."""
+    return f" NOLOAD{tolerating(bad_rows)}"
 
 
 def manifest_of(files: Sequence[File], settings: Settings) -> dict[str, object]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ...files.file import File
+from .copy import MOST_ERRORS, looking_for
 from .errors import LoadFailed
 from .fault import BadRows, Fault, by_file
 from .load import Load
@@ -26,17 +27,17 @@ class DryRun:
         Transient, Fatal.
         """
         sources = Sources(files, repaired)
-        limit = most * len(files) + 1  # so that one has too many if there are so many
+        bearable = most * len(files)  # with more, one of them has too many
         failure = ""
         connection = self.load.connection
         try:
             with connection.rolled_back() as cursor:
                 cursor.execute(f"SET LOCAL statement_timeout TO {COPY_MILLISECONDS}")
-                self.load.copy_files(cursor, sources.files, dry_run=limit)
+                self.load.copy_files(cursor, sources.files, looking_for(bearable))
         except LoadFailed as error:
             failure = str(error)
         details = connection.load_errors()
-        if failure and len(details) < limit:
+        if failure and len(details) <= min(bearable, MOST_ERRORS - 1):
             return self.load.fault(sources, failure, [])
         complaints = by_file(sources.files, details)
         return sources.of_originals(BadRows(sources.files, complaints, bool(failure)))

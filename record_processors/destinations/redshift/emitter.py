@@ -113,10 +113,11 @@ class RedshiftManifestEmitter(Emitter[File]):
         check = FileCheck(settings, bucket)
         connection = Connection.from_settings(settings)
         load = Load(settings, connection, Ledger.from_settings(settings), bucket, check)
+        repair = Repair(settings, bucket)
         return cls(
             load,
-            Rehearsal(load, check),
-            Repair(settings, bucket),
+            Rehearsal(load, check, repair),
+            repair,
             check,
             UnmatchedFields(settings, connection, bucket),
             Retry.from_settings(settings),

@@ -187,10 +187,10 @@ class Ledger:
             raise self._explained(error) from error
 
     def latest(self, cursor: Cursor) -> list[File]:
-        """Return a few of the files that were loaded last as a whole, the newest first."""
+        """Return a few of the files that were loaded last, the newest first."""
         cursor.execute(
             f"SELECT {self._columns}, byte_count FROM {self.table} WHERE data_table = %s "  # noqa: S608
-            "AND (rows_left_out IS NULL OR rows_left_out = 0) ORDER BY loaded_at DESC LIMIT 5",
+            "ORDER BY loaded_at DESC LIMIT 5",
             [self.data_table],
         )
         return [LedgerRow(*row).as_file() for row in cursor.fetchall()]

@@ -13,8 +13,8 @@ from ...config.setting import Settings
 from ...errors import counted
 from ...files.file import File
 from ...flow.letter import report
-from .connection import Connection, Cursor, LoadErrorDetail, run_copy
-from .copy import copy_statement, manifest_of, manifests_folder, without_loading
+from .connection import Connection, Cursor, LoadErrorDetail, copied_rows, run_copy
+from .copy import copy_statement, manifest_of, manifests_folder
 from .errors import LoadFailed
 from .fault import Fault, SetAside, fault_of
 from .file_check import BadFile, FileCheck
@@ -79,8 +79,7 @@ class Load:
                 if fresh := verdict.fresh:
                     sources = Sources(fresh, repaired)
                     manifest = self.copy_files(cursor, sources.files)
-                    cursor.execute("SELECT pg_last_copy_count()")
-                    (rows,) = cursor.fetchone() or (0,)
+                    rows = copied_rows(cursor)
                     self._insist_on_all(sources.files, rows)
                     kept = self.letters.write(sources.repaired)
                     self.ledger.enter(cursor, fresh, manifest, sources.repaired)
@@ -101,19 +100,18 @@ class Load:
             log.info("%s had been loaded into %s before", before, self.table)
         return verdict
 
-    def copy_files(self, cursor: Cursor, files: Sequence[File], dry_run: int = 0) -> str:
+    def copy_files(self, cursor: Cursor, files: Sequence[File], how: str = "") -> str:
         """Load files, all of one compression and null string; return the manifest that lists them.
 
-        A ``dry_run`` loads nothing, and ends when COPY has found so many bad rows. Raises
-        LoadFailed, Transient, Fatal.
+        ``how`` are further words for a COPY that is rolled back. Raises LoadFailed, Transient,
+        Fatal.
         """
         body = msgspec.json.encode(manifest_of(files, self.settings))
         key = f"{self.manifests}{hashlib.sha256(body).hexdigest()}.manifest"
         self.bucket_under_lock.put(key, body)
         manifest = self.bucket_under_lock.url(key)
         compression, null = files[0].compression or "none", files[0].null
-        statement = copy_statement(self.settings, manifest, compression, null)
-        run_copy(cursor, without_loading(statement, dry_run) if dry_run else statement)
+        run_copy(cursor, copy_statement(self.settings, manifest, compression, null) + how)
         return manifest
 
     def fault(self, sources: Sources, message: str, details: Iterable[LoadErrorDetail]) -> Fault:

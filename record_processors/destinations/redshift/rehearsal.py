@@ -8,10 +8,12 @@ from contextlib import suppress
 import msgspec
 
 from ...files.file import File
-from .copy import COMPRESSION_WORDS
+from .connection import copied_rows
+from .copy import COMPRESSION_WORDS, tolerating
 from .errors import LoadFailed
 from .file_check import BadFile, FileCheck, Unseen
 from .load import Load
+from .repair import Repair
 
 log = logging.getLogger(__name__)
 
@@ -19,14 +21,16 @@ log = logging.getLogger(__name__)
 class Rehearsal:
     """Tells the fault of a file from everybody's: a right, an option, a column of the table."""
 
-    def __init__(self, load: Load, check: FileCheck) -> None:
+    def __init__(self, load: Load, check: FileCheck, repair: Repair) -> None:
         self.load = load
         self.check = check
+        self.how = tolerating(repair.most) if repair.is_possible else ""
 
     def run(self) -> bool | None:
         """Load the newest of the files that are loaded, and roll back.
 
-        Return whether it can be loaded; None if none of them is in S3 any more.
+        Return whether it can be loaded, if need be without a few rows as any file; None if none of
+        them is in S3 any more.
         """
         with self.load.connection.transaction() as cursor:
             latest = self.load.ledger.latest(cursor)
@@ -50,14 +54,16 @@ class Rehearsal:
             try:
                 with connection.rolled_back() as cursor:
                     self.load.ledger.lock(cursor)
-                    self.load.copy_files(
-                        cursor, [msgspec.structs.replace(file, compression=compression)]
-                    )
+                    like = msgspec.structs.replace(file, compression=compression)
+                    self.load.copy_files(cursor, [like], self.how)
+                    rows = copied_rows(cursor)
             except LoadFailed as failure:
                 reasons.append(str(failure))
                 connection.close()  # with what it complains of
-            else:
+                continue
+            if rows or not (complaints := connection.load_errors()):
                 return True
+            reasons.append(str(complaints[0]))
         log.error(
             "%s is in %s, and could not be loaded there once more, so that no file is at fault: "
             "look at the table and its rights, redshiftCopyOptions, redshiftIamRole: %s",

@@ -100,7 +100,9 @@ class Repair:
         with tempfile.TemporaryFile() as body:
             _compress(others, body, file.compression or "none")
             size = body.tell()
-            about = {name: text for name, text in rest.metadata.items() if text != "None"}
+            # A stranger's names may be what no header of HTTP takes.
+            said = rest.metadata.items()
+            about = {name: text for name, text in said if text != "None" and _fits_header(text)}
             try:
                 self.bucket.create(rest.key, body, about)
             except ConditionFailed:  # with the same rows, perhaps compressed by another version
@@ -151,6 +153,10 @@ def _compress(plain: IO[bytes], body: IO[bytes], compression: Compression) -> No
     while block := plain.read(BLOCK):
         body.write(file.compress(block))
     body.write(file.flush())
+
+
+def _fits_header(text: str) -> bool:
+    return text.isascii() and text.isprintable()
 
 
 def _end_of(name: str) -> str:

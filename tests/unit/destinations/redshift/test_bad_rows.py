@@ -173,6 +173,16 @@ def test_a_bare_path_is_repaired_too(stage_two):
     assert lines_of(here) == [(here.url("a.json"), 1, 1)]
 
 
+def test_a_strangers_names_are_no_hindrance(stage_two):
+    """A message may name an application as S3's metadata cannot; rows are left out all the same."""
+    here = stage_two()
+    rows = [b'{"id": 1}', b'{"id": "x"}']
+    here.load(put(here, "a", rows, application="Flüge", shard="one\ntwo"))
+
+    assert here.ids() == [1]
+    assert [letter["shard"] for letter in row_letters(here)] == ["one\ntwo"]
+
+
 def test_a_row_of_csv_comes_back_as_the_record_that_it_was_made_of(stage_two):
     """The row is what a transformer made: on the stream belongs what it was made of."""
     here = stage_two(redshiftDataFormat="csv")
@@ -529,19 +539,32 @@ def test_a_repaired_file_that_somebody_announces_is_not_loaded_twice(stage_two):
     assert here.entered() == ["a"]
 
 
-def test_a_file_with_rows_left_out_is_none_to_compare_with(stage_two, nameless):
-    """It could not be loaded once more as it is: that says nothing of the table."""
+def test_a_file_with_rows_left_out_is_one_to_compare_with(stage_two, nameless):
+    """It can be loaded once more, without these: that a table refuses a row or two is no fault."""
     here = stage_two()
-    here.load(here.file("a", 1))
     put(here, "b", [b'{"id": 2}', b'{"id": "x"}'])
     here.query(
-        f"INSERT INTO {here.ledger} (file, data_table, byte_count, rows_left_out, loaded_at) "
-        f"VALUES ('{here.url('b')}', '{here.table}', 1, 1, getdate() + interval '1 hour')"
+        f"INSERT INTO {here.ledger} (file, data_table, rows_left_out, loaded_at) "
+        f"VALUES ('{here.url('b')}', '{here.table}', 1, getdate())"
     )
     bad = here.file("c", body=b'{"id": "x"}\n')
     here.load(bad)
 
     assert set(here.letters()) == {bad}
+    assert here.ids() == []
+
+
+def test_a_column_made_too_short_for_most_rows_is_no_files_fault(stage_two, waits):
+    """More rows of a file than may be left out would be, and so of one that is loaded: none is."""
+    here = stage_two(redshiftMaxBadRows="2")
+    here.load(here.file("a", 1, 22, 333, 444, 555))
+    column = "ALTER text TYPE VARCHAR(6) USING left(text, 6)"
+    here.query(f"ALTER TABLE {here.table} {column}")
+    with pytest.raises(Fatal, match=r"retryLimit.*line 3, column text"):
+        here.load(here.file("b", 1, 22, 333, 444, 555), here.file("c", 666, 777, 888))
+
+    assert not here.letters()
+    assert here.ids() == [1, 22, 333, 444, 555]
 
 
 def test_a_ledger_of_an_older_version_is_said_to_need_create(stage_two):
