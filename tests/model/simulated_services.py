@@ -406,18 +406,19 @@ class Connection:
         key = re.search(r"FROM 's3://[^/]+/([^']+)'", sql)
         assert key
         most = re.search(r"MAXERROR (\d+)$", sql)
+        limit = len(self.complaints) + (int(most[1]) if most else 1)
         for entry in json.loads(objects[key[1]].body)["entries"]:
             url = entry["url"]
             file = objects.get(url.split("/", 3)[3])
             if file is not None:
-                self._look_for_faults(url, file, int(most[1]) if most else 1)
+                self._look_for_faults(url, file, limit)
                 if " NOLOAD" not in sql:
                     self.added.rows += [row for row in file.lines if not self.server.fault_of(row)]
                     self.added.copied.append((url, file))
             elif entry["mandatory"]:
                 self._refuse(f"The specified S3 prefix '{url}' does not exist")
 
-    def _look_for_faults(self, url: str, file: Stored, most: int) -> None:
+    def _look_for_faults(self, url: str, file: Stored, limit: int) -> None:
         """Refuse at the first row of which the error tables do not tell, or at so many others."""
         failed = "Load into table 'rows' failed.  Check 'sys_load_error_detail'"
         for number, row in enumerate(file.lines, 1):
@@ -425,7 +426,7 @@ class Connection:
             fault = self.server.fault_of(row)
             if fault == "poison":
                 self.complaints.append((url, number, "id", "Invalid digit"))
-            if fault == "nameless" or len(self.complaints) >= most:
+            if fault == "nameless" or len(self.complaints) >= limit:
                 self._refuse(failed)
 
     def _refuse(self, why: str) -> NoReturn:

@@ -61,7 +61,8 @@ class Rehearsal:
                 reasons.append(str(failure))
                 connection.close()  # with what it complains of
                 continue
-            if rows or not (complaints := connection.load_errors()):
+            complaints = connection.load_errors()  # which ends it, too
+            if rows or not complaints:
                 return True
             reasons.append(str(complaints[0]))
         log.error(
