@@ -105,8 +105,8 @@ class Bucket:
 
     def is_open(self, key: str) -> bool:
         """Write an empty object and look at it: whether this bucket is open to us at all."""
-        self.put(key, b"")
         try:
+            self.put(key, b"")
             self.head(key)
         except (Denied, Missing):
             return False

@@ -44,6 +44,10 @@ TRANSIENT_CODES = frozenset(
         (TOO_MUCH, HAD_A_MOMENT, AT_ONCE_WITH_ANOTHER, DAMAGED_ON_ITS_WAY, UNTIL_IT_IS_RENEWED)
     ).split()
 )
+# Of a right, or of another region; of HEAD the status.
+DENIED_CODES = frozenset(
+    "301 400 403 AccessDenied AuthorizationHeaderMalformed PermanentRedirect".split()
+)
 # As Kinesis and DynamoDB say that a clock is wrong, under the code of a wrong key.
 SKEWED = re.compile(r"^Signature (expired|not yet current)", re.IGNORECASE)
 # A conditional write that was refused; S3 says it by its status, 412.
@@ -99,7 +103,7 @@ def classify(error: Exception, what: str) -> Exception:
     if status == 404 and code in {"404", "NoSuchKey", "NotFound"}:
         return Missing(what)
     # HEAD's answers have no body, so that their code is the status.
-    return Denied(said) if code in {"301", "400", "403", "AccessDenied"} else Fatal(said)
+    return Denied(said) if code in DENIED_CODES else Fatal(said)
 
 
 def _without_an_answer(error: Exception, said: str) -> Exception:

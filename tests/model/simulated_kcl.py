@@ -395,13 +395,14 @@ class World:
     def alter_table(self, fault: str) -> None:
         """Let a person spoil the table for all files, or mend it, when nobody is at work on it.
 
-        A ``wide`` one takes rows that it refused.
+        A ``wide`` one takes rows that it refused, from then on: Redshift makes no column shorter
+        than what is in it.
         """
         for life in self.lives:
             if life.shard in self.manifests and not life.is_idle:
                 life.kill()
         self.redshift.fault = "" if fault == "wide" else fault
-        self.redshift.is_wide = fault == "wide"
+        self.redshift.is_wide |= fault == "wide"
 
     def _announce(self, partition_key: str, message: bytes) -> None:
         self.promises.look_at_message(json.loads(message))

@@ -419,8 +419,8 @@ LINES = [
     ),
     Broken(
         "a file with rows left out is rehearsed as a whole",
-        "Rehearsal.__init__",
-        'tolerating(repair.most) if repair.is_possible else ""',
+        "Rehearsal._can_load",
+        'tolerating(left_out) if left_out else ""',
         '""',
     ),
     Broken(
@@ -430,10 +430,10 @@ LINES = [
         "complaints = []",
     ),
     Broken(
-        "a table that takes no row of a file is taken for sound",
-        "Rehearsal._can_load",
-        "if rows or not complaints:",
-        "if True:",
+        "rows are left out though the table takes none",
+        "RepairedLoad._without",
+        "self._insist_on_a_sound_table(bad)",
+        "",
     ),
     Broken(
         "the original is loaded though rows were left out",

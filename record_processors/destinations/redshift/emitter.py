@@ -113,11 +113,10 @@ class RedshiftManifestEmitter(Emitter[File]):
         check = FileCheck(settings, bucket)
         connection = Connection.from_settings(settings)
         load = Load(settings, connection, Ledger.from_settings(settings), bucket, check)
-        repair = Repair(settings, bucket)
         return cls(
             load,
-            Rehearsal(load, check, repair),
-            repair,
+            Rehearsal(load, check),
+            Repair(settings, bucket),
             check,
             UnmatchedFields(settings, connection, bucket),
             Retry.from_settings(settings),
@@ -129,7 +128,7 @@ class RedshiftManifestEmitter(Emitter[File]):
         what = f"looking at the columns of {self.load.table}"
         faults.update(self.retry(what, lambda: self.unmatched.refusals(records)))
         for files in _alike(records):
-            load = RepairedLoad(self.load, self.repair, faults)
+            load = RepairedLoad(self.load, self.repair, self.rehearsal.run, faults)
             search = LoadSearch(files, load.run, self.rehearsal.run)
             what = f"loading {len(files)} files into {self.load.table}"
             for file, reason in self.retry(what, search.run):

@@ -186,14 +186,18 @@ class Ledger:
         except psycopg2.errors.UndefinedColumn as error:
             raise self._explained(error) from error
 
-    def latest(self, cursor: Cursor) -> list[File]:
-        """Return a few of the files that were loaded last, the newest first."""
+    def latest(self, cursor: Cursor) -> list[tuple[File, int]]:
+        """Return a few of the files that were loaded last, the newest first.
+
+        With each, how many of its rows were left out.
+        """
+        columns = f"coalesce(rows_left_out, 0), {self._columns}, byte_count"
         cursor.execute(
-            f"SELECT {self._columns}, byte_count FROM {self.table} WHERE data_table = %s "  # noqa: S608
+            f"SELECT {columns} FROM {self.table} WHERE data_table = %s "  # noqa: S608
             "ORDER BY loaded_at DESC LIMIT 5",
             [self.data_table],
         )
-        return [LedgerRow(*row).as_file() for row in cursor.fetchall()]
+        return [(LedgerRow(*row).as_file(), left_out) for left_out, *row in cursor.fetchall()]
 
     @property
     def _columns(self) -> str:

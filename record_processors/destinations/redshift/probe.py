@@ -19,6 +19,7 @@ from .connection import Connection, Cursor, run_copy
 from .copy import copy_statement, manifest_of, manifests_folder
 from .errors import NO_AUTHORITY, QUOTED, LoadFailed
 from .ledger import ADDED_LATER, COLUMNS, Ledger
+from .repair import repaired_folder
 from .settings import (
     DATA_COLUMNS,
     DATA_FORMAT,
@@ -26,6 +27,7 @@ from .settings import (
     FILE_KEY_COLUMN,
     FILE_TABLE,
     IAM_ROLE,
+    MAX_BAD_ROWS,
     REDSHIFT_CLUSTER,
     REDSHIFT_SECRET,
     REDSHIFT_URL,
@@ -167,9 +169,11 @@ def _copy(connection: Connection, settings: Settings) -> Iterator[Finding]:
         yield _not_tried(settings, "there is no Parquet file without columns")
         return
     folder = manifests_folder(settings)
+    # COPY's role must be able to read what we write, too: the manifest, and files repaired.
+    of_files = repaired_folder(settings) if settings[MAX_BAD_ROWS] else folder
     left_behind: list[Finding] = []
     try:
-        with written(settings, folder) as empty:
+        with written(settings, of_files) as empty:
             left_behind = empty.left_behind
             file = File(bucket=empty.bucket, key=empty.key, bytes=0)
             body = msgspec.json.encode(manifest_of([file], settings))

@@ -13,7 +13,6 @@ from .copy import COMPRESSION_WORDS, tolerating
 from .errors import LoadFailed
 from .file_check import BadFile, FileCheck, Unseen
 from .load import Load
-from .repair import Repair
 
 log = logging.getLogger(__name__)
 
@@ -21,22 +20,21 @@ log = logging.getLogger(__name__)
 class Rehearsal:
     """Tells the fault of a file from everybody's: a right, an option, a column of the table."""
 
-    def __init__(self, load: Load, check: FileCheck, repair: Repair) -> None:
+    def __init__(self, load: Load, check: FileCheck) -> None:
         self.load = load
         self.check = check
-        self.how = tolerating(repair.most) if repair.is_possible else ""
 
     def run(self) -> bool | None:
         """Load the newest of the files that are loaded, and roll back.
 
-        Return whether it can be loaded, if need be without a few rows as any file; None if none of
-        them is in S3 any more.
+        Return whether it can be loaded, with no more bad rows than it had; None if none of them is
+        in S3 any more.
         """
         with self.load.connection.transaction() as cursor:
             latest = self.load.ledger.latest(cursor)
-        for entered in latest:
+        for entered, left_out in latest:
             with suppress(BadFile):
-                return self._can_load(self._seen(entered))
+                return self._can_load(self._seen(entered), left_out)
         return None
 
     def _seen(self, entered: File) -> File:
@@ -46,7 +44,8 @@ class Rehearsal:
         except Unseen:  # COPY has another role than we: what it could read, it may be able to
             return entered
 
-    def _can_load(self, file: File) -> bool:
+    def _can_load(self, file: File, left_out: int) -> bool:
+        how = tolerating(left_out) if left_out else ""
         reasons: list[str] = []
         connection = self.load.connection
         # Which compression it has, its message said; the ledger does not, nor need its name.
@@ -55,7 +54,7 @@ class Rehearsal:
                 with connection.rolled_back() as cursor:
                     self.load.ledger.lock(cursor)
                     like = msgspec.structs.replace(file, compression=compression)
-                    self.load.copy_files(cursor, [like], self.how)
+                    self.load.copy_files(cursor, [like], how)
                     rows = copied_rows(cursor)
             except LoadFailed as failure:
                 reasons.append(str(failure))

@@ -25,6 +25,11 @@ MOST_TOLD = 5  # complaints in a reason
 NAME_BYTES = 255  # of the original's key in the name of what takes its place, from the end
 DIGEST = 32  # of 64 digits: no two of our names are the same by chance
 BLOCK = 1024 * 1024
+PUT_BYTES = 5 * 1024**3  # docs.aws.amazon.com/AmazonS3/latest/userguide/upload-objects.html
+
+
+class NoRoom(ValueError):
+    """A file is too large to be written once more."""
 
 
 class LeftOutRow(NamedTuple):
@@ -65,11 +70,11 @@ class Repair:
     def run(self, file: File, complaints: Sequence[LoadErrorDetail], room: int) -> Repaired:
         """Write ``file`` without the rows that ``complaints`` are about; it may be there already.
 
-        Raises BadFile, if it has to be kept out as a whole: with more bad rows than are allowed, or
-        of more than ``room`` bytes, with no other row, or if it is not certain which they are.
-        Raises Fatal.
+        There is one complaint for a line. Raises BadFile, if it has to be kept out as a whole: with
+        more bad rows than are allowed, or of more than ``room`` bytes, with no other row, or if it
+        is not certain which they are. Raises Fatal.
         """
-        by_line = {complaint.line: complaint for complaint in reversed(complaints)}
+        by_line = {complaint.line: complaint for complaint in complaints}
         if len(by_line) > self.most:
             raise kept_out(file, complaints, f"more than {self.most} rows (redshiftMaxBadRows)")
         try:
@@ -80,10 +85,15 @@ class Repair:
                         return _split(rows_of(plain, self.format), by_line, room, others)
 
                 found = self.bucket.read(file.url, split)
+                count = len(found.left_out) + found.others
+                if file.rows not in {None, count}:
+                    raise UnknownRows(f"{count:,} rows are found, announced were {file.rows:,}")
                 return self._written(file, others, found)
-        except ValueError as error:
+        except (ValueError, OSError) as error:
             raise kept_out(file, complaints, str(error)) from error
-        except (Denied, Missing) as error:
+        except Missing as error:
+            raise kept_out(file, complaints, "it is not there any more") from error
+        except Denied as error:
             raise kept_out(file, complaints, f"not left out, as we may not: {error}") from error
 
     def _written(self, file: File, others: IO[bytes], found: _Split) -> Repaired:
@@ -99,7 +109,8 @@ class Repair:
         )
         with tempfile.TemporaryFile() as body:
             _compress(others, body, file.compression or "none")
-            size = body.tell()
+            if (size := body.tell()) > PUT_BYTES:
+                raise NoRoom(f"without them, it has more than the {PUT_BYTES:,} bytes of one PUT")
             # A stranger's names may be what no header of HTTP takes.
             said = rest.metadata.items()
             about = {name: text for name, text in said if text != "None" and _fits_header(text)}
@@ -137,7 +148,7 @@ def _split(
                 raise UnknownRows("too large to be letters")
         else:
             digest.update(row.data)
-            others.write(row.data)
+            _write(row.data, others)
             count += row.is_row
     if missing := by_line.keys() - {row.complaint.line for row in left_out}:
         raise UnknownRows(f"which row COPY calls line {min(missing)} is not certain")
@@ -151,8 +162,16 @@ def _compress(plain: IO[bytes], body: IO[bytes], compression: Compression) -> No
     plain.seek(0)
     file = compressor(compression, lambda: size)
     while block := plain.read(BLOCK):
-        body.write(file.compress(block))
-    body.write(file.flush())
+        _write(file.compress(block), body)
+    _write(file.flush(), body)
+
+
+def _write(data: bytes, file: IO[bytes]) -> None:
+    """Write to a file of this host, whose errors are none of S3's. Raises NoRoom."""
+    try:
+        file.write(data)
+    except OSError as error:
+        raise NoRoom(f"it cannot be written anew on this host: {error}") from error
 
 
 def _fits_header(text: str) -> bool:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from ...errors import Transient, counted
+from ...errors import Fatal, Transient, counted
 from ...files.file import File
 from .connection import LoadErrorDetail
 from .dry_run import DryRun
-from .fault import BadRows, SetAside, Unexplained
+from .fault import BadRows, Fault, SetAside, Unexplained
 from .file_check import BadFile
 from .ledger import RejectedFile, Verdict
 from .load import Load
@@ -31,13 +31,23 @@ class RepairedLoad:
                    ├─ a few of a file ─► written once more without them, and loaded in its place
                    └─ too many, or it is not certain which ─► the file is set aside
 
+    What fails for all is not the fault of some rows: before the first are left out, ``rehearse``
+    tries a file that the table holds already, as in LoadSearch.
+
     The rest is for who calls it again: each call loads, or sets a file aside, or finds some bad
     rows more, until none can be found.
     """
 
-    def __init__(self, load: Load, repair: Repair, faults: Mapping[File, str]) -> None:
+    def __init__(
+        self,
+        load: Load,
+        repair: Repair,
+        rehearse: Callable[[], bool | None],
+        faults: Mapping[File, str],
+    ) -> None:
         self.load = load
         self.repair = repair
+        self.rehearse = rehearse
         self.faults = faults
         self.dry_run = DryRun(load)
         self.repaired: dict[File, Repaired] = {}
@@ -58,11 +68,12 @@ class RepairedLoad:
             file: bad.complaints[file] for file in bad.complaints if file in self.repaired
         }:
             return _set_aside(again, "when others had been left out")
-        found = self.dry_run.run(bad.files, self.repaired, self.repair.most)
+        found = self._all_bad_rows(bad)
         if not isinstance(found, BadRows):
             return found
         if found.is_cut_short:
             return self._with_too_many(found)
+        self._insist_on_a_sound_table(bad)
         rejected = []
         for file, complaints in _together(found, bad).items():
             try:
@@ -70,6 +81,22 @@ class RepairedLoad:
             except BadFile as whole:
                 rejected.append(RejectedFile(file, whole.reason))
         return SetAside(rejected)
+
+    def _all_bad_rows(self, bad: BadRows) -> Fault:
+        """Return what is wrong with these files; ``bad`` are the first rows that COPY refused."""
+        try:
+            found = self.dry_run.run(bad.files, self.repaired, self.repair.most)
+        except Fatal as error:
+            return _set_aside(bad.complaints, f"the others cannot be looked for: {error}")
+        if isinstance(found, Unexplained) and len(bad.files) == 1:
+            return _set_aside(bad.complaints, f"the others cannot be looked for: {found.reason}")
+        return found
+
+    def _insist_on_a_sound_table(self, bad: BadRows) -> None:
+        """Raise Transient if what was loaded before cannot be loaded any more."""
+        if not self.repaired and self.rehearse() is False:
+            (file, complaints), *_ = bad.complaints.items()
+            raise Transient(f"Redshift: {file.url}, {complaints[0]}")
 
     def _leave_out(self, file: File, complaints: Sequence[LoadErrorDetail]) -> None:
         """Let COPY read another file in the place of this one. Raises BadFile, Fatal."""

@@ -17,7 +17,7 @@ from ...files.loadable import ROW_BYTES
 
 LONGEST = 2 * ROW_BYTES  # of a row that is read at all: COPY takes none of half that
 # Of JSON: a string, or one that its line does not end; a bracket; what is no white space.
-MARKS = re.compile(rb'"(?:[^"\\]|\\.)*"|["\[\]{}]|[^\s"\[\]{}]+')
+MARKS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|["\[\]{}]|[^\s"\[\]{}]+')
 
 
 class UnknownRows(ValueError):
@@ -72,7 +72,10 @@ class _Parts:
 
 
 def _lines(stream: IO[bytes]) -> Iterator[bytes]:
-    return iter(lambda: stream.readline(LONGEST + 1), b"")
+    while line := stream.readline(LONGEST + 1):
+        if len(line) > LONGEST:
+            raise UnknownRows(f"a line of more than {LONGEST:,} bytes")
+        yield line
 
 
 def _is_broken(row: bytes) -> bool:

@@ -1,8 +1,11 @@
 """One bad row costs one row: its file is loaded without it, and the row is a letter."""
 
 import base64
+import errno
 import itertools
 import json
+import os
+import tempfile
 
 import pytest
 import zstandard
@@ -104,6 +107,22 @@ def test_all_good_rows_are_loaded_and_each_bad_one_is_a_letter(
     assert [data(letter) for letter in letters] == [rows[line - 1] for line in sorted(bad)]
     assert lines_of(here) == [(here.url("a"), 10_000 - count, count)]
     assert len(copies(journal)) == 3
+
+
+@pytest.mark.parametrize("count", [1, 100])
+def test_a_table_that_is_in_use_is_tried_before_rows_are_left_out(stage_two, journal, count):
+    """Of a hundred files one or all have a bad row: four COPYs, of which one rehearses another."""
+    here = stage_two()
+    here.load(here.file("before", 1000))
+    journal.clear()
+    rows = {n: [b'{"id": %d}' % n, *[b'{"id": "x"}'] * (n <= count)] for n in range(1, 101)}
+    here.load(
+        *[put(here, f"f{n}", of, first=f"{n}00-0", last=f"{n}99-0") for n, of in rows.items()]
+    )
+
+    assert here.ids() == [*range(1, 101), 1000]
+    assert len(row_letters(here)) == count
+    assert len(copies(journal)) == 4
 
 
 def test_a_letter_of_a_row_says_where_it_was_and_what_brings_it_back(stage_two):
@@ -257,6 +276,43 @@ def test_a_file_with_more_bad_rows_than_are_allowed_is_kept_out(stage_two):
         ("json", b'{"id": 1}\n{"id": "x"}\n', {"redshiftMaxBadRows": "0"}, "Invalid digit"),
     ],
 )
+def test_a_file_with_other_rows_than_were_announced_is_kept_out(stage_two):
+    """Where one row ends and the next begins is not what who wrote it says: nothing is cut."""
+    here = stage_two()
+    here.load(put(here, "a", [b'{"id": 1}', b'{"id": "x"}'], rows=3))
+
+    assert "2 rows are found, announced were 3" in the_reason(here)
+
+
+def test_a_host_without_room_keeps_the_file_out(stage_two, monkeypatch):
+    """A full disk of this host is no failure of S3, and stops no other file."""
+    here = stage_two()
+    full = tempfile.TemporaryFile
+    monkeypatch.setattr(tempfile, "TemporaryFile", lambda: FullDisk(full()))
+    here.load(put(here, "a", [b'{"id": 1}', b'{"id": "x"}']), here.file("b", 2))
+
+    assert here.ids() == [2]
+    (reason,) = here.letters().values()
+    assert "it cannot be written anew on this host: [Errno 28]" in reason
+
+
+class FullDisk:
+    def __init__(self, file):
+        self.file = file
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.file.close()
+
+    def __getattr__(self, name):
+        return getattr(self.file, name)
+
+    def write(self, _):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
 def test_where_it_is_not_certain_which_row_is_meant_the_file_is_kept_out(
     stage_two, data_format, body, changes, words
 ):
@@ -552,6 +608,19 @@ def test_a_file_with_rows_left_out_is_one_to_compare_with(stage_two, nameless):
 
     assert set(here.letters()) == {bad}
     assert here.ids() == []
+
+
+def test_a_column_made_too_short_for_some_rows_costs_no_row(stage_two, waits):
+    """What is loaded could not be loaded again: it is the table, and a person must mend it."""
+    here = stage_two()
+    here.load(here.file("a", 1, 22, 333))
+    column = "ALTER text TYPE VARCHAR(6) USING left(text, 6)"
+    here.query(f"ALTER TABLE {here.table} {column}")
+    with pytest.raises(Fatal, match=r"retryLimit.*line 3, column text"):
+        here.load(here.file("b", 1, 22, 333))
+
+    assert not here.objects(f"errors/{here.name}/")
+    assert here.ids() == [1, 22, 333]
 
 
 def test_a_column_made_too_short_for_most_rows_is_no_files_fault(stage_two, waits):

@@ -174,6 +174,22 @@ def test_a_bucket_of_ours_that_is_closed_is_fatal(stage_two):
         here.load(f"{here.name}/a")
 
 
+def test_a_bucket_of_ours_that_may_not_be_written_is_fatal(stage_two, monkeypatch):
+    """Without a look at the file, nor the right to try with one of our own, nobody is blamed."""
+    here = stage_two()
+    here.file("a", 1)
+
+    def put(self, key, body):
+        answer = {"Error": {"Code": "AccessDenied"}, "ResponseMetadata": {"HTTPStatusCode": 403}}
+        raise classify(ClientError(answer, "PutObject"), f"writing {key}")
+
+    monkeypatch.setattr(Bucket, "put", put)
+    with denied(BUCKET), pytest.raises(Fatal, match="looking at"):
+        here.load(f"{here.name}/a")
+
+    assert not here.checkpoints
+
+
 @pytest.mark.parametrize("name", ["1403", "forbidden/403", "AccessDenied", "7-1023"])
 def test_a_name_that_looks_like_an_error_is_only_a_name(stage_two, name):
     """Digits of a sequence number, or words of a key, do not make a missing file a lack of access.

@@ -94,6 +94,7 @@ def test_an_object_is_called_by_the_line_that_it_ends_on(data, found):
         ("json", b'{"a": 1}\n{"a": 2\n'),
         ("json", b"{" + b" " * LONGEST + b"}"),
         ("json", b"\n" * (LONGEST + 1)),
+        ("json", b'{"a": 1}' * LONGEST),
         ("csv", b'1,"a\n2,b\n'),
         ("csv", b"1," + b"a" * LONGEST),
         ("delimited", b"1|a\\\n"),
