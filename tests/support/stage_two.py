@@ -101,7 +101,8 @@ class StageTwo:
         data = PACK[compression](lines if body is None else body)
         put = {"StorageClass": tier} if tier else {}
         self.s3.put_object(Bucket=BUCKET, Key=f"{self.name}/{key}", Body=data, **put)
-        about = {"bytes": len(data), "rows": len(ids), "compression": compression, **said}
+        rows = len(ids) if body is None else None  # whatever it holds, nobody has counted
+        about = {"bytes": len(data), "rows": rows, "compression": compression, **said}
         return self.message(key, first, last, **about)
 
     def message(self, key, first=None, last=None, **said):
