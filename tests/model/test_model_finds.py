@@ -430,12 +430,6 @@ LINES = [
         "complaints = []",
     ),
     Broken(
-        "rows are left out though the table takes none",
-        "RepairedLoad._without",
-        "self._insist_on_a_sound_table(bad)",
-        "",
-    ),
-    Broken(
         "the original is loaded though rows were left out",
         "Sources.__init__",
         "self.repaired[file].file if file in self.repaired else file: file for file in files",
