@@ -424,12 +424,6 @@ LINES = [
         '""',
     ),
     Broken(
-        "what a rehearsal complains of is taken for the next load's",
-        "Rehearsal._can_load",
-        "complaints = connection.load_errors()",
-        "complaints = []",
-    ),
-    Broken(
         "the original is loaded though rows were left out",
         "Sources.__init__",
         "self.repaired[file].file if file in self.repaired else file: file for file in files",
