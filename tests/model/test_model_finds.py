@@ -408,8 +408,8 @@ LINES = [
     Broken(
         "a good row lost on the way",
         "_split",
-        "others.write(row.data)",
-        'others.write(row.data if count else b"")',
+        "_write(row.data, others)",
+        '_write(row.data if count else b"", others)',
     ),
     Broken(
         "only the first bad row is looked for",

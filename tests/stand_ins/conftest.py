@@ -9,7 +9,7 @@ from moto.server import ThreadedMotoServer
 from support.redshift_stand_in import PATIENCE, connect, postgres_of, run, start
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def s3():
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
@@ -21,7 +21,7 @@ def s3():
     server.stop()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def ready(s3, tmp_path_factory):
     directory = tmp_path_factory.mktemp("redshift")
     process, line = start(directory, AWS_ENDPOINT_URL_S3=s3.meta.endpoint_url)
