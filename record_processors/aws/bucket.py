@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import functools
-import shutil
-import tempfile
+import os
 from collections.abc import Callable, Mapping
 from typing import IO, Any, TypeVar
 
@@ -67,7 +66,7 @@ class Bucket:
         self._write(key, body, {})
 
     def create(self, key: str, body: bytes | IO[bytes], metadata: Mapping[str, str]) -> None:
-        """Write an object that must not be there yet; a large one may be in a file.
+        """Write an object that must not be there yet; a large one may be a file of this host.
 
         Raises ConditionFailed, also when an earlier try succeeded whose answer was lost; Fatal.
         """
@@ -122,16 +121,15 @@ class Bucket:
 
         def write() -> None:
             if not isinstance(body, bytes):
-                body.seek(0)
-                parameters["writebuffer"] = tempfile.TemporaryFile()  # noqa: SIM115 - smart_open closes it
+                body.flush()
+                # All of what is sent, as it lies there; smart_open closes what it is given.
+                parameters["writebuffer"] = os.fdopen(os.dup(body.fileno()), "rb")
             try:
                 with smart_open.open(
                     url, "wb", compression="disable", transport_params=parameters
                 ) as stream:
                     if isinstance(body, bytes):
                         stream.write(body)
-                    else:
-                        shutil.copyfileobj(body, stream)
             except ValueError as error:  # how smart_open wraps every ClientError
                 raise error.__cause__ if error.__cause__ else error from None
 

@@ -95,16 +95,17 @@ class File(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     @property
     def metadata(self) -> dict[str, str]:
         """What its object says of it, from which ``completed`` reads all but ``fields`` again."""
-        return {
-            **({} if self.null is None else {"null": self.null}),
-            "first-position": str(self.first),
-            "last-position": str(self.last),
-            "rows": str(self.rows),
-            "format": str(self.format),
-            "application": str(self.application),
-            "stream": str(self.stream),
-            "shard": str(self.shard),
+        said = {
+            "null": self.null,
+            "first-position": self.first,
+            "last-position": self.last,
+            "rows": self.rows,
+            "format": self.format,
+            "application": self.application,
+            "stream": self.stream,
+            "shard": self.shard,
         }
+        return {name: str(value) for name, value in said.items() if value is not None}
 
     def completed(self, head: Mapping[str, Any]) -> File:
         """Fill in from HeadObject's answer what the message did not say.

@@ -40,4 +40,4 @@ class DryRun:
         if failure and len(details) <= min(bearable, MOST_ERRORS - 1):
             return self.load.fault(sources, failure, [])
         complaints = by_file(sources.files, details)
-        return sources.of_originals(BadRows(sources.files, complaints, bool(failure)))
+        return sources.of_originals(BadRows(sources.files, complaints, is_cut_short=bool(failure)))

@@ -27,6 +27,7 @@ from .rehearsal import Rehearsal
 from .repair import Repair
 from .repaired_load import RepairedLoad
 from .resources import DataTable, LedgerTable, ManifestFiles, RedshiftLogin
+from .row_letters import STAGE
 from .rules import contradictions
 from .search import LoadSearch
 from .settings import DECLARED, PASSWORD_VARIABLE, REDSHIFT_USER
@@ -39,7 +40,7 @@ class RedshiftManifestEmitter(Emitter[File]):
 
     own_transformer = FileMessages
     declares = DECLARED
-    stage = "load"
+    stage = STAGE
     # It takes more to find out which of the files cannot be loaded.
     longest_try = (LOCK_MILLISECONDS + COPY_MILLISECONDS) // 1000
     secrets_come_from = (

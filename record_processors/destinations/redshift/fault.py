@@ -35,7 +35,7 @@ class BadRows(NamedTuple):
 
     files: Sequence[File]
     complaints: Mapping[File, Sequence[LoadErrorDetail]]
-    is_cut_short: bool = True
+    is_cut_short: bool
 
 
 class Unexplained(NamedTuple):
@@ -61,7 +61,7 @@ def fault_of(
     it tell of one file that COPY may not read it.
     """
     if complaints := by_file(files, details):
-        return BadRows(files, complaints)
+        return BadRows(files, complaints, is_cut_short=True)
     read = {file for file in files if _is_read(file, message)}  # one at most
     tells_of_it = OF_THIS_FILE.search(NAMES.sub("", message))
     # The one that COPY names comes first: of a thousand files, it is mostly the one that is gone.

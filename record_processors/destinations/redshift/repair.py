@@ -76,7 +76,7 @@ class Repair:
         """
         by_line = {complaint.line: complaint for complaint in complaints}
         if len(by_line) > self.most:
-            raise kept_out(file, complaints, f"more than {self.most} rows (redshiftMaxBadRows)")
+            raise kept_out(file, complaints, too_many(self.most))
         try:
             with tempfile.TemporaryFile() as others:
 
@@ -112,8 +112,7 @@ class Repair:
             if (size := body.tell()) > PUT_BYTES:
                 raise NoRoom(f"without them, it has more than the {PUT_BYTES:,} bytes of one PUT")
             # A stranger's names may be what no header of HTTP takes.
-            said = rest.metadata.items()
-            about = {name: text for name, text in said if text != "None" and _fits_header(text)}
+            about = {name: said for name, said in rest.metadata.items() if _fits_header(said)}
             try:
                 self.bucket.create(rest.key, body, about)
             except ConditionFailed:  # with the same rows, perhaps compressed by another version
@@ -187,6 +186,11 @@ def kept_out(file: File, complaints: Sequence[LoadErrorDetail], why: str) -> Bad
     told = "; ".join(map(str, complaints[:MOST_TOLD]))
     more = f"; and {len(complaints) - MOST_TOLD:,} more" if len(complaints) > MOST_TOLD else ""
     return BadFile(file, f"{file.url}, {told}{more}" + (f" ({why})" if why else ""))
+
+
+def too_many(most: int) -> str:
+    """Return why a file is kept out that has more bad rows than it may."""
+    return f"more than {most} rows ({MAX_BAD_ROWS.key})"
 
 
 def repaired_folder(settings: Settings) -> str:

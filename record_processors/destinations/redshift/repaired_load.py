@@ -13,12 +13,13 @@ from .fault import BadRows, Fault, SetAside, Unexplained
 from .file_check import BadFile
 from .ledger import RejectedFile, Verdict
 from .load import Load
-from .repair import Repair, Repaired, kept_out
+from .repair import Repair, Repaired, kept_out, too_many
 
 log = logging.getLogger(__name__)
 
 # Of the rows left out that are held until the files of a batch are loaded.
 LEFT_OUT_BYTES = 16 * 1024 * 1024
+AGAIN = "when others had been left out"  # why a file that is repaired already is kept out
 
 
 class RepairedLoad:
@@ -67,7 +68,7 @@ class RepairedLoad:
         if again := {
             file: bad.complaints[file] for file in bad.complaints if file in self.repaired
         }:
-            return _set_aside(again, "when others had been left out")
+            return _set_aside(again, AGAIN)
         found = self._all_bad_rows(bad)
         if not isinstance(found, BadRows):
             return found
@@ -87,10 +88,12 @@ class RepairedLoad:
         try:
             found = self.dry_run.run(bad.files, self.repaired, self.repair.most)
         except Fatal as error:
-            return _set_aside(bad.complaints, f"the others cannot be looked for: {error}")
-        if isinstance(found, Unexplained) and len(bad.files) == 1:
-            return _set_aside(bad.complaints, f"the others cannot be looked for: {found.reason}")
-        return found
+            failure = str(error)
+        else:
+            if not isinstance(found, Unexplained) or len(bad.files) > 1:
+                return found
+            failure = found.reason
+        return _set_aside(bad.complaints, f"the others cannot be looked for: {failure}")
 
     def _insist_on_a_sound_table(self, bad: BadRows) -> None:
         """Raise Transient if what was loaded before cannot be loaded any more."""
@@ -101,7 +104,7 @@ class RepairedLoad:
     def _leave_out(self, file: File, complaints: Sequence[LoadErrorDetail]) -> None:
         """Let COPY read another file in the place of this one. Raises BadFile, Fatal."""
         if file in self.repaired:
-            raise kept_out(file, complaints, "when others had been left out")
+            raise kept_out(file, complaints, AGAIN)
         room = LEFT_OUT_BYTES - sum(repaired.size for repaired in self.repaired.values())
         repaired = self.repair.run(file, complaints, room)
         self.repaired[file] = repaired
@@ -118,7 +121,7 @@ class RepairedLoad:
         most = self.repair.most
         worst = {file: of for file, of in found.complaints.items() if len(of) > most}
         if worst:
-            return _set_aside(worst, f"more than {most} rows (redshiftMaxBadRows)")
+            return _set_aside(worst, too_many(most))
         reason = f"more bad rows than COPY tells of, in {counted(len(found.files), 'file')}"
         return Unexplained(reason, Transient(f"Redshift: {reason}"))
 

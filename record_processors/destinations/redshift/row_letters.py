@@ -11,7 +11,7 @@ from ...files.file import File
 from ...flow.letter import Letter
 from .repair import LeftOutRow, Repaired
 
-STAGE = "load"
+STAGE = "load"  # of all that a load refuses: rows, and files as a whole
 AS_IT_IS = frozenset({"json"})  # formats whose rows are as good as the records they were made of
 
 

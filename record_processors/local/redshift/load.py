@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
@@ -86,7 +87,7 @@ class Load:
         if not self.copy.is_sifted:
             yield from self._read(partial(_all_blocks, encoder))
             return
-        with Trial(self.cluster, self.copy, self.table_columns, self.columns) as trial:
+        with closing(Trial(self.cluster, self.copy, self.table_columns, self.columns)) as trial:
             yield from self._read(Sieve(self.copy, encoder, trial).blocks)
 
     def _read(self, blocks: Blocks) -> Iterator[bytes]:

@@ -19,7 +19,6 @@ from record_processors.local.redshift.server_problems import refusal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import TracebackType
 
     from record_processors.local.redshift.columns import Column
     from record_processors.local.redshift.copy_statement import CopyStatement
@@ -33,7 +32,7 @@ _AFTER_REFUSAL = 64
 
 
 class Trial:
-    """Tries encoded rows. Blocks; to be used in a ``with``, at whose end nothing is left.
+    """Tries encoded rows. Blocks; to be closed.
 
     ``table`` are all columns of the target, ``loaded`` those that the COPY loads.
     """
@@ -50,15 +49,8 @@ class Trial:
             # Each COPY is a transaction, so no more rows lie there than one of them has.
             cursor.execute(f"CREATE TEMPORARY TABLE trial ({columns}) ON COMMIT DELETE ROWS")
 
-    def __enter__(self) -> Trial:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Leave nothing behind."""
         self._own.close()
 
     def refused(self, lines: Sequence[bytes], most: int) -> list[tuple[int, BadRow]]:
