@@ -221,7 +221,7 @@ class OnesOwn(Harness):
 
     destination, file = "local_folder:LocalFolder", "s3"
     refuses = True
-    write = "PUT /{bucket}/{name}/receipts/"
+    write = "PUT /{bucket}/receipts/{name}/"
 
     def own(self):
         return {"localFolder": str(self.folder / "rows")}
@@ -239,4 +239,22 @@ class OnesOwn(Harness):
         return sorted(json.loads(line)["id"] for line in "".join(rows).splitlines())
 
 
-HARNESSES = {each.destination: each for each in (S3, S3Manifest, RedshiftManifest, OnesOwn)}
+class SeveralAtOnce(S3):
+    """One's own, and behind it a chain of files."""
+
+    destination = "local_folder:LocalFolder, s3"
+
+    def own(self):
+        return {"localFolder": str(self.folder / "rows")}
+
+    def delivered(self):
+        """Count what is in the files only if it is in the folder too."""
+        rows = b"".join(path.read_bytes() for path in Path(self.own()["localFolder"]).iterdir())
+        found = super().delivered()
+        assert sorted(json.loads(line)["id"] for line in rows.splitlines()) == found
+        return found
+
+
+HARNESSES = {
+    each.destination: each for each in (S3, S3Manifest, RedshiftManifest, OnesOwn, SeveralAtOnce)
+}
