@@ -168,7 +168,10 @@ class OwnTransformer(First):
 @pytest.mark.parametrize(
     ("members", "sentence"),
     [
-        ({"chain": Chain, "first": First}, "chain writes a chain of files, and must come last: fir"),
+        (
+            {"chain": Chain, "first": First},
+            "chain writes a chain of files, and must come last: fir",
+        ),
         ({"one": Chain, "two": Chain}, "one and two each write a chain of files, of which a shard"),
         ({"own": OwnTransformer, "first": First}, "own has a transformer of its own, and goes alo"),
         ({"first": First, "whole": Whole}, "whole is a whole pipeline, and goes alone; let an app"),
