@@ -28,12 +28,21 @@ NUMBERS = itertools.count(1)
 IMPATIENT = {"retryLimit": "4", "backoffInterval": "1"}
 
 
+def read_all(kinesis, stream):
+    """Return the records of a stream of one shard."""
+    iterator = kinesis.get_shard_iterator(
+        StreamName=stream, ShardId="shardId-000000000000", ShardIteratorType="TRIM_HORIZON"
+    )["ShardIterator"]
+    return kinesis.get_records(ShardIterator=iterator)["Records"]
+
+
 class Harness:
     """A pipeline with its destination, made by ``create``."""
 
     destination: str
     file: str  # the shipped file that it begins with
     refuses = False  # records for good
+    at_least_once = False  # what comes again may be there again
     changes: dict = {}  # noqa: RUF012 - never written to
     # What an HTTP request of its begins with, by which the records become durable.
     write = "PUT /{bucket}/{name}/"
@@ -152,11 +161,7 @@ class S3Manifest(S3):
     def announced(self):
         """Return the keys of the files that were announced, as often as they were."""
         kinesis, stream = boto3.client("kinesis"), self.settings[OUTPUT_STREAM]
-        iterator = kinesis.get_shard_iterator(
-            StreamName=stream, ShardId="shardId-000000000000", ShardIteratorType="TRIM_HORIZON"
-        )["ShardIterator"]
-        records = kinesis.get_records(ShardIterator=iterator)["Records"]
-        return sorted(json.loads(record["Data"])["key"] for record in records)
+        return sorted(json.loads(record["Data"])["key"] for record in read_all(kinesis, stream))
 
     def delivered(self):
         """Count a file only if it is announced."""
@@ -216,6 +221,26 @@ class RedshiftManifest(Harness):
         ]
 
 
+class Kinesis(Harness):
+    destination, file = "kinesis", "kinesis"
+    refuses = at_least_once = True
+    write = "POST /PutRecords"
+
+    def own(self):
+        return {
+            OUTPUT_STREAM.key: f"{self.name}-out",
+            "kinesisOutputStreamShardCount": "1",
+            "kinesisEndpoint": self.wire.endpoint,
+        }
+
+    def refused(self, one):
+        return json.dumps({"id": one, "text": "x" * 1024 * 1024}).encode()
+
+    def delivered(self):
+        records = read_all(boto3.client("kinesis"), self.settings[OUTPUT_STREAM])
+        return sorted(json.loads(record["Data"])["id"] for record in records)
+
+
 class OnesOwn(Harness):
     """The destination that is no part of the package."""
 
@@ -239,4 +264,6 @@ class OnesOwn(Harness):
         return sorted(json.loads(line)["id"] for line in "".join(rows).splitlines())
 
 
-HARNESSES = {each.destination: each for each in (S3, S3Manifest, RedshiftManifest, OnesOwn)}
+HARNESSES = {
+    each.destination: each for each in (S3, S3Manifest, RedshiftManifest, Kinesis, OnesOwn)
+}
