@@ -145,15 +145,18 @@ class Harness:
 
 class S3(Harness):
     destination, file = "s3", "s3"
+    changes = {"s3Layout": "hive", "s3Tags": "team=data, env=prod", "s3StorageClass": "STANDARD_IA"}  # noqa: RUF012
+    folder_of_1970 = "year=1970/month=01/day=01/hour=00"
 
     def delivered(self):
-        bodies = self.objects(f"{self.name}/1970").values()
+        bodies = self.objects(f"{self.name}/{self.folder_of_1970}/").values()
         lines = b"".join(map(gzip.decompress, bodies)).splitlines()
         return sorted(json.loads(line)["id"] for line in lines)
 
 
 class S3Manifest(S3):
     destination, file = "s3-manifest", "s3_manifest"
+    folder_of_1970 = "1970/01/01/00"
 
     def own(self):
         return {OUTPUT_STREAM.key: f"{self.name}-manifests"}
@@ -165,7 +168,7 @@ class S3Manifest(S3):
 
     def delivered(self):
         """Count a file only if it is announced."""
-        assert set(self.announced()) == set(self.objects(f"{self.name}/1970"))
+        assert set(self.announced()) == set(self.objects(f"{self.name}/{self.folder_of_1970}/"))
         return super().delivered()
 
 
