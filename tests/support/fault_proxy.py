@@ -30,9 +30,10 @@ class Fault:
     """What happens to requests that begin with ``request`` and hold ``body``.
 
     ``503`` and ``cut``: it does not get through. ``503-after`` and ``cut-after``: it does, and its
-    answer is lost. ``damage``: it gets through, one byte of it another one. ``hold``: it waits for ``released``; then 503. ``delay`` and ``delay-after``: it
-    or its answer waits for ``released``, then goes its way. ``late``: the client is cut off, and
-    the request gets through once ``released``.
+    answer is lost. ``damage``: it gets through with one byte another. ``hold``: it waits for
+    ``released``; then 503. ``delay`` and ``delay-after``: it or its answer waits for ``released``,
+    then goes its way. ``late``: the client is cut off, and the request gets through once
+    ``released``.
 
     When it happens, ``strike`` is called with the client's address, then ``arrived`` is set.
     """
