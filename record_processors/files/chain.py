@@ -11,7 +11,8 @@ import msgspec
 
 from ..aws.bucket import Bucket
 from ..aws.failures import ConditionFailed, Denied, Missing
-from ..aws.layout import file_key, files_folder
+from ..aws.layout import LAYOUT, file_key, files_folder
+from ..aws.stored_as import stored_as
 from ..config.keys import APPLICATION_NAME, DESTINATION, STREAM_NAME
 from ..config.null_string import NULL_STRING, SAYS
 from ..config.registry import names_in
@@ -47,6 +48,7 @@ class Chain:
         self,
         bucket: Bucket,
         folder: str,
+        layout: str,
         application: str,
         stream: str,
         compression: Compression,
@@ -54,6 +56,7 @@ class Chain:
     ) -> None:
         self.bucket = bucket
         self.folder = folder
+        self.layout = layout
         self.application = application
         self.stream = stream
         self.compression = compression
@@ -64,10 +67,11 @@ class Chain:
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Chain:
-        """Take bucket, prefix and compression."""
+        """Take bucket, prefix, layout, compression, and how S3 is to keep the files."""
         return cls(
-            Bucket.from_settings(settings),
+            Bucket.from_settings(settings, stored_as(settings)),
             files_folder(settings),
+            settings[LAYOUT],
             settings[APPLICATION_NAME],
             settings[STREAM_NAME],
             settings[COMPRESSION],
@@ -134,7 +138,8 @@ class Chain:
     def key(self, first: Record) -> str:
         """Name the file that begins with ``first``."""
         extension = FORMATS[self.format].extension(self.compression)
-        return file_key(self.folder, self.shard, str(first.position), first.arrival, extension)
+        position = str(first.position)
+        return file_key(self.folder, self.layout, self.shard, position, first.arrival, extension)
 
     def _winner(self, batch: Batch[bytes], ours: File) -> File:
         """Return the object that stands where ours would: it decides what the shard's rows are."""

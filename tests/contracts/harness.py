@@ -28,12 +28,21 @@ NUMBERS = itertools.count(1)
 IMPATIENT = {"retryLimit": "4", "backoffInterval": "1"}
 
 
+def read_all(kinesis, stream):
+    """Return the records of a stream of one shard."""
+    iterator = kinesis.get_shard_iterator(
+        StreamName=stream, ShardId="shardId-000000000000", ShardIteratorType="TRIM_HORIZON"
+    )["ShardIterator"]
+    return kinesis.get_records(ShardIterator=iterator)["Records"]
+
+
 class Harness:
     """A pipeline with its destination, made by ``create``."""
 
     destination: str
     file: str  # the shipped file that it begins with
     refuses = False  # records for good
+    at_least_once = False  # what comes again may be there again
     changes: dict = {}  # noqa: RUF012 - never written to
     # What an HTTP request of its begins with, by which the records become durable.
     write = "PUT /{bucket}/{name}/"
@@ -136,15 +145,18 @@ class Harness:
 
 class S3(Harness):
     destination, file = "s3", "s3"
+    changes = {"s3Layout": "hive", "s3Tags": "team=data, env=prod", "s3StorageClass": "STANDARD_IA"}  # noqa: RUF012
+    folder_of_1970 = "year=1970/month=01/day=01/hour=00"
 
     def delivered(self):
-        bodies = self.objects(f"{self.name}/1970").values()
+        bodies = self.objects(f"{self.name}/{self.folder_of_1970}/").values()
         lines = b"".join(map(gzip.decompress, bodies)).splitlines()
         return sorted(json.loads(line)["id"] for line in lines)
 
 
 class S3Manifest(S3):
     destination, file = "s3-manifest", "s3_manifest"
+    folder_of_1970 = "1970/01/01/00"
 
     def own(self):
         return {OUTPUT_STREAM.key: f"{self.name}-manifests"}
@@ -152,15 +164,11 @@ class S3Manifest(S3):
     def announced(self):
         """Return the keys of the files that were announced, as often as they were."""
         kinesis, stream = boto3.client("kinesis"), self.settings[OUTPUT_STREAM]
-        iterator = kinesis.get_shard_iterator(
-            StreamName=stream, ShardId="shardId-000000000000", ShardIteratorType="TRIM_HORIZON"
-        )["ShardIterator"]
-        records = kinesis.get_records(ShardIterator=iterator)["Records"]
-        return sorted(json.loads(record["Data"])["key"] for record in records)
+        return sorted(json.loads(record["Data"])["key"] for record in read_all(kinesis, stream))
 
     def delivered(self):
         """Count a file only if it is announced."""
-        assert set(self.announced()) == set(self.objects(f"{self.name}/1970"))
+        assert set(self.announced()) == set(self.objects(f"{self.name}/{self.folder_of_1970}/"))
         return super().delivered()
 
 
@@ -216,6 +224,26 @@ class RedshiftManifest(Harness):
         ]
 
 
+class Kinesis(Harness):
+    destination, file = "kinesis", "kinesis"
+    refuses = at_least_once = True
+    write = "POST /PutRecords"
+
+    def own(self):
+        return {
+            OUTPUT_STREAM.key: f"{self.name}-out",
+            "kinesisOutputStreamShardCount": "1",
+            "kinesisEndpoint": self.wire.endpoint,
+        }
+
+    def refused(self, one):
+        return json.dumps({"id": one, "text": "x" * 1024 * 1024}).encode()
+
+    def delivered(self):
+        records = read_all(boto3.client("kinesis"), self.settings[OUTPUT_STREAM])
+        return sorted(json.loads(record["Data"])["id"] for record in records)
+
+
 class OnesOwn(Harness):
     """The destination that is no part of the package."""
 
@@ -256,5 +284,6 @@ class SeveralAtOnce(S3):
 
 
 HARNESSES = {
-    each.destination: each for each in (S3, S3Manifest, RedshiftManifest, OnesOwn, SeveralAtOnce)
+    each.destination: each
+    for each in (S3, S3Manifest, RedshiftManifest, Kinesis, OnesOwn, SeveralAtOnce)
 }

@@ -75,7 +75,14 @@ class S3:
         self.deleted[key] = self.objects.pop(key)
 
     def put_object(
-        self, *, Bucket: str, Key: str, Body: Any, IfNoneMatch: str = "", Metadata: Any = None
+        self,
+        *,
+        Bucket: str,
+        Key: str,
+        Body: Any,
+        IfNoneMatch: str = "",
+        Metadata: Any = None,
+        **_: str,
     ) -> object:
         body = bytes(Body.read())
         plain = gzip.decompress(body) if Key.endswith(".gz") else body

@@ -37,6 +37,7 @@ class ManifestFiles(Files):
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
         self.tried_in = manifests_folder(settings)
+        self.stored = {}  # as the bucket says: they are none of rows
 
     def probe(self) -> Iterator[Finding]:
         """Try what manifests and files take, and where a file goes without its bad rows."""
