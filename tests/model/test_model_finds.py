@@ -221,9 +221,9 @@ LINES = [
     ),
     Broken(
         "a refused file leaves no dead letter",
-        "RedshiftManifestEmitter.emit",
-        "for file, reason in self.retry(what, search.run):",
-        "for file, reason in self.retry(what, search.run)[:0]:",
+        "Loader.run",
+        "rejected += self.retry(what, search.run)",
+        "self.retry(what, search.run)",
     ),
     Broken(
         "a failure that names no file is nobody's fault",
