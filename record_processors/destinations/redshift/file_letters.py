@@ -13,19 +13,13 @@ from .repair import DIGEST
 from .row_letters import STAGE
 
 
-class FileLetter(Letter, frozen=True, kw_only=True, rename="camel"):
-    """A letter of a file; ``data`` is the message that would announce it.
-
-    ``stream`` and ``shard`` are those that its records are of, ``position`` the first of them. It
-    counts unless the ledger has ``file``: what one life keeps out and does not live to checkpoint,
-    the next one judges anew.
-    """
-
-    file: str
-
-
 class FileLetters:
-    """Writes the letters of files, each into an object of its own."""
+    """Writes the letters of files, each into an object of its own.
+
+    ``data`` is the message that would announce the file; ``stream`` and ``shard`` are those that
+    its records are of, ``position`` the first of them. A letter counts unless the ledger has the
+    file: what one life keeps out and does not live to checkpoint, the next one judges anew.
+    """
 
     def __init__(self, settings: Settings, bucket: Bucket) -> None:
         self.bucket = bucket
@@ -39,14 +33,13 @@ class FileLetters:
         """
         digest = hashlib.sha256(file.url.encode()).hexdigest()[:DIGEST]
         key = f"{self.folder}{file.shard}-{file.first}-file-{digest}.jsonl"
-        letter = FileLetter(
+        letter = Letter(
             stream=file.stream,
             shard=file.shard,
             position=file.first,
             data=file.encode(),
             stage=STAGE,
             reason=reason,
-            file=file.url,
         )
         self.bucket.put(key, letter.encode())
         report(1, f"{STAGE}: {reason}", self.bucket.url(key))
