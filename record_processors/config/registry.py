@@ -18,6 +18,7 @@ DESTINATIONS = {
     "s3": "record_processors.destinations.s3:S3Emitter",
     "s3-manifest": "record_processors.destinations.s3_manifest:S3ManifestEmitter",
     "redshift-manifest": "record_processors.destinations.redshift.emitter:RedshiftManifestEmitter",
+    "redshift-basic": "record_processors.destinations.redshift.basic:RedshiftBasicEmitter",
     "kinesis": "record_processors.destinations.kinesis:KinesisEmitter",
 }
 TRANSFORMERS = {

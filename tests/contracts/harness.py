@@ -172,8 +172,9 @@ class S3Manifest(S3):
         return super().delivered()
 
 
-class RedshiftManifest(Harness):
-    destination, file = "redshift-manifest", "redshift_manifest"
+class Redshift(Harness):
+    """Whatever ends in a table of its own."""
+
     refuses = True
     write = "PUT /{bucket}/{name}/manifests/"
 
@@ -201,6 +202,15 @@ class RedshiftManifest(Harness):
         connection.close()
         return found
 
+    def delivered(self):
+        return [
+            row[0] for row in self.query(f"SELECT id FROM {self.settings[DATA_TABLE]} ORDER BY 1")
+        ]
+
+
+class RedshiftManifest(Redshift):
+    destination, file = "redshift-manifest", "redshift_manifest"
+
     def data(self, one):
         """Write a file of one row; return its message."""
         return self._file(one, json.dumps({"id": one}).encode())
@@ -218,10 +228,15 @@ class RedshiftManifest(Harness):
         self.s3.put_object(Bucket=self.bucket, Key=f"files/{one}.json.gz", Body=body)
         return f"s3://{self.bucket}/files/{one}.json.gz".encode()
 
-    def delivered(self):
-        return [
-            row[0] for row in self.query(f"SELECT id FROM {self.settings[DATA_TABLE]} ORDER BY 1")
-        ]
+
+class RedshiftBasic(Redshift):
+    destination, file = "redshift-basic", "redshift_basic"
+
+    def refused(self, one):
+        return json.dumps({"id": one, "text": "\0"}).encode()
+
+    def rejected(self):
+        return [*super().rejected(), b'{"id": "no number"}']
 
 
 class Kinesis(Harness):
@@ -285,5 +300,5 @@ class SeveralAtOnce(S3):
 
 HARNESSES = {
     each.destination: each
-    for each in (S3, S3Manifest, RedshiftManifest, Kinesis, OnesOwn, SeveralAtOnce)
+    for each in (S3, S3Manifest, RedshiftManifest, RedshiftBasic, Kinesis, OnesOwn, SeveralAtOnce)
 }

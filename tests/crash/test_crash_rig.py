@@ -144,9 +144,9 @@ BROKEN = [
     ),
     Broken(
         "a refused file leaves no dead letter",
-        "RedshiftManifestEmitter.emit",
-        "for file, reason in self.retry(what, search.run):",
-        "for file, reason in self.retry(what, search.run)[:0]:",
+        "Loader.run",
+        "rejected += self.retry(what, search.run)",
+        "self.retry(what, search.run)",
         some_rounds(incidents.killed_at("two", "blame", "cut")),
         "dead letters of (files|stage two) lost",
     ),

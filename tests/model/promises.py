@@ -75,8 +75,10 @@ class Promises:
             if (place := stored.place) is not None and "/repaired/" not in key:
                 yield Written(key, place, stored.lines)
 
-    def announced(self) -> set[str]:
-        """Give the keys that messages were about."""
+    def delivered(self) -> set[str]:
+        """Give the keys of the files that stage one has done its part for."""
+        if self.world.is_basic:
+            return {*self.entered(), *(told.key for told in self.kept_out())}
         shards = self.world.manifests
         return {given.told.key for shard in shards for given in shard.records}
 
@@ -84,13 +86,19 @@ class Promises:
         """Give the dead letters' data by shard and position, each of which counts once."""
         found: dict[tuple[str, str], bytes] = {}
         for key, stored in self.world.s3.objects.items():
-            if key.startswith(f"errors/{application}/"):
+            if key.startswith(f"errors/{application}/") and "-file-" not in key:
                 found |= letters_in(stored)
         return found
 
     def kept_out(self) -> list[Told]:
-        """Give the announcements that stage two refused."""
-        return [told_by(data) for data in self.letters("two").values()]
+        """Give the announcements that a load refused."""
+        if not self.world.is_basic:
+            return [told_by(data) for data in self.letters("two").values()]
+        objects = self.world.s3.objects.items()
+        of_files = [
+            stored for key, stored in objects if key.startswith("errors/") and "-file-" in key
+        ]
+        return [told_by(data) for stored in of_files for data in letters_in(stored).values()]
 
     def entered(self) -> dict[str, tuple[str, str]]:
         """Give the ranges that the ledger holds, by the keys of their files."""
@@ -120,13 +128,15 @@ class Promises:
 
     def _look_at_written(self, shard: Shard, passed: list[Given], at: Position) -> None:
         files = [file for file in self.files() if file.place.shard == shard.name]
-        announced = self.announced()
+        delivered = self.delivered()
         if shard.is_exact:
             for key, (_, first, last), _ in files:
                 demand(not first <= at < last, f"a checkpoint inside {key}")
-                demand(at < last or key in announced, f"{key} is passed and not announced")
+                demand(
+                    at < last or key in delivered, f"{key} is passed and not announced, or loaded"
+                )
         else:
-            files = [file for file in files if file.key in announced]
+            files = [file for file in files if file.key in delivered]
         written = Counter(row for file in files for row in file.rows)
         letters = self.letters("one")
         for given in passed:
@@ -150,10 +160,10 @@ class Promises:
 
     def look_at_the_whole(self) -> None:
         """See that the table is the transformed stream, and the letters what was refused."""
-        announced, letters = self.announced(), self.letters("one")
+        delivered, letters = self.delivered(), self.letters("one")
         for shard in self.world.shards:
             files = [file for file in self.files() if file.place.shard == shard.name]
-            _look_at_contents(shard, files, announced)
+            _look_at_contents(shard, files, delivered)
             bad = {given.position for given in shard.records if given.is_bad}
             found = {Position.parse(at) for name, at in letters if name == shard.name}
             assert bad - shard.missed <= found <= bad
@@ -190,12 +200,12 @@ class Promises:
                 self.world.s3.look_at_letters(one)
 
 
-def _look_at_contents(shard: Shard, files: list[Written], announced: set[str]) -> None:
+def _look_at_contents(shard: Shard, files: list[Written], delivered: set[str]) -> None:
     """See that files hold the rows of the records that they cover, and together all of them."""
     for key, (_, first, last), rows in files:
         covered = [given for given in shard.records if first <= given.position <= last]
         assert list(rows) == [row for given in covered for row in given.rows], f"order in {key}"
-    in_files = Counter(row for file in files if file.key in announced for row in file.rows)
+    in_files = Counter(row for file in files if file.key in delivered for row in file.rows)
     if shard.is_exact:
         assert in_files == Counter(row for given in shard.records for row in given.rows)
     for given in shard.records:

@@ -24,8 +24,10 @@ from model.promises import Promises, Told, Written, told_by
 from model.simulated_services import S3, SERVICE_ERRORS, Content, Kinesis, Redshift, Stored
 from model.simulation import MESSAGE, LogOfProcess, Outcome, Pipes, Process, demand, violations_told
 from record_processors.config.setting import Settings
+from record_processors.destinations.redshift.basic import RedshiftBasicEmitter
 from record_processors.destinations.redshift.ledger import Ledger
 from record_processors.destinations.s3_manifest import S3ManifestEmitter
+from record_processors.files.chain_emitter import ChainEmitter
 from record_processors.flow.batch import Batch
 from record_processors.flow.record import Position, Record
 from record_processors.flow.retry import Retry
@@ -59,6 +61,12 @@ STAGE_TWO = {
     "redshiftFileTable": "files",
     "redshiftIamRole": "default",
 }
+# Both in one process.
+BASIC = {
+    **{key: text for key, text in STAGE_ONE.items() if key != "kinesisOutputStream"},
+    **{key: text for key, text in STAGE_TWO.items() if key.startswith("redshift")},
+    "connectorDestination": "simulated_kcl:PickyBasic",
+}
 COMMON = {"s3Bucket": "bucket", "retryLimit": str(TRIES), "backoffInterval": "1"}
 
 # What others may say of a file besides what is true.
@@ -80,7 +88,7 @@ class Rows(Transformer[bytes]):
         return rows_of(record.data) if told["rows"] else []
 
 
-class Picky(S3ManifestEmitter):
+class Refusing(ChainEmitter):
     """Refuses some records, and writes a file of the others, if there are any."""
 
     def emit(self, batch: Batch[bytes]) -> Position | None:
@@ -91,6 +99,14 @@ class Picky(S3ManifestEmitter):
             return None
         batch.kept = [kept for kept in batch.kept if kept not in refused]
         return super().emit(batch)
+
+
+class Picky(Refusing, S3ManifestEmitter):
+    """Announces its files."""
+
+
+class PickyBasic(Refusing, RedshiftBasicEmitter):
+    """Loads its files."""
 
 
 def is_refused(data: bytes) -> bool:
@@ -292,9 +308,10 @@ class Life:
 
 
 class World:
-    """All that outlives a process."""
+    """All that outlives a process. With ``basic``, who writes files loads them, too."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, basic: bool = False) -> None:
+        self.is_basic = basic
         self.late: list[Callable[[], object]] = []
         self.seconds = 0.0
         self.s3 = S3()
@@ -331,8 +348,11 @@ class World:
         if len(others := [life for life in self.lives if life.shard is shard]) >= MOST_LIVES:
             others[0].kill()
             self.lives.remove(others[0])
-        loading = STAGE_TWO | self.loading | {"redshiftMaxBadRows": str(self.most_bad_rows)}
-        stage = STAGE_ONE if shard in self.shards else loading
+        stage = STAGE_TWO
+        if shard in self.shards:
+            stage = BASIC if self.is_basic else STAGE_ONE
+        if self.loads(shard):
+            stage = stage | self.loading | {"redshiftMaxBadRows": str(self.most_bad_rows)}
         thresholds = {
             "bufferRecordCountLimit": str(count),
             "bufferByteSizeLimit": str(size),
@@ -341,6 +361,10 @@ class World:
         life = Life(self, shard, {**COMMON, **stage, **thresholds})
         self.lives.append(life)
         return life
+
+    def loads(self, shard: Shard) -> bool:
+        """Whether the lives on a shard load files."""
+        return self.is_basic or shard in self.manifests
 
     def put(self, shard: Shard, fate: str, rows: int, *, aggregated: bool) -> None:
         """Put one record."""
@@ -386,7 +410,7 @@ class World:
         for life in self.lives:
             if life.shard is shard and life.began < last:
                 life.kill()
-            elif life.shard in self.manifests:
+            elif self.loads(life.shard):
                 life.faults += 1  # what it is about to copy may be gone
         shard.deleted = max(shard.deleted, last)
         shard.history = [position for position in shard.history if position >= last]
@@ -399,7 +423,7 @@ class World:
         than what is in it.
         """
         for life in self.lives:
-            if life.shard in self.manifests and not life.is_idle:
+            if self.loads(life.shard) and not life.is_idle:
                 life.kill()
         self.redshift.fault = "" if fault == "wide" else fault
         self.redshift.is_wide |= fault == "wide"

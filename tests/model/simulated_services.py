@@ -125,7 +125,7 @@ class S3:
         letters = [
             base64.b64decode(letter["data"])
             for key, stored in self.objects.items()
-            if key.startswith("errors/two/")
+            if key.startswith("errors/")
             for letter in map(json.loads, stored.lines)
             if (letter.get("file"), letter.get("repaired")) == left_out[:2]
         ]

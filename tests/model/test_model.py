@@ -67,9 +67,11 @@ beginning = {
 class Delivery(RuleBasedStateMachine):
     """Histories of two stages, with several owners of a shard at once."""
 
+    is_basic = False
+
     def __init__(self):
         super().__init__()
-        self.world = World()
+        self.world = World(basic=self.is_basic)
         self.is_exact = True  # every life begins where a checkpoint was made
 
     # The stream.
@@ -198,7 +200,7 @@ class Delivery(RuleBasedStateMachine):
         """Delete a file, loaded or not."""
         self.world.delete(pick(which, self.deletable))
 
-    @precondition(lambda self: self.told)
+    @precondition(lambda self: self.told or self.is_basic)
     @rule(fault=one_of(["", "poison", "nameless", "wide", "wide"]))
     def alter_table(self, fault):
         self.world.alter_table(fault)
@@ -307,6 +309,12 @@ class Delivery(RuleBasedStateMachine):
         return [life for life in self.idle if life.is_owner and life.has_all]
 
 
+class DeliveryInOneProcess(Delivery):
+    """Histories of a stage that loads its files itself."""
+
+    is_basic = True
+
+
 def pick(number, things):
     return things[number % len(things)]
 
@@ -340,16 +348,21 @@ def services():
         yield
 
 
-def test_every_history_ends_in_the_same_table():
+@pytest.mark.parametrize(
+    ("machine", "histories"),
+    [(Delivery, HISTORIES), (DeliveryInOneProcess, HISTORIES // 5)],
+    ids=["two stages", "in one process"],
+)
+def test_every_history_ends_in_the_same_table(machine, histories):
     """Crashes, zombies, lost and late answers, reshards: rows are exact, and dead letters too."""
     run_state_machine_as_test(
-        Delivery, settings=settings(stateful_step_count=STEPS, max_examples=HISTORIES)
+        machine, settings=settings(stateful_step_count=STEPS, max_examples=histories)
     )
-    # The rest without Hypothesis, which remembers every choice: a gigabyte for each round.
+    # The rest without Hypothesis, which remembers every choice: a gigabyte for five hundred.
     for _ in range(settings().max_examples - HISTORIES):
         seed = random.SystemRandom().randrange(2**32)
         print(f"seed {seed}")  # which pytest shows of what fails
-        one_history(random.Random(seed))
+        one_history(machine, random.Random(seed))
 
 
 # The rules that lead to most of what can go wrong.
@@ -363,7 +376,7 @@ OFTEN = {
 }
 
 
-def look_for_a_counterexample(seed=1):
+def look_for_a_counterexample(kind=Delivery, seed=1):
     """Try history after history, the same ones for a seed, until one ends badly, which raises.
 
     The rules are those of the model; chosen by Hypothesis they would take three times as long.
@@ -371,12 +384,12 @@ def look_for_a_counterexample(seed=1):
     chance = random.Random(seed)
     with simulated():
         while True:
-            one_history(chance)
+            one_history(kind, chance)
 
 
-def one_history(chance):
+def one_history(kind, chance):
     """Try one history to its end."""
-    machine = Delivery()
+    machine = kind()
     try:
         play(machine, chance)
         machine.world.finish()
@@ -399,4 +412,5 @@ def play(machine, chance):
 
 if __name__ == "__main__":
     sys.tracebacklimit = 0
-    look_for_a_counterexample(*map(int, sys.argv[1:]))
+    kind, *seed = sys.argv[1:]
+    look_for_a_counterexample(globals()[kind], *map(int, seed))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import test_two_at_once as two
+from test_model import Delivery, DeliveryInOneProcess
 
 from support.broken import NOT_RUNNING, Broken, broken_copy
 from support.paths import TESTS
@@ -221,9 +222,9 @@ LINES = [
     ),
     Broken(
         "a refused file leaves no dead letter",
-        "RedshiftManifestEmitter.emit",
-        "for file, reason in self.retry(what, search.run):",
-        "for file, reason in self.retry(what, search.run)[:0]:",
+        "Loader.run",
+        "rejected += self.retry(what, search.run)",
+        "self.retry(what, search.run)",
     ),
     Broken(
         "a failure that names no file is nobody's fault",
@@ -452,6 +453,48 @@ LINES = [
         "",
     ),
     Broken(
+        "a checkpoint before the load",
+        "Pipeline.flush",
+        "through = self._emit(last)",
+        "checkpoint(last)\nthrough = self._emit(last)",
+        DeliveryInOneProcess,
+    ),
+    Broken(
+        "a found file not loaded",
+        "ChainEmitter.adopt",
+        "self.deliver(file)",
+        "",
+        DeliveryInOneProcess,
+    ),
+    Broken(
+        "a written file not loaded",
+        "ChainEmitter.emit",
+        "self.deliver(file)",
+        "",
+        DeliveryInOneProcess,
+    ),
+    Broken(
+        "a file that is kept out leaves no letter",
+        "RedshiftBasicEmitter.deliver",
+        "self.letters.write(kept_out, reason)",
+        "pass",
+        DeliveryInOneProcess,
+    ),
+    Broken(
+        "a letter of one file in the place of another's",
+        "FileLetters.write",
+        "{file.shard}-{file.first}-file-{digest}",
+        "{file.shard}-file",
+        DeliveryInOneProcess,
+    ),
+    Broken(
+        "a loaded file loaded again by the next life",
+        "Ledger.judge",
+        "verdict.loaded.append(file)",
+        "verdict.fresh.append(file)",
+        DeliveryInOneProcess,
+    ),
+    Broken(
         "a conflict of writes ends the process",
         "AT_ONCE_WITH_ANOTHER",
         "ConditionalRequestConflict ",
@@ -462,7 +505,8 @@ LINES = [
 
 def search(copy, broken):
     """Let the model look for a history that ends badly."""
-    command = [str(TWO), broken.scenario.__name__] if broken.scenario else [str(MODEL)]
+    what = broken.scenario or Delivery
+    command = [str(MODEL if isinstance(what, type) else TWO), what.__name__]
     return subprocess.run(
         [sys.executable, *command],
         env={"PYTHONPATH": os.pathsep.join([str(copy), str(TESTS)])},
