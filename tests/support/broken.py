@@ -51,7 +51,7 @@ def broken_copy(directory, broken):
     assert len(found) == 1, f"{broken.name}: not one {broken.symbol}, but {len(found)}: {files}"
     ((name, node),) = found
     copy = directory / PACKAGE.name
-    shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("local", "__pycache__"))
+    shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("local"))
     file = copy / name
     lines = file.read_text().splitlines(keepends=True)
     symbol = slice(node.lineno - 1, node.end_lineno)
