@@ -52,7 +52,7 @@ def attribute_value(value: object, levels: int = LEVELS) -> AttributeValue:
 
 _PLAIN: dict[type, Callable[[Any], AttributeValue]] = {
     str: lambda value: {"S": value},
-    Written: lambda value: {"N": number(value)},
+    Written: lambda value: {"N": number(str(value))},  # a plain text
     int: lambda value: {"N": number(str(value))},
     Decimal: lambda value: {"N": number(str(value))},
     bool: lambda value: {"BOOL": value},

@@ -106,7 +106,7 @@ def test_nesting():
     ],
 )
 def test_types_by_the_map(kind, value, made):
-    """The settings' types make sets without doubles, binary and numbers; an empty set is left out."""
+    """The settings' types make sets without doubles, binary, numbers; an empty set is none."""
     assert typed_value(kind, value) == made
 
 
