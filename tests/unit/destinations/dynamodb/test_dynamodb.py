@@ -107,8 +107,8 @@ def test_a_refused_last_one_leaves_the_one_before(make, monkeypatch):
     rows = [{"id": "a", "n": 1}, {"id": "a", "bad": 2}, {"id": "b"}]
     here.carry(*map(here.record, rows), life=life)
 
-    assert here.items()["a"]["n"] == {"N": "1"}
     assert set(here.items()) == {"a", "b"}
+    assert here.items()["a"]["n"] == {"N": "1"}
     assert list(here.letters()) == [2]
     assert "ValidationException" in here.letters()[2]
 
