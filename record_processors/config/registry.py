@@ -17,6 +17,7 @@ DESTINATIONS = {
     "s3": "record_processors.destinations.s3:S3Emitter",
     "s3-manifest": "record_processors.destinations.s3_manifest:S3ManifestEmitter",
     "redshift-manifest": "record_processors.destinations.redshift.emitter:RedshiftManifestEmitter",
+    "opensearch": "record_processors.destinations.opensearch.emitter:OpenSearchEmitter",
 }
 TRANSFORMERS = {
     "json": "record_processors.transformers.json:Json",
