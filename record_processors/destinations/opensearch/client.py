@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import certifi
 from botocore.credentials import Credentials
 from botocore.exceptions import NoCredentialsError
-from opensearchpy import Transport, Urllib3AWSV4SignerAuth, Urllib3HttpConnection
+from opensearchpy import OpenSearch, Urllib3AWSV4SignerAuth
 from opensearchpy.exceptions import OpenSearchException
 
 from ...aws.clients import READ_SECONDS, session
@@ -41,14 +41,13 @@ class Client:
 
     def __init__(self, url: str, login: Login = None, certificates: str | None = None) -> None:
         self.url = url
-        self._transport = Transport(
+        self._transport = OpenSearch(
             [url],
-            connection_class=Urllib3HttpConnection,
             max_retries=0,
             http_auth=login,
             timeout=READ_SECONDS,
             ssl_context=context_of(certificates) if url.startswith("https:") else None,
-        )
+        ).transport
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Client:
