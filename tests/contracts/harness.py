@@ -12,6 +12,7 @@ from pathlib import Path
 
 import boto3
 import psycopg2
+import urllib3
 
 from record_processors import Record, Settings
 from record_processors.commands.main import main
@@ -23,6 +24,7 @@ from record_processors.destinations.s3_manifest import OUTPUT_STREAM
 from record_processors.kcl.assembly import assemble
 from record_processors.local.demo.pipelines import write_pipeline
 from support.fault_proxy import Proxy
+from support.opensearch_server import opensearch
 
 SHARD = "shardId-000000000003"
 NUMBERS = itertools.count(1)
@@ -54,7 +56,7 @@ class Harness:
         self.bucket = f"{self.name}-bucket"
         self.folder = folder / self.name
         self.sequence = itertools.count(1000)
-        self.wire = Proxy(stack.properties["s3Endpoint"], [])
+        self.wire = Proxy(self.upstream, [])
         path = write_pipeline(
             self.file,
             self.folder,
@@ -67,11 +69,20 @@ class Harness:
                 **self.own(),
                 **changes,
             },
-            {**stack.properties, "s3Endpoint": self.wire.endpoint},
+            {**stack.properties, **self.wired()},
         ).path
         self.path = path
         assert main(["create", path]) == 0
         self.set_up()
+
+    @property
+    def upstream(self):
+        """What the wire leads to, on which faults happen."""
+        return self.stack.properties["s3Endpoint"]
+
+    def wired(self):
+        """Return the settings that lead to the wire."""
+        return {"s3Endpoint": self.wire.endpoint}
 
     def own(self):
         """Return settings that name things of its own."""
@@ -288,6 +299,42 @@ class DynamoDB(Harness):
         return sorted(map(int, self.items()))
 
 
+class OpenSearch(Harness):
+    destination, file = "opensearch", "opensearch"
+    refuses = True
+    write = "POST /{name}/_bulk"
+
+    @property
+    def upstream(self):
+        return opensearch()
+
+    def wired(self):
+        return {"openSearchURL": self.wire.endpoint}
+
+    def own(self):
+        return {"openSearchIndex": self.name}
+
+    def set_up(self):
+        self.ask("PUT", "_mapping", {"properties": {"id": {"type": "long"}}})
+
+    def refused(self, one):
+        return json.dumps({"id": "no number", "one": one}).encode()
+
+    def ask(self, method, path, body=None):
+        answer = urllib3.request(method, f"{self.upstream}/{self.name}/{path}", json=body)
+        assert answer.status == 200, answer.data
+        return answer.json()
+
+    def documents(self):
+        """Return the documents by their names."""
+        self.ask("POST", "_refresh")
+        found = self.ask("POST", "_search", {"size": 10_000})["hits"]["hits"]
+        return {each["_id"]: each["_source"] for each in found}
+
+    def delivered(self):
+        return sorted(document["id"] for document in self.documents().values())
+
+
 class OnesOwn(Harness):
     """The destination that is no part of the package."""
 
@@ -338,5 +385,6 @@ HARNESSES = {
         OnesOwn,
         SeveralAtOnce,
         DynamoDB,
+        OpenSearch,
     )
 }
