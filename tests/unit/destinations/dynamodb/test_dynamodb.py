@@ -155,29 +155,31 @@ def test_nothing_is_written_after_an_emit_has_ended(make):
     life = here.life()
     slow = Fault("POST /PutItem", "delay", body=b'"slow"')
     here.wire.faults.append(slow)
-    raised = threading.Event()
-
-    def carry():
-        with pytest.raises(Fatal, match="items-"):
-            here.carry(*map(here.record, [{"id": "slow"}, {"id": "x"}]), life=life)
-        raised.set()
-
+    was_released = []
     calls = type(life.emitter.writes.calls)
     whole = calls.__call__
 
     def denied(self, signer, operation, body):
         if b'"x"' in body:
+            slow.arrived.wait()
             return self._read(operation, 400, b'{"__type":"AccessDeniedException"}')
         return whole(self, signer, operation, body)
+
+    def carry():
+        with pytest.raises(Fatal, match="AccessDenied"):
+            here.carry(*map(here.record, [{"id": "x"}, {"id": "slow"}]), life=life)
+        was_released.append(slow.released.is_set())
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(calls, "__call__", denied)
         thread = threading.Thread(target=carry)
         thread.start()
         slow.arrived.wait()
-        assert not raised.wait(0.1)
+        thread.join(0.5)
         slow.released.set()
         thread.join()
+
+    assert was_released == [True]
     assert "slow" in here.items()
 
 
