@@ -12,16 +12,19 @@ from pathlib import Path
 
 import boto3
 import psycopg2
+import urllib3
 
 from record_processors import Record, Settings
 from record_processors.commands.main import main
 from record_processors.config.properties import load
+from record_processors.destinations.dynamodb.settings import DATA_TABLE as DATA_TABLE_OF_ITEMS
 from record_processors.destinations.redshift.copy import copy_statement
 from record_processors.destinations.redshift.settings import DATA_FORMAT, DATA_TABLE
 from record_processors.destinations.s3_manifest import OUTPUT_STREAM
 from record_processors.kcl.assembly import assemble
 from record_processors.local.demo.pipelines import write_pipeline
 from support.fault_proxy import Proxy
+from support.opensearch_server import opensearch
 
 SHARD = "shardId-000000000003"
 NUMBERS = itertools.count(1)
@@ -53,7 +56,7 @@ class Harness:
         self.bucket = f"{self.name}-bucket"
         self.folder = folder / self.name
         self.sequence = itertools.count(1000)
-        self.wire = Proxy(stack.properties["s3Endpoint"], [])
+        self.wire = Proxy(self.upstream, [])
         path = write_pipeline(
             self.file,
             self.folder,
@@ -66,11 +69,20 @@ class Harness:
                 **self.own(),
                 **changes,
             },
-            {**stack.properties, "s3Endpoint": self.wire.endpoint},
+            {**stack.properties, **self.wired()},
         ).path
         self.path = path
         assert main(["create", path]) == 0
         self.set_up()
+
+    @property
+    def upstream(self):
+        """What the wire leads to, on which faults happen."""
+        return self.stack.properties["s3Endpoint"]
+
+    def wired(self):
+        """Return the settings that lead to the wire."""
+        return {"s3Endpoint": self.wire.endpoint}
 
     def own(self):
         """Return settings that name things of its own."""
@@ -259,6 +271,70 @@ class Kinesis(Harness):
         return sorted(json.loads(record["Data"])["id"] for record in records)
 
 
+class DynamoDB(Harness):
+    destination, file = "dynamodb", "dynamodb"
+    refuses = True
+    write = "POST /PutItem"
+
+    def own(self):
+        return {
+            "dynamoDBDataTableName": f"{self.name}-items",
+            "dynamoDBKey": "id: N",
+            "dynamoDBEndpoint": self.wire.endpoint,
+        }
+
+    def set_up(self):
+        """Forget the leases, which `create` writes to the same service."""
+        self.wire.requests.clear()
+
+    def refused(self, one):
+        return json.dumps({"id": str(one)}).encode()
+
+    def items(self):
+        """Return the items, numbers as Decimal, by their id."""
+        table = boto3.resource("dynamodb").Table(self.settings[DATA_TABLE_OF_ITEMS])
+        return {item["id"]: item for item in table.scan()["Items"]}
+
+    def delivered(self):
+        return sorted(map(int, self.items()))
+
+
+class OpenSearch(Harness):
+    destination, file = "opensearch", "opensearch"
+    refuses = True
+    write = "POST /{name}/_bulk"
+
+    @property
+    def upstream(self):
+        return opensearch()
+
+    def wired(self):
+        return {"openSearchURL": self.wire.endpoint}
+
+    def own(self):
+        return {"openSearchIndex": self.name}
+
+    def set_up(self):
+        self.ask("PUT", "_mapping", {"properties": {"id": {"type": "long"}}})
+
+    def refused(self, one):
+        return json.dumps({"id": "no number", "one": one}).encode()
+
+    def ask(self, method, path, body=None):
+        answer = urllib3.request(method, f"{self.upstream}/{self.name}/{path}", json=body)
+        assert answer.status == 200, answer.data
+        return answer.json()
+
+    def documents(self):
+        """Return the documents by their names."""
+        self.ask("POST", "_refresh")
+        found = self.ask("POST", "_search", {"size": 10_000})["hits"]["hits"]
+        return {each["_id"]: each["_source"] for each in found}
+
+    def delivered(self):
+        return sorted(document["id"] for document in self.documents().values())
+
+
 class OnesOwn(Harness):
     """The destination that is no part of the package."""
 
@@ -300,5 +376,15 @@ class SeveralAtOnce(S3):
 
 HARNESSES = {
     each.destination: each
-    for each in (S3, S3Manifest, RedshiftManifest, RedshiftBasic, Kinesis, OnesOwn, SeveralAtOnce)
+    for each in (
+        S3,
+        S3Manifest,
+        RedshiftManifest,
+        RedshiftBasic,
+        Kinesis,
+        OnesOwn,
+        SeveralAtOnce,
+        DynamoDB,
+        OpenSearch,
+    )
 }
