@@ -18,6 +18,10 @@ from .failures import Denied, Missing, call
 
 Result = TypeVar("Result")
 
+# S3 compares it with what arrives, refuses what was damaged on its way, and keeps it for whoever
+# reads: docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html
+CHECKSUM = "SHA256"
+
 
 def encryption_of(settings: Settings) -> dict[str, str]:
     """Return PutObject's parameters for how S3 is to encrypt; none if the bucket decides."""
@@ -32,21 +36,24 @@ class Bucket:
     """The objects of one bucket, written whole by smart_open, and looked at."""
 
     def __init__(
-        self, s3: Client, name: str, retry: Retry, encryption: Mapping[str, str] | None = None
+        self, s3: Client, name: str, retry: Retry, stored: Mapping[str, str] | None = None
     ) -> None:
         self.s3 = s3
         self.name = name
         self.retry = retry
-        self.encryption = dict(encryption or {})
+        self.stored = dict(stored or {})
 
     @classmethod
-    def from_settings(cls, settings: Settings) -> Bucket:
-        """Take ``s3Bucket``, its endpoint and its encryption."""
+    def from_settings(cls, settings: Settings, stored: Mapping[str, str] | None = None) -> Bucket:
+        """Take ``s3Bucket``, its endpoint and its encryption.
+
+        ``stored`` is what else PutObject is to be told of how all that is written is kept.
+        """
         return cls(
             _shared_client("s3", settings),
             settings[S3_BUCKET],
             Retry.from_settings(settings),
-            encryption_of(settings),
+            {**encryption_of(settings), **(stored or {})},
         )
 
     def url(self, key: str) -> str:
@@ -59,7 +66,7 @@ class Bucket:
         A call of it is one try, of ``CONNECT_SECONDS`` and ``READ_SECONDS`` at most; a passing
         failure is raised as Transient.
         """
-        return Bucket(self.s3, self.name, Once(), self.encryption)
+        return Bucket(self.s3, self.name, Once(), self.stored)
 
     def put(self, key: str, body: bytes) -> None:
         """Write an object, or write it again. Durable on return; raises Fatal."""
@@ -113,10 +120,11 @@ class Bucket:
 
     def _write(self, key: str, body: bytes | IO[bytes], arguments: dict[str, object]) -> None:
         url = self.url(key)
+        how = {**self.stored, "ChecksumAlgorithm": CHECKSUM}
         parameters: dict[str, object] = {
             "client": self.s3,
             "multipart_upload": False,
-            "client_kwargs": {"S3.Client.put_object": {**self.encryption, **arguments}},
+            "client_kwargs": {"S3.Client.put_object": {**how, **arguments}},
         }
 
         def write() -> None:

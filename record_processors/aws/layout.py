@@ -2,14 +2,52 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timezone
 
-from ..config.keys import APPLICATION_NAME, DEAD_LETTER_PREFIX, S3_PREFIX
-from ..config.setting import Settings
+from ..config.keys import APPLICATION_NAME, DEAD_LETTER_PREFIX, S3, S3_PREFIX
+from ..config.setting import Setting, Settings
+from ..config.types import KEY_BYTES, ValueType, did_you_mean
+
+LAYOUTS = {
+    "date": "{yyyy}/{MM}/{dd}/{HH}",
+    "hive": "year={yyyy}/month={MM}/day={dd}/hour={HH}",
+}
+_FIELD = r"\{(?:yyyy|MM|dd|HH)\}"
+_FOLDER = rf"(?:[A-Za-z0-9=._-]|{_FIELD})+"
+_LAYOUT_BYTES = KEY_BYTES // 4  # as much as s3Prefix; application, shard and position come as well
+
+
+def _read_layout(value: str) -> str:
+    layout = LAYOUTS.get(value, value)
+    if not re.search(_FIELD, layout):
+        near = did_you_mean(value, LAYOUTS)
+        raise ValueError(f"not date, hive, or folders with {{yyyy}}, {{MM}}, {{dd}}, {{HH}}{near}")
+    for folder in layout.split("/"):
+        if not re.fullmatch(_FOLDER, folder) or not folder.strip("."):
+            raise ValueError(
+                f"{folder or 'nothing'} between its slashes is not A-Z a-z 0-9 = . _ - and the "
+                "fields {yyyy}, {MM}, {dd}, {HH}"
+            )
+    if len(layout) > _LAYOUT_BYTES:
+        raise ValueError(f"more than {_LAYOUT_BYTES} bytes")
+    return layout
+
+
+LAYOUT = Setting(
+    "s3Layout",
+    ValueType("date, hive, or folders with {yyyy}, {MM}, {dd}, {HH} in them", _read_layout),
+    "The folders of files of rows, by the hour (UTC) at which the first record of a file arrived.",
+    LAYOUTS["date"],
+    default_in_words="date",
+    example="dt={yyyy}-{MM}-{dd}/hour={HH}",
+    note=f"date: {LAYOUTS['date']}. hive: {LAYOUTS['hive']}.",
+    section=S3,
+)
 
 
 def files_folder(settings: Settings) -> str:
-    """Return where files of rows are, in folders of the hours of their arrival."""
+    """Return where files of rows are, in folders as ``s3Layout`` says."""
     return f"{settings[S3_PREFIX]}{settings[APPLICATION_NAME]}/"
 
 
@@ -18,11 +56,14 @@ def dead_letters_folder(settings: Settings) -> str:
     return f"{settings[DEAD_LETTER_PREFIX]}{settings[APPLICATION_NAME]}/"
 
 
-def file_key(folder: str, shard: str, position: str, arrival: int, extension: str) -> str:
+def file_key(
+    folder: str, layout: str, shard: str, position: str, arrival: int, extension: str
+) -> str:
     """Name a file of rows by the first record kept in it: shard, position and hour of arrival.
 
     ``arrival`` is in milliseconds since 1970 UTC. The key is a function of the source alone, never
     of the clock, the worker, or where the file ends.
     """
     hour = datetime.fromtimestamp(arrival / 1000, timezone.utc)
-    return f"{folder}{hour:%Y/%m/%d/%H}/{shard}-{position}{extension}"
+    folders = layout.format(yyyy=f"{hour:%Y}", MM=f"{hour:%m}", dd=f"{hour:%d}", HH=f"{hour:%H}")
+    return f"{folder}{folders}/{shard}-{position}{extension}"

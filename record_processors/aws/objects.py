@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from botocore.exceptions import ClientError
 
@@ -14,6 +14,7 @@ from .findings import ERRORS, about, code_of, status_of, why
 from .iam import allow
 from .layout import dead_letters_folder, files_folder
 from .probe import UNCONDITIONAL, Probe, written
+from .stored_as import stored_as
 
 
 class Files(Resource):
@@ -26,10 +27,11 @@ class Files(Resource):
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.tried_in = f"{files_folder(settings)}access-checks/"  # where no reader looks for rows
+        self.stored: Mapping[str, str] = stored_as(settings)
 
     def probe(self) -> Iterator[Finding]:
         """Try what writing files and finding them again takes."""
-        with written(self.settings, self.tried_in) as probe:
+        with written(self.settings, self.tried_in, stored=self.stored) as probe:
             yield Finding("ok", f"{probe.place}: files can be written")
             yield _written_again(probe)
             yield _looked_at(probe)
@@ -37,10 +39,12 @@ class Files(Resource):
         yield from probe.left_behind
 
     def permissions(self, account: str) -> Iterator[Statement]:
-        """Allow to write files, and to look whether one is there."""
+        """Allow to write files, tagged if they are to be, and to look whether one is there."""
         arns = Arns(self.settings, account)
         files = arns.objects(files_folder(self.settings))
         yield allow("WriteFilesAndFindThem", "s3: PutObject GetObject", files)
+        if "Tagging" in self.stored:
+            yield allow("TagFiles", "s3: PutObjectTagging", files)
         yield from self.tell_missing(arns)
 
     def tell_missing(self, arns: Arns) -> Iterator[Statement]:

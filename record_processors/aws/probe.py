@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from botocore.exceptions import ClientError
@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from ..config.keys import S3_BUCKET
 from ..config.resource import Failed, Finding
 from ..config.setting import Settings
-from .bucket import encryption_of
+from .bucket import CHECKSUM, encryption_of
 from .findings import ERRORS, about, code_of, quick_client, status_of, why
 
 NAME = "access-check-"  # and what no other check has
@@ -20,13 +20,15 @@ NAME = "access-check-"  # and what no other check has
 class Probe:
     """A tiny object of our own, in the bucket while a check is under way."""
 
-    def __init__(self, settings: Settings, folder: str, body: bytes) -> None:
+    def __init__(
+        self, settings: Settings, folder: str, body: bytes, stored: Mapping[str, str]
+    ) -> None:
         self.s3 = quick_client("s3", settings)
         self.bucket = settings[S3_BUCKET]
         self.key = f"{folder}{NAME}{uuid.uuid4().hex}"
         self.folder = f"s3://{self.bucket}/{folder}"
         self.body = body
-        self.encryption = encryption_of(settings)
+        self.stored = {**encryption_of(settings), **stored, "ChecksumAlgorithm": CHECKSUM}
         self.left_behind: list[Finding] = []
 
     @property
@@ -42,7 +44,7 @@ class Probe:
     def write(self) -> None:
         """Write it as files are written: only if it is not there. Raises ClientError and others."""
         self.s3.put_object(
-            Bucket=self.bucket, Key=self.key, Body=self.body, IfNoneMatch="*", **self.encryption
+            Bucket=self.bucket, Key=self.key, Body=self.body, IfNoneMatch="*", **self.stored
         )
 
     def create(self) -> None:
@@ -78,9 +80,14 @@ UNCONDITIONAL = (
 
 
 @contextmanager
-def written(settings: Settings, folder: str, body: bytes = b"") -> Iterator[Probe]:
-    """Keep an object in the bucket for a while. Raises Failed if it cannot be written."""
-    probe = Probe(settings, folder, body)
+def written(
+    settings: Settings, folder: str, body: bytes = b"", stored: Mapping[str, str] | None = None
+) -> Iterator[Probe]:
+    """Keep an object in the bucket for a while, stored as ``Bucket.from_settings`` says.
+
+    Raises Failed if it cannot be written.
+    """
+    probe = Probe(settings, folder, body, stored or {})
     probe.create()
     try:
         yield probe

@@ -45,6 +45,9 @@ class Destination(Component):
 
     named_by = "connectorDestination"
 
+    members: ClassVar[Mapping[str, type[Destination]]] = {}
+    """Those that it is put together of, by their names, where the file names several."""
+
     own_transformer: ClassVar[type[Component] | None] = None
     """The transformer that it always needs; None: the one that the file names."""
 

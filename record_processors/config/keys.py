@@ -15,6 +15,7 @@ from .types import (
     STREAM,
     TABLE,
     class_path,
+    class_paths,
     endpoint,
     matching,
     one_of,
@@ -85,8 +86,8 @@ WORKER_ID = Setting[str | None](
 # The pipeline.
 DESTINATION = Setting(
     "connectorDestination",
-    class_path(*DESTINATIONS),
-    "Where the records go.",
+    class_paths(*DESTINATIONS),
+    "Where the records go: to one, or to several, of which one with files comes last.",
     required=True,
     example="s3",
     section=THE_PIPELINE,

@@ -197,10 +197,14 @@ def _escaped(value: str) -> str:
 def _missing(
     settings: Settings, lines: Sequence[Property], classes: Sequence[type[Component]]
 ) -> Iterator[Problem]:
-    needed = [("", setting) for setting in COMMON.values()]
-    needed += [(each.named_by, setting) for each in classes for setting in each.declares]
-    for chooser, setting in needed:
+    needed = [("", "", setting) for setting in COMMON.values()]
+    for each in classes:
+        members = getattr(each, "members", {}) or {name_of(each.named_by, settings.texts): each}
+        needed += [
+            (each.named_by, n, one) for n, member in members.items() for one in member.declares
+        ]
+    for chooser, name, setting in needed:
         if setting.required and setting not in settings:
-            why = f" for {name_of(chooser, settings.texts)}" if chooser else ""
+            why = f" for {name}" if name else ""
             sentence = f"{setting.key} is missing, and needed{why} ({setting.help})"
             yield Problem(settings.path, _line(lines, chooser), sentence)

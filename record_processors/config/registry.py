@@ -5,18 +5,22 @@ from __future__ import annotations
 import importlib
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from .component import Component, Destination
 from .types import CLASS_PATH, did_you_mean
 
+SEVERAL = "record_processors.flow.several:several"  # puts destinations together, as one
 # A new class of ours is a line here; all else is said by the class itself.
 DESTINATIONS = {
     "s3": "record_processors.destinations.s3:S3Emitter",
     "s3-manifest": "record_processors.destinations.s3_manifest:S3ManifestEmitter",
     "redshift-manifest": "record_processors.destinations.redshift.emitter:RedshiftManifestEmitter",
+    "redshift-basic": "record_processors.destinations.redshift.basic:RedshiftBasicEmitter",
+    "kinesis": "record_processors.destinations.kinesis:KinesisEmitter",
+    "dynamodb": "record_processors.destinations.dynamodb.emitter:DynamoDBEmitter",
     "opensearch": "record_processors.destinations.opensearch.emitter:OpenSearchEmitter",
 }
 TRANSFORMERS = {
@@ -84,8 +88,8 @@ def chosen(texts: Mapping[str, str]) -> Chosen:
         try:
             if key == "transformer" and (own := _own_transformer(found)):
                 found[key] = own
-            elif name in chooser.names or is_plugin(name):
-                found[key] = load_class(key, name)
+            elif all(one in chooser.names or is_plugin(one) for one in names_in(name)):
+                found[key] = _load(key, names_in(name))
         except PluginError as error:
             errors.append(error)
     if len(found) < len(CHOOSERS):
@@ -103,6 +107,11 @@ def name_of(key: str, texts: Mapping[str, str]) -> str:
     return texts.get(key, CHOOSERS[key].default)
 
 
+def names_in(text: str) -> list[str]:
+    """Return the names of destinations, of which there may be several with commas between them."""
+    return [name.strip() for name in text.split(",")]
+
+
 def is_plugin(name: str) -> bool:
     """Whether ``name`` is ``package.module:Class`` rather than one of our short names."""
     return re.fullmatch(CLASS_PATH, name) is not None
@@ -112,6 +121,19 @@ def ours(key: str) -> Iterator[tuple[str, type[Any]]]:
     """Import each class of ours that the setting ``key`` may name; yield it with its name."""
     for name in CHOOSERS[key].names:
         yield name, load_class(key, name)
+
+
+def _load(key: str, names: Sequence[str]) -> type[Any]:
+    """Import what the setting ``key`` names; several are put together. Raises PluginError."""
+    if len(names) == 1:
+        return load_class(key, names[0])
+    members = {name: load_class(key, name) for name in names}
+    module, _, function = SEVERAL.partition(":")
+    try:
+        together: type[Any] = getattr(importlib.import_module(module), function)(members)
+    except ValueError as error:
+        raise PluginError(key, f"{key} = {', '.join(names)}: {error}") from error
+    return together
 
 
 def load_class(key: str, name: str) -> type[Any]:

@@ -121,6 +121,21 @@ def class_path(*aliases: str) -> ValueType[str]:
     return ValueType(f"{', '.join(aliases)} or package.module:Class", read)
 
 
+def class_paths(*aliases: str) -> ValueType[str]:
+    """Read one or several of our names, or ``package.module:Class``, with commas between them."""
+    one = class_path(*aliases)
+
+    def read(value: str) -> str:
+        for name in _names(value):
+            try:
+                one(name)
+            except ValueError as error:
+                raise ValueError(error if name == value else f"{name} is {error}") from error
+        return value
+
+    return ValueType(f"{one.says}; several with commas between them", read)
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return a question that names what ``word`` resembles; "" if that is nothing."""
     import difflib  # noqa: PLC0415 - not at every start

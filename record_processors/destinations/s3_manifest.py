@@ -6,58 +6,24 @@ from collections.abc import Iterator, Sequence
 
 from ..aws.clients import Client, client
 from ..aws.failures import call
-from ..aws.findings import about
 from ..aws.iam import allow
 from ..aws.objects import Files
-from ..aws.stream import Stream, unless_denied
+from ..aws.output_stream import OUTPUT_SHARDS, OUTPUT_STREAM, OutputStream, writes_to_itself
 from ..config.component import Contradiction, Shipped
-from ..config.keys import STREAM_NAME, STREAMS
-from ..config.resource import Failed, Finding, Resource, Statement
-from ..config.setting import Setting, Settings
+from ..config.resource import Resource, Statement
+from ..config.setting import Settings
 from ..config.shipped import FILES_OF_ROWS
-from ..config.types import STREAM, matching, whole_number
 from ..files.chain import Chain
 from ..files.chain_emitter import ChainEmitter
 from ..files.file import File
 from ..files.loadable import loadable
 from ..flow.retry import Retry
 
-OUTPUT_STREAM = Setting(
-    "kinesisOutputStream",
-    matching(STREAM, "a stream's name"),
-    "The stream that stage two reads the files' names from.",
-    required=True,
-    example="manifests",
-    note="One shard is enough for 1,000 files a second.",
-    section=STREAMS,
-)
-OUTPUT_SHARDS = Setting(
-    "kinesisOutputStreamShardCount",
-    whole_number(),
-    "How many shards `create` gives kinesisOutputStream, if it has to make it.",
-    1,
-    unit="shards",
-    section=STREAMS,
-)
 
-
-class ManifestStream(Stream):
+class ManifestStream(OutputStream):
     """The stream on which files are announced."""
 
-    def __init__(self, settings: Settings) -> None:
-        super().__init__(settings, OUTPUT_STREAM, OUTPUT_SHARDS)
-
-    def probe(self) -> Iterator[Finding]:
-        """Look at it. Nothing is put on it: stage two would take it for a file."""
-        yield self.looked_at()
-        yield Finding("note", f"{about(OUTPUT_STREAM, self.name)}: kinesis:PutRecord was not tried")
-
-    def look(self) -> Iterator[Finding]:
-        """Look whether it is there; without the right to, files are announced all the same."""
-        try:
-            yield from super().look()
-        except Failed as failure:
-            yield unless_denied(failure)
+    action = "PutRecord"
 
     def permissions(self, account: str) -> Iterator[Statement]:
         """Allow to look whether it is there, and to put messages."""
@@ -93,8 +59,7 @@ class S3ManifestEmitter(ChainEmitter):
     @classmethod
     def contradictions(cls, settings: Settings) -> Iterator[Contradiction]:
         """Refuse to announce files to ourselves."""
-        if settings[OUTPUT_STREAM] == settings[STREAM_NAME]:
-            yield OUTPUT_STREAM.key, "kinesisOutputStream is the stream that is read (streamName)"
+        yield from writes_to_itself(settings)
 
     @classmethod
     def resources(cls, settings: Settings) -> Sequence[Resource]:

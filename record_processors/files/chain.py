@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
 from ..aws.bucket import Bucket
 from ..aws.failures import ConditionFailed, Denied, Missing
-from ..aws.layout import file_key, files_folder
-from ..config.keys import APPLICATION_NAME, STREAM_NAME
+from ..aws.layout import LAYOUT, file_key, files_folder
+from ..aws.stored_as import stored_as
+from ..config.keys import APPLICATION_NAME, DESTINATION, STREAM_NAME
 from ..config.null_string import NULL_STRING, SAYS
+from ..config.registry import names_in
 from ..config.setting import Settings
 from ..errors import Fatal, counted
 from ..flow.batch import Batch
@@ -23,6 +26,10 @@ from .formats import FORMATS
 
 log = logging.getLogger(__name__)
 
+ALSO_IN = (
+    "also-in"  # of the metadata: destinations that had the file's records before it was written
+)
+
 
 class Chain:
     """Writes each batch of a shard as one file, which continues where the one before it ended.
@@ -32,34 +39,43 @@ class Chain:
     process wrote it: it stands, and its metadata say through which position it covers the shard.
     The next file begins with the first record kept after that, whoever writes it: so all
     processes that ever own the shard, and zombies that believe they do, write one chain.
+
+    ``also_in`` are the destinations that have a batch before it is written here: a file that does
+    not say that of itself is not taken over.
     """
 
     def __init__(
         self,
         bucket: Bucket,
         folder: str,
+        layout: str,
         application: str,
         stream: str,
         compression: Compression,
+        also_in: Sequence[str] = (),
     ) -> None:
         self.bucket = bucket
         self.folder = folder
+        self.layout = layout
         self.application = application
         self.stream = stream
         self.compression = compression
+        self.also_in = also_in
         self.shard = ""
         self.format = ""
         self.null: str | None = None
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Chain:
-        """Take bucket, prefix and compression."""
+        """Take bucket, prefix, layout, compression, and how S3 is to keep the files."""
         return cls(
-            Bucket.from_settings(settings),
+            Bucket.from_settings(settings, stored_as(settings)),
             files_folder(settings),
+            settings[LAYOUT],
             settings[APPLICATION_NAME],
             settings[STREAM_NAME],
             settings[COMPRESSION],
+            names_in(settings[DESTINATION])[:-1],
         )
 
     def start(self, shard: str, format: str, null: str | None) -> None:  # noqa: A002
@@ -98,7 +114,7 @@ class Chain:
             null=self.null,
         )
         try:
-            self.bucket.create(key, body, file.metadata)
+            self.bucket.create(key, body, {**file.metadata, **self._also})
         except ConditionFailed:
             return self._winner(batch, file)
         log.info("wrote %s: %s, %s bytes", file.url, counted(rows, "row"), f"{len(body):,}")
@@ -122,7 +138,8 @@ class Chain:
     def key(self, first: Record) -> str:
         """Name the file that begins with ``first``."""
         extension = FORMATS[self.format].extension(self.compression)
-        return file_key(self.folder, self.shard, str(first.position), first.arrival, extension)
+        position = str(first.position)
+        return file_key(self.folder, self.layout, self.shard, position, first.arrival, extension)
 
     def _winner(self, batch: Batch[bytes], ours: File) -> File:
         """Return the object that stands where ours would: it decides what the shard's rows are."""
@@ -144,14 +161,28 @@ class Chain:
     def _read(self, key: str, first: Record) -> File:
         """Read a file's metadata. Raises Missing, Denied, and Fatal for what is none of ours."""
         place = File(bucket=self.bucket.name, key=key, stream=self.stream, shard=self.shard)
+        head = self.bucket.head(key)
         try:
-            file = place.completed(self.bucket.head(key))
+            file = place.completed(head)
             is_of_our_chain = file.covered[0] == first.position
         except ValueError:
             is_of_our_chain = False
         if not is_of_our_chain or file.application != self.application:
             raise Fatal(f"{place.url} exists and is not a file of {self.application}: move it away")
+        theirs = names_in(head.get("Metadata", {}).get(ALSO_IN, ""))
+        if lacking := [name for name in self.also_in if name not in theirs]:
+            # Whoever takes it over skips its records, which nobody has brought there.
+            raise Fatal(
+                f"{place.url} was written when connectorDestination did not name "
+                f"{' and '.join(lacking)}, so that its records may be missing there: start with "
+                "the connectorDestination of before, stop all daemons gracefully (each child says "
+                "`flushed for the shutdown`), and change it then"
+            )
         return file
+
+    @property
+    def _also(self) -> dict[str, str]:
+        return {ALSO_IN: ", ".join(self.also_in)} if self.also_in else {}
 
 
 def _report(file: File) -> None:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from ..aws.clients import READ_SECONDS
+from ..aws.layout import LAYOUT
+from ..aws.stored_as import STORAGE_CLASS, TAGS
 from ..config.setting import Setting
 from ..flow.batch import Batch
 from ..flow.emitter import Emitter
@@ -23,7 +25,7 @@ class ChainEmitter(Emitter[Any]):
     """
 
     accepts = frozenset(FORMATS)
-    declares: ClassVar[Sequence[Setting[Any]]] = (COMPRESSION,)
+    declares: ClassVar[Sequence[Setting[Any]]] = (COMPRESSION, LAYOUT, STORAGE_CLASS, TAGS)
     longest_try = READ_SECONDS
 
     def __init__(self, chain: Chain) -> None:

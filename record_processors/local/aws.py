@@ -33,7 +33,7 @@ from moto.moto_server.werkzeug_app import (  # noqa: E402
     create_backend_app,
 )
 
-from record_processors.local import kinesis_calls, kinesis_model  # noqa: E402
+from record_processors.local import kinesis_calls, kinesis_model, s3_checksums  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -92,6 +92,8 @@ class Application:
         target, region = headers.get("x-amz-target", ""), _region(headers)
         if region and (quick := kinesis_calls.answer(target, region, body)) is not None:
             return 200, [("Content-Type", "application/x-amz-json-1.1")], quick
+        if (refusal := s3_checksums.refusal(headers, body)) is not None:
+            return refusal
         return _call(self.moto, _environ(scope, headers, body))
 
 

@@ -18,7 +18,7 @@ from record_processors.local.kinesis_model import RECORDS_READ, Shard, Stream, n
 _ACCOUNT = "123456789012"  # moto's, for credentials that it did not give out
 
 # Kinesis' own bounds of one PutRecords.
-_RECORDS_PUT, _BYTES_PUT, _RECORD_BYTES = 500, 5 * 1024 * 1024, 1024 * 1024
+_RECORDS_PUT, _BYTES_PUT, _RECORD_BYTES = 500, 10 * 1024 * 1024, 1024 * 1024
 
 
 class _Entry(msgspec.Struct, rename="pascal", gc=False):

@@ -16,6 +16,7 @@ import psycopg2
 from record_processors import Record, Settings
 from record_processors.commands.main import main
 from record_processors.config.properties import load
+from record_processors.destinations.dynamodb.settings import DATA_TABLE as DATA_TABLE_OF_ITEMS
 from record_processors.destinations.redshift.copy import copy_statement
 from record_processors.destinations.redshift.settings import DATA_FORMAT, DATA_TABLE
 from record_processors.destinations.s3_manifest import OUTPUT_STREAM
@@ -29,12 +30,21 @@ NUMBERS = itertools.count(1)
 IMPATIENT = {"retryLimit": "4", "backoffInterval": "1"}
 
 
+def read_all(kinesis, stream):
+    """Return the records of a stream of one shard."""
+    iterator = kinesis.get_shard_iterator(
+        StreamName=stream, ShardId="shardId-000000000000", ShardIteratorType="TRIM_HORIZON"
+    )["ShardIterator"]
+    return kinesis.get_records(ShardIterator=iterator)["Records"]
+
+
 class Harness:
     """A pipeline with its destination, made by ``create``."""
 
     destination: str
     file: str  # the shipped file that it begins with
     refuses = False  # records for good
+    at_least_once = False  # what comes again may be there again
     changes: dict = {}  # noqa: RUF012 - never written to
     # What an HTTP request of its begins with, by which the records become durable.
     write = "PUT /{bucket}/{name}/"
@@ -146,15 +156,18 @@ class Harness:
 
 class S3(Harness):
     destination, file = "s3", "s3"
+    changes = {"s3Layout": "hive", "s3Tags": "team=data, env=prod", "s3StorageClass": "STANDARD_IA"}  # noqa: RUF012
+    folder_of_1970 = "year=1970/month=01/day=01/hour=00"
 
     def delivered(self):
-        bodies = self.objects(f"{self.name}/1970").values()
+        bodies = self.objects(f"{self.name}/{self.folder_of_1970}/").values()
         lines = b"".join(map(gzip.decompress, bodies)).splitlines()
         return sorted(json.loads(line)["id"] for line in lines)
 
 
 class S3Manifest(S3):
     destination, file = "s3-manifest", "s3_manifest"
+    folder_of_1970 = "1970/01/01/00"
 
     def own(self):
         return {OUTPUT_STREAM.key: f"{self.name}-manifests"}
@@ -162,20 +175,17 @@ class S3Manifest(S3):
     def announced(self):
         """Return the keys of the files that were announced, as often as they were."""
         kinesis, stream = boto3.client("kinesis"), self.settings[OUTPUT_STREAM]
-        iterator = kinesis.get_shard_iterator(
-            StreamName=stream, ShardId="shardId-000000000000", ShardIteratorType="TRIM_HORIZON"
-        )["ShardIterator"]
-        records = kinesis.get_records(ShardIterator=iterator)["Records"]
-        return sorted(json.loads(record["Data"])["key"] for record in records)
+        return sorted(json.loads(record["Data"])["key"] for record in read_all(kinesis, stream))
 
     def delivered(self):
         """Count a file only if it is announced."""
-        assert set(self.announced()) == set(self.objects(f"{self.name}/1970"))
+        assert set(self.announced()) == set(self.objects(f"{self.name}/{self.folder_of_1970}/"))
         return super().delivered()
 
 
-class RedshiftManifest(Harness):
-    destination, file = "redshift-manifest", "redshift_manifest"
+class Redshift(Harness):
+    """Whatever ends in a table of its own."""
+
     refuses = True
     write = "PUT /{bucket}/{name}/manifests/"
 
@@ -203,6 +213,15 @@ class RedshiftManifest(Harness):
         connection.close()
         return found
 
+    def delivered(self):
+        return [
+            row[0] for row in self.query(f"SELECT id FROM {self.settings[DATA_TABLE]} ORDER BY 1")
+        ]
+
+
+class RedshiftManifest(Redshift):
+    destination, file = "redshift-manifest", "redshift_manifest"
+
     def data(self, one):
         """Write a file of one row; return its message."""
         return self._file(one, json.dumps({"id": one}).encode())
@@ -220,10 +239,63 @@ class RedshiftManifest(Harness):
         self.s3.put_object(Bucket=self.bucket, Key=f"files/{one}.json.gz", Body=body)
         return f"s3://{self.bucket}/files/{one}.json.gz".encode()
 
+
+class RedshiftBasic(Redshift):
+    destination, file = "redshift-basic", "redshift_basic"
+
+    def refused(self, one):
+        return json.dumps({"id": one, "text": "\0"}).encode()
+
+    def rejected(self):
+        return [*super().rejected(), b'{"id": "no number"}']
+
+
+class Kinesis(Harness):
+    destination, file = "kinesis", "kinesis"
+    refuses = at_least_once = True
+    write = "POST /PutRecords"
+
+    def own(self):
+        return {
+            OUTPUT_STREAM.key: f"{self.name}-out",
+            "kinesisOutputStreamShardCount": "1",
+            "kinesisEndpoint": self.wire.endpoint,
+        }
+
+    def refused(self, one):
+        return json.dumps({"id": one, "text": "x" * 1024 * 1024}).encode()
+
     def delivered(self):
-        return [
-            row[0] for row in self.query(f"SELECT id FROM {self.settings[DATA_TABLE]} ORDER BY 1")
-        ]
+        records = read_all(boto3.client("kinesis"), self.settings[OUTPUT_STREAM])
+        return sorted(json.loads(record["Data"])["id"] for record in records)
+
+
+class DynamoDB(Harness):
+    destination, file = "dynamodb", "dynamodb"
+    refuses = True
+    write = "POST /PutItem"
+
+    def own(self):
+        return {
+            "dynamoDBDataTableName": f"{self.name}-items",
+            "dynamoDBKey": "id: N",
+            "dynamoDBEndpoint": self.wire.endpoint,
+        }
+
+    def set_up(self):
+        """Forget the leases, which `create` writes to the same service."""
+        self.wire.requests.clear()
+
+    def refused(self, one):
+        return json.dumps({"id": str(one)}).encode()
+
+    def items(self):
+        """Return the items, numbers as Decimal, by their id."""
+        table = boto3.resource("dynamodb").Table(self.settings[DATA_TABLE_OF_ITEMS])
+        return {item["id"]: item for item in table.scan()["Items"]}
+
+    def delivered(self):
+        return sorted(map(int, self.items()))
 
 
 class OpenSearch(Harness):
@@ -256,7 +328,7 @@ class OnesOwn(Harness):
 
     destination, file = "local_folder:LocalFolder", "s3"
     refuses = True
-    write = "PUT /{bucket}/{name}/receipts/"
+    write = "PUT /{bucket}/receipts/{name}/"
 
     def own(self):
         return {"localFolder": str(self.folder / "rows")}
@@ -274,6 +346,33 @@ class OnesOwn(Harness):
         return sorted(json.loads(line)["id"] for line in "".join(rows).splitlines())
 
 
+class SeveralAtOnce(S3):
+    """One's own, and behind it a chain of files."""
+
+    destination = "local_folder:LocalFolder, s3"
+
+    def own(self):
+        return {"localFolder": str(self.folder / "rows")}
+
+    def delivered(self):
+        """Count what is in the files only if it is in the folder too."""
+        rows = b"".join(path.read_bytes() for path in Path(self.own()["localFolder"]).iterdir())
+        found = super().delivered()
+        assert sorted(json.loads(line)["id"] for line in rows.splitlines()) == found
+        return found
+
+
 HARNESSES = {
-    each.destination: each for each in (S3, S3Manifest, RedshiftManifest, OpenSearch, OnesOwn)
+    each.destination: each
+    for each in (
+        S3,
+        S3Manifest,
+        RedshiftManifest,
+        RedshiftBasic,
+        Kinesis,
+        OnesOwn,
+        SeveralAtOnce,
+        DynamoDB,
+        OpenSearch,
+    )
 }

@@ -9,10 +9,14 @@ from record_processors import Creatable, Emitter, Finding, Setting
 from record_processors.aws.arns import Arns
 from record_processors.aws.bucket import Bucket
 from record_processors.aws.iam import allow
-from record_processors.aws.layout import files_folder
+from record_processors.config.keys import APPLICATION_NAME
 from record_processors.config.types import text
 
 FOLDER = Setting("localFolder", text, "Where the files go.", required=True, example="/tmp/rows")
+
+
+def receipts_folder(settings):
+    return f"receipts/{settings[APPLICATION_NAME]}/"
 
 
 class Folder(Creatable):
@@ -37,7 +41,7 @@ class Folder(Creatable):
         yield Finding(kind, f"{FOLDER.key} = {self.path}: {'there' if self.exists() else 'gone'}")
 
     def permissions(self, account):
-        receipts = Arns(self.settings, account).objects(f"{files_folder(self.settings)}receipts/")
+        receipts = Arns(self.settings, account).objects(receipts_folder(self.settings))
         yield allow("WriteReceipts", "s3: PutObject", receipts)
 
 
@@ -56,8 +60,8 @@ class LocalFolder(Emitter):
 
     @classmethod
     def from_settings(cls, settings):
-        receipts = f"{files_folder(settings)}receipts/"
-        return cls(Path(settings[FOLDER]), Bucket.from_settings(settings), receipts)
+        bucket = Bucket.from_settings(settings)
+        return cls(Path(settings[FOLDER]), bucket, receipts_folder(settings))
 
     def emit(self, batch):
         rows = []

@@ -64,9 +64,10 @@ class Stored:
 
 
 class S3:
-    """One bucket."""
+    """One bucket; ``look`` sees each object that is new, before anybody else does."""
 
-    def __init__(self) -> None:
+    def __init__(self, look: Callable[[str, Stored], None]) -> None:
+        self.look = look
         self.objects: dict[str, Stored] = {}
         self.deleted: dict[str, Stored] = {}
 
@@ -75,7 +76,14 @@ class S3:
         self.deleted[key] = self.objects.pop(key)
 
     def put_object(
-        self, *, Bucket: str, Key: str, Body: Any, IfNoneMatch: str = "", Metadata: Any = None
+        self,
+        *,
+        Bucket: str,
+        Key: str,
+        Body: Any,
+        IfNoneMatch: str = "",
+        Metadata: Any = None,
+        **_: str,
     ) -> object:
         body = bytes(Body.read())
         plain = gzip.decompress(body) if Key.endswith(".gz") else body
@@ -84,6 +92,8 @@ class S3:
         def put() -> None:
             if IfNoneMatch and Key in self.objects:
                 raise refused("PreconditionFailed", 412)
+            if Key not in self.objects:
+                self.look(Key, stored)
             before = self.objects.setdefault(Key, stored)
             is_read_by_copy = "/manifests/" in Key or "/repaired/" in Key
             is_same = not is_read_by_copy or before.body == body
@@ -118,7 +128,7 @@ class S3:
         letters = [
             base64.b64decode(letter["data"])
             for key, stored in self.objects.items()
-            if key.startswith("errors/two/")
+            if key.startswith("errors/")
             for letter in map(json.loads, stored.lines)
             if (letter.get("file"), letter.get("repaired")) == left_out[:2]
         ]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import test_two_at_once as two
+from test_model import Delivery, DeliveryInOneProcess
 
 from support.broken import NOT_RUNNING, Broken, broken_copy
 from support.paths import TESTS
@@ -212,6 +213,7 @@ LINES = [
         "Connection.transaction",
         "connection.commit()",
         "try:\n    connection.commit()\nexcept psycopg2.OperationalError:\n    self.close()",
+        two.test_a_commit_that_is_lost_is_made_again,
     ),
     Broken(
         "one manifest for all loads",
@@ -221,9 +223,9 @@ LINES = [
     ),
     Broken(
         "a refused file leaves no dead letter",
-        "RedshiftManifestEmitter.emit",
-        "for file, reason in self.retry(what, search.run):",
-        "for file, reason in self.retry(what, search.run)[:0]:",
+        "Loader.run",
+        "rejected += self.retry(what, search.run)",
+        "self.retry(what, search.run)",
     ),
     Broken(
         "a failure that names no file is nobody's fault",
@@ -266,6 +268,7 @@ LINES = [
         "Pipeline._adopt",
         "self.dead_letters.write()",
         "",
+        two.test_bad_records_before_a_file_that_is_found_are_letters,
     ),
     Broken(
         "a transaction that begins with the connection",
@@ -362,6 +365,7 @@ LINES = [
         "Load._judge",
         "sorted(files, key=lambda file: file in faults)",
         "files",
+        two.test_a_file_that_is_gone_keeps_no_other_out,
     ),
     Broken(
         "a file that COPY passed over is entered",
@@ -452,6 +456,48 @@ LINES = [
         "",
     ),
     Broken(
+        "a checkpoint before the load",
+        "Pipeline.flush",
+        "through = self._emit(last)",
+        "checkpoint(last)\nthrough = self._emit(last)",
+        DeliveryInOneProcess,
+    ),
+    Broken(
+        "a found file not loaded",
+        "ChainEmitter.adopt",
+        "self.deliver(file)",
+        "",
+        DeliveryInOneProcess,
+    ),
+    Broken(
+        "a written file not loaded",
+        "ChainEmitter.emit",
+        "self.deliver(file)",
+        "",
+        DeliveryInOneProcess,
+    ),
+    Broken(
+        "a file that is kept out leaves no letter",
+        "RedshiftBasicEmitter.deliver",
+        "self.letters.write(kept_out, reason)",
+        "pass",
+        DeliveryInOneProcess,
+    ),
+    Broken(
+        "a letter of one file in the place of another's",
+        "FileLetters.write",
+        "{file.shard}-{file.first}-file-{digest}",
+        "{file.shard}-file",
+        DeliveryInOneProcess,
+    ),
+    Broken(
+        "a loaded file loaded again by the next life",
+        "Ledger.judge",
+        "verdict.loaded.append(file)",
+        "verdict.fresh.append(file)",
+        DeliveryInOneProcess,
+    ),
+    Broken(
         "a conflict of writes ends the process",
         "AT_ONCE_WITH_ANOTHER",
         "ConditionalRequestConflict ",
@@ -462,7 +508,8 @@ LINES = [
 
 def search(copy, broken):
     """Let the model look for a history that ends badly."""
-    command = [str(TWO), broken.scenario.__name__] if broken.scenario else [str(MODEL)]
+    what = broken.scenario or Delivery
+    command = [str(MODEL if isinstance(what, type) else TWO), what.__name__]
     return subprocess.run(
         [sys.executable, *command],
         env={"PYTHONPATH": os.pathsep.join([str(copy), str(TESTS)])},

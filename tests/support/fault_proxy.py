@@ -30,9 +30,10 @@ class Fault:
     """What happens to requests that begin with ``request`` and hold ``body``.
 
     ``503`` and ``cut``: it does not get through. ``503-after`` and ``cut-after``: it does, and its
-    answer is lost. ``hold``: it waits for ``released``; then 503. ``delay`` and ``delay-after``: it
-    or its answer waits for ``released``, then goes its way. ``late``: the client is cut off, and
-    the request gets through once ``released``.
+    answer is lost. ``damage``: it gets through with one byte another. ``hold``: it waits for
+    ``released``; then 503. ``delay`` and ``delay-after``: it or its answer waits for ``released``,
+    then goes its way. ``late``: the client is cut off, and the request gets through once
+    ``released``.
 
     When it happens, ``strike`` is called with the client's address, then ``arrived`` is set.
     """
@@ -140,7 +141,9 @@ class _Handler(BaseHTTPRequestHandler):
         if what == "late":
             cut(self.connection)
             fault.released.wait()
-        if fault.is_after or what in {"", "delay", "late"}:
+        if what == "damage":
+            body = bytes([body[0] ^ 1]) + body[1:]
+        if fault.is_after or what in {"", "damage", "delay", "late"}:
             answer = self.pass_on(body)
             self.proxy.statuses[answer[0]] += 1
             self.note(request, answer[0], body)
@@ -149,7 +152,7 @@ class _Handler(BaseHTTPRequestHandler):
         if what in {"cut", "late"}:
             self.close_connection = True
             return
-        self.reply(*(answer if what in {"", "delay"} else UNAVAILABLE))
+        self.reply(*(answer if what in {"", "damage", "delay"} else UNAVAILABLE))
 
     def pass_on(self, body):
         upstream = http.client.HTTPConnection(self.proxy.upstream.netloc, timeout=30)

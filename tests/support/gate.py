@@ -93,6 +93,8 @@ def s3_calls(method, path, query, headers):
     actions = OBJECT_ACTIONS if key and key[0] else BUCKET_ACTIONS
     action = CONFIGURING.get(query.partition("=")[0], actions[method])
     yield Call(action, f"arn:aws:s3:::{'/'.join(filter(None, [bucket, *key]))}")
+    if "x-amz-tagging" in headers:
+        yield Call("s3:PutObjectTagging", f"arn:aws:s3:::{bucket}/{key[0]}")
     if encrypting_key := headers.get(KMS_HEADER):
         yield Call("kms:GenerateDataKey", encrypting_key)
 

@@ -55,13 +55,15 @@ def stage_two(stack, redshift, files, tmp_path):
 class StageTwo:
     """One pipeline of stage two: what is put into it, and where what comes out of it lies."""
 
+    shipped = "redshift_manifest"
+
     def __init__(self, stack, db, s3, folder, changes, columns="id BIGINT, text VARCHAR(200)"):
         self.db, self.s3 = db, s3
         self.name = f"load{next(numbers)}"
         form = changes.pop("redshiftDataFormat", "json")
         self.columns = changes.pop("columns", columns)
         self.settings = write_pipeline(
-            "redshift_manifest",
+            self.shipped,
             folder / self.name,
             {
                 "applicationName": self.name,

@@ -37,6 +37,7 @@ class ManifestFiles(Files):
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
         self.tried_in = manifests_folder(settings)
+        self.stored = {}  # as the bucket says: they are none of rows
 
     def probe(self) -> Iterator[Finding]:
         """Try what manifests and files take, and where a file goes without its bad rows."""
@@ -53,15 +54,36 @@ class ManifestFiles(Files):
         arns = Arns(self.settings, account)
         announced = arns.objects(self.settings[S3_PREFIX])
         yield allow("LookAtAnnouncedFiles", "s3: GetObject", announced)
-        if (paths := self.settings[JSON_PATHS]).startswith("s3://"):
-            path = no_pattern(paths.removeprefix("s3://"))
-            yield allow("CompareJsonPaths", "s3: GetObject", f"arn:{arns.partition}:s3:::{path}")
+        yield from _json_paths(self.settings, arns)
         yield allow("WriteManifests", "s3: PutObject", arns.objects(self.tried_in))
         if self.settings[MAX_BAD_ROWS]:
             repaired = arns.objects(repaired_folder(self.settings))
             yield allow("WriteRepairedFiles", "s3: PutObject", repaired)
-            yield from use_of_key(self.settings, arns, "ReadFilesWithBadRows", "Decrypt")
+            yield from _reading_files(self.settings, arns)
         yield from self.tell_missing(arns)
+
+
+class LoadedFiles(Files):
+    """Files that one process writes and loads; manifests, and files repaired, are among them."""
+
+    def permissions(self, account: str) -> Iterator[Statement]:
+        """Allow to read files that have bad rows, too."""
+        yield from super().permissions(account)
+        arns = Arns(self.settings, account)
+        yield from _json_paths(self.settings, arns)
+        if self.settings[MAX_BAD_ROWS]:
+            yield from _reading_files(self.settings, arns)
+
+
+def _json_paths(settings: Settings, arns: Arns) -> Iterator[Statement]:
+    """Allow to compare the keys of rows with a file of JSONPaths."""
+    if (paths := settings[JSON_PATHS]).startswith("s3://"):
+        path = no_pattern(paths.removeprefix("s3://"))
+        yield allow("CompareJsonPaths", "s3: GetObject", f"arn:{arns.partition}:s3:::{path}")
+
+
+def _reading_files(settings: Settings, arns: Arns) -> Iterator[Statement]:
+    return use_of_key(settings, arns, "ReadFilesWithBadRows", "Decrypt")
 
 
 class LedgerTable(Creatable):

@@ -18,6 +18,7 @@ from ...config.types import (
 )
 
 REDSHIFT = "Redshift"  # the section
+DATA_FORMATS = ("json", "delimited", "csv", "parquet")
 
 ROLE = r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[\w+=,.@/-]+"  # …/IAM/latest/UserGuide/reference_iam
 JSON_WORDS = frozenset({"auto", "auto ignorecase", "noshred"})
@@ -154,7 +155,7 @@ IAM_ROLE = Setting(
 )
 DATA_FORMAT = Setting(
     "redshiftDataFormat",
-    one_of("json", "delimited", "csv", "parquet"),
+    one_of(*DATA_FORMATS),
     "What the files hold: what stage one's transformer makes.",
     "json",
     section=REDSHIFT,

@@ -884,6 +884,41 @@ def test_own_class_that_is_misspelt(key, name, hint, own, tmp_path):
     assert found == [f"{key} = {own}:{name}: {own} has no {name}{hint}"]
 
 
+def test_several_destinations_take_what_each_needs(own, tmp_path):
+    """Each of several is told by its own name what it lacks; with all of it, both are there."""
+    changes = {"connectorDestination": f"{own}:Anywhere, s3-manifest"}
+    path = properties(tmp_path, {**changes, "kinesisOutputStream": None})
+    ((line, sentence),) = problems(path)
+    assert line == line_of(path, "connectorDestination")
+    assert sentence.startswith("kinesisOutputStream is missing, and needed for s3-manifest (")
+    emitter = assemble(load(properties(tmp_path, changes))).emitter
+    assert [type(each).__name__ for each in emitter.emitters.values()] == [
+        "Anywhere",
+        "S3ManifestEmitter",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("destinations", "sentence"),
+    [
+        ("s3, {own}:Anywhere", "s3 writes a chain of files, and must come last: {own}:Any"),
+        ("s3, s3-manifest", "s3 and s3-manifest each write a chain of files, of which a shard has"),
+        ("{own}:Anywhere, {own}:Whole", "{own}:Whole is a whole pipeline, and goes alone; let an"),
+        ("redshift-manifest, s3", "redshift-manifest has a transformer of its own, and goes alone"),
+        ("s3, s3", "a name stands there twice"),
+        ("s3,", "an empty name between the commas"),
+        ("{own}:Anywhere, s4", "s4 is not one of s3, s3-manifest, redshift-manifest, "),
+    ],
+)
+def test_what_does_not_go_together_is_refused(destinations, sentence, own, tmp_path):
+    """Several destinations that cannot share a read are refused at their line, with why."""
+    changes = {"connectorDestination": destinations.format(own=own), "kinesisOutputStream": None}
+    path = properties(tmp_path, changes)
+    ((line, found),) = problems(path)
+    assert line == line_of(path, "connectorDestination")
+    assert sentence.format(own=own) in found
+
+
 @pytest.mark.parametrize("destination", ["s3", "s3-manifest"])
 def test_rows_of_a_format_that_files_do_not_have(destination, own, tmp_path):
     """Which formats there are is said at the line that names the transformer."""

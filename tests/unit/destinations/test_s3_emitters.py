@@ -460,3 +460,45 @@ def test_a_pipeline_of_real_parts(cloud, tmp_path):
     assert gzip.decompress(body) == b'{"keep":true}\n{"keep":1}\n'
     assert (found["rows"], found["last-position"]) == ("2", "13-0")
     assert checkpoints == [Position(13)]
+
+
+OWN = """
+from record_processors import Emitter
+
+class Nowhere(Emitter):
+    def emit(self, batch):
+        batch.kept[0]
+"""
+
+
+@pytest.fixture
+def nowhere(tmp_path, monkeypatch):
+    """Return the name of a destination of one's own that keeps nothing."""
+    (tmp_path / "of_ones_own.py").write_text(OWN)
+    monkeypatch.syspath_prepend(tmp_path)
+    return "of_ones_own:Nowhere"
+
+
+def test_a_file_says_who_else_has_its_records(emitter, nowhere, cloud):
+    """Behind others, a file says in its metadata that they had its records before."""
+    both = emitter(connectorDestination=f"{nowhere}, s3", kinesisOutputStream=None)
+    both.emit(batch(b'{"a":1}'))
+    (key,) = keys(cloud)
+
+    assert get(cloud, key)[1]["also-in"] == nowhere
+    again = emitter(connectorDestination=f"{nowhere}, s3", kinesisOutputStream=None)
+    assert again.adopt(record(b"", 10, arrival=ARRIVAL)) == Position(10)
+
+
+def test_records_are_not_skipped_that_another_destination_may_lack(emitter, nowhere, cloud):
+    """A file of the time before a destination was named stops the process, with what to do."""
+    emitter(connectorDestination="s3", kinesisOutputStream=None).emit(batch(b'{"a":1}'))
+    both = emitter(connectorDestination=f"{nowhere}, s3", kinesisOutputStream=None)
+    said = f"did not name {nowhere}, so that its records may be missing there: start with the"
+
+    with pytest.raises(Fatal, match=said):
+        both.adopt(record(b"", 10, arrival=ARRIVAL))
+    with pytest.raises(Fatal, match=said):
+        both.emit(batch(b'{"a":1}'))
+    alone = emitter(connectorDestination="s3", kinesisOutputStream=None)
+    assert alone.adopt(record(b"", 10, arrival=ARRIVAL)) == Position(10)

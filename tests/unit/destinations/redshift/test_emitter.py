@@ -186,13 +186,13 @@ def test_the_ledgers_lock_is_the_first_statement(stage_two, journal):
     here = stage_two()
     life = here.life()
     begins = []
-    lock = life.emitter.load.ledger.lock
+    lock = life.emitter.loader.load.ledger.lock
 
     def noted(cursor):
         begins.append(cursor.connection.info.transaction_status)
         lock(cursor)
 
-    life.emitter.load.ledger.lock = noted
+    life.emitter.loader.load.ledger.lock = noted
     here.load(here.file("a", 1), life=life)
     message = here.file("b", 2)
     here.load(message, life=life)

@@ -666,10 +666,10 @@ def test_the_password_is_nowhere_to_be_read(stage_two, caplog, monkeypatch):
     monkeypatch.setenv("REDSHIFT_PASSWORD", "wrong-secret")
     with pytest.raises(Fatal) as raised:
         here.load(here.file("d", 1), life=life)
-    emitter = life.emitter
+    emitter, loader = life.emitter, life.emitter.loader
     said = [
         caplog.text,
-        *[repr(vars(one)) for one in (life, emitter, emitter.load, emitter.load.connection)],
+        *[repr(vars(one)) for one in (life, emitter, loader, loader.load, loader.load.connection)],
     ]
     error = raised.value
     while error is not None:

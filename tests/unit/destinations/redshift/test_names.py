@@ -173,4 +173,4 @@ def test_the_emitter_stands_for_itself(stage_two):
     here = stage_two()
     emitter = RedshiftManifestEmitter.from_settings(here.settings)
 
-    assert emitter.load.manifests == f"data/{here.settings[APPLICATION_NAME]}/manifests/"
+    assert emitter.loader.load.manifests == f"data/{here.settings[APPLICATION_NAME]}/manifests/"

@@ -115,7 +115,7 @@ def test_it_compares_as_copy_does(stage_two, changes, row, left_out):
         here.settings.path,
         {**here.settings.texts, "redshiftUnmatchedFields": "refuse", **changes},
     )
-    unmatched = here.life(settings).emitter.unmatched
+    unmatched = here.life(settings).emitter.loader.unmatched
     (message,) = here.life(settings).transformer.transform(
         type("Record", (), {"data": announced(here, "1", row).encode()})
     )
