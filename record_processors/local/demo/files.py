@@ -1,0 +1,45 @@
+"""The files in S3 that the flights went into."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Iterator
+
+from ...aws.clients import client
+from ...aws.layout import files_folder
+from ...config.keys import S3_BUCKET
+from ...config.setting import Settings
+from . import flights
+from .destination import Found
+
+
+class Files:
+    """The files of rows of one pipeline."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    def bodies(self) -> Iterator[bytes]:
+        """Yield each as it lies there."""
+        s3 = client("s3", self.settings)
+        where = {"Bucket": self.settings[S3_BUCKET], "Prefix": files_folder(self.settings)}
+        for page in s3.get_paginator("list_objects_v2").paginate(**where):
+            for item in page.get("Contents", ()):
+                yield s3.get_object(Bucket=where["Bucket"], Key=item["Key"])["Body"].read()
+
+    def measured(self) -> tuple[int, int, int]:
+        """Return how many files there are, their bytes, and the rows in them."""
+        files = size = rows = 0
+        for body in self.bodies():
+            files += 1
+            size += len(body)
+            rows += gzip.decompress(body).count(b"\n")
+        return files, size, rows
+
+    def found(self, put: int) -> Found:
+        """Compare every row."""
+        files, size, _ = self.measured()
+        lines = (line for body in self.bodies() for line in gzip.decompress(body).splitlines())
+        sums = flights.checksums(map(flights.row_of, lines))
+        how = f"{put:,} records → {files:,} files · {size / 1e6:.1f} MB"
+        return Found("s3", how, "in files", sums)
