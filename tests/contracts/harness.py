@@ -12,7 +12,6 @@ from pathlib import Path
 
 import boto3
 import psycopg2
-import urllib3
 
 from record_processors import Record, Settings
 from record_processors.commands.main import main
@@ -24,7 +23,7 @@ from record_processors.destinations.s3_manifest import OUTPUT_STREAM
 from record_processors.kcl.assembly import assemble
 from record_processors.local.demo.pipelines import write_pipeline
 from support.fault_proxy import Proxy
-from support.opensearch_server import opensearch
+from support.opensearch_server import ask, documents, opensearch
 
 SHARD = "shardId-000000000003"
 NUMBERS = itertools.count(1)
@@ -315,24 +314,13 @@ class OpenSearch(Harness):
         return {"openSearchIndex": self.name}
 
     def set_up(self):
-        self.ask("PUT", "_mapping", {"properties": {"id": {"type": "long"}}})
+        ask("PUT", f"/{self.name}/_mapping", {"properties": {"id": {"type": "long"}}})
 
     def refused(self, one):
         return json.dumps({"id": "no number", "one": one}).encode()
 
-    def ask(self, method, path, body=None):
-        answer = urllib3.request(method, f"{self.upstream}/{self.name}/{path}", json=body)
-        assert answer.status == 200, answer.data
-        return answer.json()
-
-    def documents(self):
-        """Return the documents by their names."""
-        self.ask("POST", "_refresh")
-        found = self.ask("POST", "_search", {"size": 10_000})["hits"]["hits"]
-        return {each["_id"]: each["_source"] for each in found}
-
     def delivered(self):
-        return sorted(document["id"] for document in self.documents().values())
+        return sorted(document["id"] for document in documents(self.name).values())
 
 
 class OnesOwn(Harness):

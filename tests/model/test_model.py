@@ -384,7 +384,7 @@ def test_every_history_ends_in_the_same_table(machine, histories):
     run_state_machine_as_test(
         machine, settings=settings(stateful_step_count=STEPS, max_examples=histories)
     )
-    # The rest without Hypothesis, which remembers every choice: a gigabyte for five hundred.
+    # The rest without Hypothesis, which remembers every choice: gigabytes for ten thousand.
     for _ in range(settings().max_examples - HISTORIES):
         seed = random.SystemRandom().randrange(2**32)
         print(f"seed {seed}")  # which pytest shows of what fails
