@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -73,7 +74,8 @@ class Demonstration:
             os.environ.update(self.stack.environment)
             self.total = flights.write_json_lines(self.lines, self.most)
             told.append(f"Kinesis, DynamoDB, S3 at {self.stack.properties['kinesisEndpoint']}")
-            self.there = self.kind(self.stack, self.directory / "properties")
+            self.there = self.kind(self.stack, self.directory / "properties", self.most)
+            self.cleanup.callback(self.there.close)
             told.extend(self.there.services())
 
     def create(self) -> None:
@@ -117,9 +119,10 @@ class Demonstration:
 
     def wait_for_arrivals(self, daemons: list[Child]) -> None:
         """Wait until as many are there as were put, or no more come."""
-        progress = Progress(self.there.doing, self.there.unit, self.total)
+        goal = self.there.goal(self.total)
+        progress = Progress(self.there.doing, self.there.unit, goal)
         count, moved = 0, time.monotonic()
-        while count < self.total and time.monotonic() - moved < PATIENCE:
+        while count < goal and time.monotonic() - moved < PATIENCE:
             time.sleep(0.2)
             self.stack.check()
             for daemon in daemons:
@@ -136,20 +139,24 @@ class Demonstration:
         for found in self.there.found(self.total, self.first or 0):
             say(found.label, found.how)
             places.append(found)
-        source = flights.checksums(flights.source_rows(self.most))
-        wrong = [
-            f"{name} {found.where}"
-            for found in places
-            for name, value in found.sums.items()
-            if value != source[name]
-        ]
-        counts = [f"{self.total:,} put", *(f"{one.sums['rows']:,} {one.where}" for one in places)]
-        if wrong or self.total != source["rows"]:
-            say("DISAGREED", f"{', '.join(counts)} · differing: {', '.join(wrong)}")
+        wrong = [one for found in places for one in self.wrong(found)]
+        words = f"{self.total:,} put"
+        for found in places:
+            rows = found.sums["rows"]
+            words += f"{' = ' if rows == self.total else ' · '}{rows:,} {found.where}"
+        if wrong:
+            say("DISAGREED", f"{words} · differing: {', '.join(wrong)}")
             return EXIT_FOUND
-        agreed = f"{' = '.join(counts)} · checksums of {len(flights.COLUMNS)} columns agree"
+        agreed = f"{words} · checksums of {len(flights.COLUMNS)} columns agree"
         say("agreed", agreed, time.monotonic() - began)
         return EXIT_OK
+
+    def wrong(self, found: Found) -> Iterator[str]:
+        """Yield what differs between a place and what of the source should be there."""
+        source = flights.checksums(found.of_source(flights.source_rows(self.most)))
+        for name, value in found.sums.items():
+            if value != source[name]:
+                yield f"{name} {found.where}"
 
     def keep(self) -> None:
         """Stay up until Ctrl-C."""

@@ -1,0 +1,69 @@
+"""The table of DynamoDB that the flights went into, of which it keeps the last of each route."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Mapping
+
+from ...aws.clients import client
+from ...config.setting import Settings
+from ...destinations.dynamodb.settings import DATA_TABLE, KEY, guard_of
+from . import flights
+from .destination import Found
+
+# A batch writes each key once. moto takes some milliseconds for each item that is written or read,
+# so that a table of all flights would keep it busy for half an hour.
+CHANGES = {
+    "dynamoDBKey": "origin, dest",
+    "bufferRecordCountLimit": "25000",
+    "bufferByteSizeLimit": "16777216",
+    "bufferMillisecondsLimit": "3000",
+}
+IDLE_TIMES = 4  # as long as it took to look, before it is looked again
+
+
+class Items:
+    """The table of one pipeline."""
+
+    def __init__(self, settings: Settings, most: int | None) -> None:
+        self.name = settings[DATA_TABLE]
+        self.key = list(settings[KEY] or ())
+        self.more = {guard_of(settings)}
+        self.dynamodb = client("dynamodb", settings)
+        self.last = set(self.last_of_each(flights.source_rows(most)))
+        self._right = 0
+        self._look_at = 0.0
+
+    def last_of_each(self, rows: Iterable[flights.Row]) -> Iterable[flights.Row]:
+        """Return the last row of each key."""
+        columns = list(flights.COLUMNS)
+        parts = [columns.index(name) for name in self.key]
+        return {tuple(row[part] for part in parts): row for row in rows}.values()
+
+    def rows(self) -> Iterator[flights.Row]:
+        """Yield each item. Raises ValueError for one that is no flight."""
+        for page in self.dynamodb.get_paginator("scan").paginate(TableName=self.name):
+            yield from map(self._row, page["Items"])
+
+    def right(self) -> int:
+        """Count the items that are the last of their key; now and then, as it takes its time."""
+        began = time.monotonic()
+        if began >= self._look_at:
+            self._right = sum(row in self.last for row in self.rows())
+            ended = time.monotonic()
+            self._look_at = ended + IDLE_TIMES * (ended - began)
+        return self._right
+
+    def found(self, put: int, first: float) -> Found:
+        """Compare every item with the last flight of its route."""
+        sums = flights.checksums(self.rows())
+        how = f"{put:,} records → {sums['rows']:,} items, by {' and '.join(self.key)}"
+        where = f"in table {self.name}, each the last of its route"
+        return Found(
+            "dynamodb", f"{how} · first after {first:.0f} s", where, sums, self.last_of_each
+        )
+
+    def _row(self, item: Mapping[str, Mapping[str, str]]) -> flights.Row:
+        flights.insist_on_columns(item.keys() - self.more)
+        values = [item[name] for name in flights.COLUMNS]
+        return tuple(None if "NULL" in value else next(iter(value.values())) for value in values)
