@@ -19,6 +19,7 @@ CHANGES = {
     "bufferRecordCountLimit": "25000",
     "bufferByteSizeLimit": "16777216",
     "bufferMillisecondsLimit": "3000",
+    "failoverTimeMillis": "10000",  # it keeps the leases, too, and may answer late
 }
 IDLE_TIMES = 4  # as long as it took to look, before it is looked again
 
