@@ -63,7 +63,7 @@ class Items:
         """Count the flights up to those that are there; now and then, as it takes its time."""
         began = time.monotonic()
         if began >= self._look_at:
-            self._reached = sum(self.place[hash(row)] for row in self.rows())
+            self._reached = sum(self.place.get(hash(row), 0) for row in self.rows())
             ended = time.monotonic()
             self._look_at = ended + IDLE_TIMES * (ended - began)
         return self._reached
