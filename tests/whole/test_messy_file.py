@@ -49,11 +49,12 @@ GOOD = [
     Messy(b'{"id": "absent"}'),
     Messy(row("ünïcödé ☃ 💧", note="日本 \u2028 é")),
     Messy(row("quo\"te's", note="\"a\", 'b', \\, | \n\t,")),
-    Messy(row("nested", nested={"l": [1, {"x": [None, True, "é"]}]})),
+    Messy(row("nested", nested={"l": [{"x": [None, True, "é"]}]})),
     Messy(row("empty text", note="")),
 ]
 BAD = [
     Messy(row("wrong type", amount="twelve"), field("amount")),
+    Messy(row("mixed", more=[1, {"x": 1}]), {"opensearch": "can't merge a non object mapping"}),
     Messy(row("", note="empty key"), {"dynamodb": "id is empty", "kinesis": "key is empty"}),
     Messy(b'{"amount": 2}', {"dynamodb": "id is missing", "kinesis": "no field id"}),
     Messy(row(7), {"dynamodb": "id is of type N"}),
