@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -68,14 +67,14 @@ class Demonstration:
     def start_stand_ins(self) -> None:
         """Start everything that AWS would be."""
         with saying("stand-ins") as told:
-            self.stack = self.cleanup.enter_context(Stack(self.directory))
+            stack = Stack(self.directory, opensearch=self.kind.opensearch)
+            self.stack = self.cleanup.enter_context(stack)
             for name in [name for name in os.environ if name.startswith("AWS_")]:
                 del os.environ[name]
             os.environ.update(self.stack.environment)
             self.total = flights.write_json_lines(self.lines, self.most)
             told.append(f"Kinesis, DynamoDB, S3 at {self.stack.properties['kinesisEndpoint']}")
             self.there = self.kind(self.stack, self.directory / "properties", self.most)
-            self.cleanup.callback(self.there.close)
             told.extend(self.there.services())
 
     def create(self) -> None:
@@ -119,10 +118,9 @@ class Demonstration:
 
     def wait_for_arrivals(self, daemons: list[Child]) -> None:
         """Wait until as many are there as were put, or no more come."""
-        goal = self.there.goal(self.total)
-        progress = Progress(self.there.doing, self.there.unit, goal)
+        progress = Progress(self.there.doing, self.there.unit, self.total)
         count, moved = 0, time.monotonic()
-        while count < goal and time.monotonic() - moved < PATIENCE:
+        while count < self.total and time.monotonic() - moved < PATIENCE:
             time.sleep(0.2)
             self.stack.check()
             for daemon in daemons:
@@ -139,24 +137,22 @@ class Demonstration:
         for found in self.there.found(self.total, self.first or 0):
             say(found.label, found.how)
             places.append(found)
-        wrong = [one for found in places for one in self.wrong(found)]
         words = f"{self.total:,} put"
         for found in places:
             rows = found.sums["rows"]
             words += f"{' = ' if rows == self.total else ' · '}{rows:,} {found.where}"
-        if wrong:
-            say("DISAGREED", f"{words} · differing: {', '.join(wrong)}")
+        if differing := " · ".join(filter(None, map(self.differing, places))):
+            say("DISAGREED", f"{words} · {differing}")
             return EXIT_FOUND
         agreed = f"{words} · checksums of {len(flights.COLUMNS)} columns agree"
         say("agreed", agreed, time.monotonic() - began)
         return EXIT_OK
 
-    def wrong(self, found: Found) -> Iterator[str]:
-        """Yield what differs between a place and what of the source should be there."""
+    def differing(self, found: Found) -> str:
+        """Name what is another than of the source should be in a place; mostly nothing is."""
         source = flights.checksums(found.of_source(flights.source_rows(self.most)))
-        for name, value in found.sums.items():
-            if value != source[name]:
-                yield f"{name} {found.where}"
+        names = [name for name, value in found.sums.items() if value != source[name]]
+        return f"differing {found.where}: {', '.join(names)}" if names else ""
 
     def keep(self) -> None:
         """Stay up until Ctrl-C."""

@@ -30,6 +30,7 @@ class Destination(ABC):
 
     doing: ClassVar[str] = "carry"
     unit: ClassVar[str] = "records"
+    opensearch: ClassVar[bool] = False  # whether it is needed
     pipelines: Mapping[str, Settings]  # by their daemons' names; the first one reads the flights
 
     def __init__(self, stack: Stack, properties: Path, most: int | None) -> None:
@@ -56,13 +57,9 @@ class Destination(ABC):
                 if isinstance(thing, Creatable) and not isinstance(thing, CreatableBySql):
                     yield thing.create().what
 
-    def goal(self, put: int) -> int:
-        """Return what ``arrived`` is when all the flights that were put are there."""
-        return put
-
     @abstractmethod
     def arrived(self) -> int:
-        """Return how many are there by now, none of them counted twice."""
+        """Return how many of those that were put have arrived, none of them counted twice."""
 
     @abstractmethod
     def found(self, put: int, first: float) -> Iterator[Found]:
@@ -74,6 +71,3 @@ class Destination(ABC):
     def ways_in(self) -> Iterator[tuple[str, str]]:
         """Yield lines for a person who wants to look at it while the stand-ins are up."""
         yield from ()
-
-    def close(self) -> None:  # noqa: B027 - most have none
-        """End what ``services`` are its own."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
 from ...aws.clients import client
@@ -18,6 +19,7 @@ CHANGES = {
     "bufferRecordCountLimit": "25000",
     "bufferByteSizeLimit": "16777216",
     "bufferMillisecondsLimit": "3000",
+    "failoverTimeMillis": "10000",  # it keeps the leases, too, and may answer late
 }
 IDLE_TIMES = 4  # as long as it took to look, before it is looked again
 
@@ -30,29 +32,41 @@ class Items:
         self.key = list(settings[KEY] or ())
         self.more = {guard_of(settings)}
         self.dynamodb = client("dynamodb", settings)
-        self.last = set(self.last_of_each(flights.source_rows(most)))
-        self._right = 0
+        self.place = self._places(flights.source_rows(most))
+        self._reached = 0
         self._look_at = 0.0
+
+    def key_of(self, row: flights.Row) -> flights.Row:
+        """Return the fields of a flight that are its key."""
+        columns = list(flights.COLUMNS)
+        return tuple(row[columns.index(name)] for name in self.key)
 
     def last_of_each(self, rows: Iterable[flights.Row]) -> Iterable[flights.Row]:
         """Return the last row of each key."""
-        columns = list(flights.COLUMNS)
-        parts = [columns.index(name) for name in self.key]
-        return {tuple(row[part] for part in parts): row for row in rows}.values()
+        return {self.key_of(row): row for row in rows}.values()
+
+    def _places(self, rows: Iterable[flights.Row]) -> Mapping[int, int]:
+        """Return of each row, by its hash, how many there are of its key up to it."""
+        count = Counter[flights.Row]()
+        places = {}
+        for row in rows:
+            count[key := self.key_of(row)] += 1
+            places[hash(row)] = count[key]
+        return places
 
     def rows(self) -> Iterator[flights.Row]:
         """Yield each item. Raises ValueError for one that is no flight."""
         for page in self.dynamodb.get_paginator("scan").paginate(TableName=self.name):
             yield from map(self._row, page["Items"])
 
-    def right(self) -> int:
-        """Count the items that are the last of their key; now and then, as it takes its time."""
+    def reached(self) -> int:
+        """Count the flights up to those that are there; now and then, as it takes its time."""
         began = time.monotonic()
         if began >= self._look_at:
-            self._right = sum(row in self.last for row in self.rows())
+            self._reached = sum(self.place.get(hash(row), 0) for row in self.rows())
             ended = time.monotonic()
             self._look_at = ended + IDLE_TIMES * (ended - began)
-        return self._right
+        return self._reached
 
     def found(self, put: int, first: float) -> Found:
         """Compare every item with the last flight of its route."""

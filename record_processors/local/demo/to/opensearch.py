@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from ...opensearch import server
 from ...stack import Stack
 from ..destination import Destination, Found
 from ..documents import Documents
@@ -16,18 +14,17 @@ class To(Destination):
     """From the stream to the index."""
 
     unit = "documents"
+    opensearch = True
 
     def __init__(self, stack: Stack, properties: Path, most: int | None) -> None:
         super().__init__(stack, properties, most)
-        self.server = server.start(stack.directory / "opensearch", os.environ)
-        self.url = server.address(self.server)
-        settings = self.pipeline("opensearch", {"openSearchURL": self.url})
+        settings = self.pipeline("opensearch", {})
         self.pipelines = {"opensearch": settings}
         self.documents = Documents(settings)
 
     def services(self) -> Iterator[str]:
         """Yield where it is."""
-        yield f"OpenSearch at {self.url}"
+        yield f"OpenSearch at {self.stack.properties['openSearchURL']}"
 
     def arrived(self) -> int:
         """Count the documents."""
@@ -36,7 +33,3 @@ class To(Destination):
     def found(self, put: int, first: float) -> Iterator[Found]:
         """Compare the documents."""
         yield self.documents.found(put, first)
-
-    def close(self) -> None:
-        """End OpenSearch."""
-        self.server.stop()
