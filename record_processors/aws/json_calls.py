@@ -1,7 +1,7 @@
 """Calls of a service that speaks JSON, by hand: for the one call that every record costs.
 
 botocore checks and writes each value of a request by the service's model, which takes several times
-what the rest of a record does. What is sent is the same: one POST, signed, through urllib3.
+what the rest of a record does. What is sent is the same: one POST, signed.
 docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 """
 
@@ -11,18 +11,19 @@ import hmac
 import time
 from collections.abc import Mapping
 from hashlib import sha256
+from http.client import HTTPException
 from typing import Any
 from urllib.parse import urlsplit
 
 import botocore.session
 import msgspec
-import urllib3
 from botocore.exceptions import ClientError, HTTPClientError
 from botocore.httpsession import get_cert_path
 from botocore.utils import get_environ_proxies
 
 from ..errors import Fatal
 from .clients import CONNECT_SECONDS, Client, session
+from .wire import Wire
 
 ANSWER_SECONDS = 10  # DynamoDB answers in some milliseconds
 
@@ -30,14 +31,14 @@ ANSWER_SECONDS = 10  # DynamoDB answers in some milliseconds
 class Calls:
     """Sends requests to the endpoint of a client; any number of threads may, at once."""
 
-    def __init__(self, client: Client, connections: int) -> None:
+    def __init__(self, client: Client) -> None:
         service = client.meta.service_model
         self.url = client.meta.endpoint_url.rstrip("/") + "/"
         self.region = client.meta.region_name
         self.service = service.signing_name
         self.prefix = service.metadata["targetPrefix"]
         self.content_type = f"application/x-amz-json-{service.metadata['jsonVersion']}"
-        self._http = _http(self.url, connections)
+        self._wire = _wire(self.url)
 
     def __call__(self, signer: Signer, operation: str, body: bytes) -> dict[str, Any]:
         """Return what the service answers.
@@ -46,12 +47,10 @@ class Calls:
         """
         signed = signer.headers(f"{self.prefix}.{operation}", body)
         try:
-            answer = self._http.urlopen(
-                "POST", self.url, body=body, headers=signed, redirect=False, retries=False
-            )
-        except urllib3.exceptions.HTTPError as error:
+            status, said = self._wire.post(signed, body)
+        except (OSError, HTTPException, ValueError) as error:
             raise HTTPClientError(error=error) from error
-        return self._read(operation, answer.status, answer.data)
+        return self._read(operation, status, said)
 
     def signer(self) -> Signer:
         """Return what signs with the credentials of this moment, which it may have to fetch."""
@@ -63,7 +62,7 @@ class Calls:
 
     def close(self) -> None:
         """End the connections."""
-        self._http.clear()
+        self._wire.close()
 
     def _read(self, operation: str, status: int, body: bytes) -> dict[str, Any]:
         try:
@@ -132,15 +131,9 @@ class Signer:
         return key
 
 
-def _http(url: str, connections: int) -> urllib3.PoolManager:
+def _wire(url: str) -> Wire:
     """Make what holds the connections, with the certificates and the proxy that botocore takes."""
     bundle = botocore.session.Session().get_config_variable("ca_bundle")
-    options: dict[str, Any] = {
-        "maxsize": connections,
-        "timeout": urllib3.Timeout(connect=CONNECT_SECONDS, read=ANSWER_SECONDS),
-        "ca_certs": bundle or get_cert_path(True),
-    }
+    certificates = bundle or str(get_cert_path(True))
     proxy = get_environ_proxies(url).get(urlsplit(url).scheme)
-    if proxy:
-        return urllib3.ProxyManager(proxy, **options)
-    return urllib3.PoolManager(**options)
+    return Wire(url, certificates, proxy, (CONNECT_SECONDS, ANSWER_SECONDS))
