@@ -563,7 +563,7 @@ def simulated() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(boto3, "client", client)
         patch.setattr("record_processors.aws.bucket._shared_client", client)
-        patch.setattr(f"{DYNAMODB}.emitter.Calls", lambda table: table)
+        patch.setattr(f"{DYNAMODB}.emitter.Calls", lambda table, _: table)
         patch.setattr(f"{DYNAMODB}.lanes.ThreadPoolExecutor", CallersThread)
         patch.setattr(f"{DYNAMODB}.writes.LANES", FEW_LANES)
         patch.setattr(psycopg2, "connect", lambda **_: world().redshift.connect())

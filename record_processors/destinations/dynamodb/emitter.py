@@ -22,7 +22,7 @@ from ...flow.retry import Retry
 from .items import Change, Items, Key, Shape, key_of
 from .settings import DATA_TABLE, DECLARED, contradictions, guard_of
 from .table import Table, shape_of
-from .writes import Batched, Guarded, Refused, Waiting, Writes
+from .writes import LANES, Batched, Guarded, Refused, Waiting, Writes
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +72,7 @@ class DynamoDBEmitter(Emitter[Row]):
     @classmethod
     def from_settings(cls, settings: Settings) -> DynamoDBEmitter:
         """Make the client; the table is looked at when the shard is known."""
-        calls = Calls(client("dynamodb", settings))
+        calls = Calls(client("dynamodb", settings), LANES)
         return cls(settings, Table(settings), calls, Retry.from_settings(settings))
 
     def start(self, shard: str, format: str, null: str | None) -> None:  # noqa: A002
