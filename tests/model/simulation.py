@@ -8,8 +8,9 @@ checkpoints, and of Redshift: connect, LOCK, SELECT, COPY, INSERT, COMMIT.
 
 No effects, as they change nothing that others see, and follow one that may fail: what the child
 says on its pipe, ROLLBACK and the end of a connection, the first statements of one, a look at the
-error tables, ``pg_last_copy_count``. Not simulated: threads, requests at once, time under a lock, rights that are withdrawn,
-errors of S3 that concern every file, objects under our keys that somebody else wrote.
+error tables, ``pg_last_copy_count``. Not simulated: threads, requests at once, time under a lock,
+rights that are withdrawn, errors of S3 that concern every file, objects under our keys that
+somebody else wrote.
 """
 
 from __future__ import annotations
