@@ -19,8 +19,8 @@ from . import flights
 from .destination import Destination, Found
 from .telling import say, saying
 
-PATIENCE = 60.0  # seconds without a new arrival after which something must be wrong
-GRACE = 30.0  # seconds for a daemon to flush
+PATIENCE = 180.0  # seconds without a new arrival: a busy machine takes one to start KCL
+GRACE = 90.0  # seconds for a daemon to flush, some more than what its file says
 PROGRAM = [sys.executable, "-m", "record_processors"]
 
 
