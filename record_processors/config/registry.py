@@ -20,6 +20,7 @@ DESTINATIONS = {
     "redshift-manifest": "record_processors.destinations.redshift.emitter:RedshiftManifestEmitter",
     "redshift-basic": "record_processors.destinations.redshift.basic:RedshiftBasicEmitter",
     "kinesis": "record_processors.destinations.kinesis:KinesisEmitter",
+    "dynamodb": "record_processors.destinations.dynamodb.emitter:DynamoDBEmitter",
 }
 TRANSFORMERS = {
     "json": "record_processors.transformers.json:Json",

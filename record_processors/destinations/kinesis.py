@@ -10,6 +10,7 @@ import msgspec
 
 from ..aws.clients import Client, client
 from ..aws.iam import allow
+from ..aws.lean_put_records import make_lean
 from ..aws.output_stream import OUTPUT_SHARDS, OUTPUT_STREAM, OutputStream, writes_to_itself
 from ..aws.put_records import (
     BYTES_A_RECORD,
@@ -170,8 +171,10 @@ class KinesisEmitter(Emitter[bytes]):
     @classmethod
     def from_settings(cls, settings: Settings) -> KinesisEmitter:
         """Take the stream, and what the partition keys are."""
+        kinesis = client("kinesis", settings)
+        make_lean(kinesis)
         return cls(
-            client("kinesis", settings),
+            kinesis,
             settings[OUTPUT_STREAM],
             settings[PARTITION_KEY],
             Retry.from_settings(settings),
@@ -211,8 +214,10 @@ class KinesisEmitter(Emitter[bytes]):
 
     def _insist_on_fit(self, one: OutgoingRecord) -> None:
         # Of whichever characters Kinesis counts: those of UTF-16 are never fewer than others.
-        if not 0 < len(one.key.encode("utf-16-le")) // 2 <= KEY_CHARACTERS:
-            said = f"{len(one.key)} characters" if one.key else "empty"
+        key = one.key
+        length = len(key) if key.isascii() else len(key.encode("utf-16-le")) // 2
+        if not 0 < length <= KEY_CHARACTERS:
+            said = f"{len(key)} characters" if key else "empty"
             raise Refused(f"its partition key is {said}; Kinesis takes 1 to {KEY_CHARACTERS}")
         if one.size > BYTES_A_RECORD and one.size > self.longest:
             raise Refused(

@@ -54,8 +54,12 @@ class JmesPath(ExpressionFilter):
 
     def keep(self, record: Record) -> bool:
         """Search the record; one that is not JSON is rejected."""
+        return self.holds(msgspec.json.decode(record.data))
+
+    def holds(self, value: object) -> bool:
+        """Search what was decoded. Raises Rejected."""
         try:
-            found = self._visit(self._expression, msgspec.json.decode(record.data))
+            found = self._visit(self._expression, value)
         except (TypeError, ArithmeticError, AttributeError) as error:
             # How jmespath fails on values that it cannot convert.
             raise Rejected(f"{type(error).__name__}: {error}") from error

@@ -3,11 +3,12 @@
 import base64
 import hashlib
 import zlib
+from collections.abc import Callable
 
 Answer = tuple[int, list[tuple[str, str]], bytes]
 
 # docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html
-_DIGESTS = {
+_DIGESTS: dict[str, Callable[[bytes], bytes]] = {
     "x-amz-checksum-sha256": lambda body: hashlib.sha256(body).digest(),
     "x-amz-checksum-crc32": lambda body: zlib.crc32(body).to_bytes(4, "big"),
 }

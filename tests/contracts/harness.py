@@ -16,6 +16,7 @@ import psycopg2
 from record_processors import Record, Settings
 from record_processors.commands.main import main
 from record_processors.config.properties import load
+from record_processors.destinations.dynamodb.settings import DATA_TABLE as DATA_TABLE_OF_ITEMS
 from record_processors.destinations.redshift.copy import copy_statement
 from record_processors.destinations.redshift.settings import DATA_FORMAT, DATA_TABLE
 from record_processors.destinations.s3_manifest import OUTPUT_STREAM
@@ -259,6 +260,34 @@ class Kinesis(Harness):
         return sorted(json.loads(record["Data"])["id"] for record in records)
 
 
+class DynamoDB(Harness):
+    destination, file = "dynamodb", "dynamodb"
+    refuses = True
+    write = "POST /PutItem"
+
+    def own(self):
+        return {
+            "dynamoDBDataTableName": f"{self.name}-items",
+            "dynamoDBKey": "id: N",
+            "dynamoDBEndpoint": self.wire.endpoint,
+        }
+
+    def set_up(self):
+        """Forget the leases, which `create` writes to the same service."""
+        self.wire.requests.clear()
+
+    def refused(self, one):
+        return json.dumps({"id": str(one)}).encode()
+
+    def items(self):
+        """Return the items, numbers as Decimal, by their id."""
+        table = boto3.resource("dynamodb").Table(self.settings[DATA_TABLE_OF_ITEMS])
+        return {item["id"]: item for item in table.scan()["Items"]}
+
+    def delivered(self):
+        return sorted(map(int, self.items()))
+
+
 class OnesOwn(Harness):
     """The destination that is no part of the package."""
 
@@ -300,5 +329,14 @@ class SeveralAtOnce(S3):
 
 HARNESSES = {
     each.destination: each
-    for each in (S3, S3Manifest, RedshiftManifest, RedshiftBasic, Kinesis, OnesOwn, SeveralAtOnce)
+    for each in (
+        S3,
+        S3Manifest,
+        RedshiftManifest,
+        RedshiftBasic,
+        Kinesis,
+        OnesOwn,
+        SeveralAtOnce,
+        DynamoDB,
+    )
 }

@@ -173,11 +173,14 @@ def test_a_broken_line_is_noticed(build, seed, tmp_path, broken):
         broken.scenario(rig)
 
 
+KILLS = 30  # of the gate, all of them played
+
+
 @pytest.fixture(scope="module")
 def kills(request):
     """Return how many are killed by chance in the two tiers; the dear one gets a fifth of many."""
     every = request.config.getoption("--kills")
-    real = max(every - 50, 0) // 5
+    real = max(every - KILLS, 0) // 5
     return {"played": every - real, "real": real}
 
 

@@ -213,6 +213,7 @@ LINES = [
         "Connection.transaction",
         "connection.commit()",
         "try:\n    connection.commit()\nexcept psycopg2.OperationalError:\n    self.close()",
+        two.test_a_commit_that_is_lost_is_made_again,
     ),
     Broken(
         "one manifest for all loads",
@@ -267,6 +268,7 @@ LINES = [
         "Pipeline._adopt",
         "self.dead_letters.write()",
         "",
+        two.test_bad_records_before_a_file_that_is_found_are_letters,
     ),
     Broken(
         "a transaction that begins with the connection",
@@ -363,6 +365,7 @@ LINES = [
         "Load._judge",
         "sorted(files, key=lambda file: file in faults)",
         "files",
+        two.test_a_file_that_is_gone_keeps_no_other_out,
     ),
     Broken(
         "a file that COPY passed over is entered",

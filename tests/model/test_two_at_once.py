@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from model.simulated_kcl import World, simulated
+from model.simulated_kcl import NOWHERE, World, simulated
 from model.simulated_services import LEFT_OUT, ROWS
 from model.simulation import Outcome
 
@@ -149,6 +149,61 @@ def test_what_one_loader_refuses_takes_no_letter_of_anothers():
     owner.run()
     zombie.run()
     world.finish()
+
+
+def test_a_commit_that_is_lost_is_made_again():
+    """A COMMIT that did not arrive, and of which nobody said so, has loaded nothing."""
+    world, messages = world_with_files("")
+    loader = world.begin(messages, 1, 1_000_000, 1000)
+    loader.deliver(1)
+    go_until(loader, "COMMIT")
+    loader.step(Outcome.LOST)
+    loader.run()
+    world.finish()
+
+
+def test_bad_records_before_a_file_that_is_found_are_letters():
+    """Who wrote the file may have begun behind them: they are letters before the checkpoint."""
+    world = World()
+    (shard,) = world.shards
+    for fate in ("bad", ""):
+        world.put(shard, fate, 1, aggregated=False)
+    shard.is_exact = False
+    begins_behind(shard, 1)
+    live(world, shard, 1)
+    begins_behind(shard, 0)
+    live(world, shard, 2)
+    world.finish()
+
+
+def test_a_file_that_is_gone_keeps_no_other_out():
+    """Of two files that overlap, the one that can be loaded is."""
+    world = World()
+    world.loading["redshiftCopyMandatory"] = "false"
+    (shard,) = world.shards
+    for _ in range(3):
+        world.put(shard, "", 1, aggregated=False)
+    shard.is_exact = False
+    live(world, shard, 2)
+    begins_behind(shard, 1)
+    live(world, shard, 2)
+    (first,) = (f for f in world.promises.files() if f.place.first == shard.records[0].position)
+    world.delete(first)
+    live(world, world.manifests_of(shard.name), 2)
+    world.finish()
+
+
+def begins_behind(shard, count):
+    """Let the next life begin behind so many records."""
+    shard.move(shard.records[count - 1].position if count else NOWHERE)
+
+
+def live(world, shard, count):
+    """Take so many records at once, flush, and go on until there is nothing to do."""
+    life = world.begin(shard, count, 1_000_000, 1_000_000)
+    life.deliver(count)
+    life.run()
+    life.kill()
 
 
 def world_with_files(*fates, together=False):

@@ -1,6 +1,7 @@
 """Copies of the package with one line broken, for the tests of the tests."""
 
 import ast
+import functools
 import re
 import shutil
 from pathlib import Path
@@ -45,17 +46,13 @@ class Broken(NamedTuple):
 
 def broken_copy(directory, broken):
     """Copy the package, and break it; return what PYTHONPATH must name."""
+    found = whole_package().get(broken.symbol, [])
+    files = [str(file) for file, _ in found]
+    assert len(found) == 1, f"{broken.name}: not one {broken.symbol}, but {len(found)}: {files}"
+    ((name, node),) = found
     copy = directory / PACKAGE.name
     shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("local"))
-    found = [
-        (file, node)
-        for file in sorted(copy.rglob("*.py"))
-        for name, node in definitions(ast.parse(file.read_text()).body)
-        if broken.symbol in {name, *(f"{part}.{name}" for part in dotted_path(file, copy))}
-    ]
-    files = [str(file.relative_to(copy)) for file, _ in found]
-    assert len(found) == 1, f"{broken.name}: not one {broken.symbol}, but {len(found)}: {files}"
-    file, node = found[0]
+    file = copy / name
     lines = file.read_text().splitlines(keepends=True)
     symbol = slice(node.lineno - 1, node.end_lineno)
     lines[symbol] = [broken_source("".join(lines[symbol]), broken)]
@@ -63,8 +60,18 @@ def broken_copy(directory, broken):
     return directory
 
 
-def dotted_path(file, package):
-    return file.relative_to(package).with_suffix("").parts
+@functools.cache
+def whole_package():
+    """Return where each symbol of the package is, and its node; parsed once for all copies."""
+    found = {}
+    for file in sorted(PACKAGE.rglob("*.py")):
+        path = file.relative_to(PACKAGE)
+        if path.parts[0] == "local":
+            continue
+        for name, node in definitions(ast.parse(file.read_text()).body):
+            for symbol in {name, *(f"{part}.{name}" for part in path.with_suffix("").parts)}:
+                found.setdefault(symbol, []).append((path, node))
+    return found
 
 
 def definitions(body, prefix=""):

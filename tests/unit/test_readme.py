@@ -5,11 +5,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import boto3
+import moto
 import pytest
 
 from record_processors import Batch, Kept, Position, Record, Rejected
 from record_processors.commands import main as cli
 from record_processors.config.properties import load
+from record_processors.config.registry import chosen
 from record_processors.kcl.assembly import assemble
 from support.paths import REPOSITORY
 
@@ -61,6 +64,23 @@ def test_the_emitter_shown_emits(mine):
     emitter.emit(Batch([Kept(Record(b"x", "1"), [b"a", b"b"])], Position(1)))
 
     assert (mine / "rows.txt").read_bytes() == b"a\nb\n"
+
+
+def test_the_emitter_shown_is_a_destination_like_ours(mine, capsys):
+    """The README's queue is made, allowed, and gets a message for each row."""
+    with moto.mock_aws():
+        settings = properties(mine, connectorDestination="mine:ToQueue", queueName="rows")
+        (queue,) = chosen(settings.texts).destination.resources(settings)
+        made = [str(queue.create()), str(queue.create())]
+        emitter = assemble(settings).emitter
+        emitter.emit(Batch([Kept(Record(b"x", "1"), [b"a", b"b"])], Position(1)))
+        sqs = boto3.client("sqs")
+        received = sqs.receive_message(QueueUrl=emitter.url, MaxNumberOfMessages=10)["Messages"]
+    assert cli.main(["iam-policy", settings.path]) == 0
+
+    assert made == ["queue rows: made", "queue rows: was there"]
+    assert sorted(message["Body"] for message in received) == ["a", "b"]
+    assert '"sqs:SendMessage"' in capsys.readouterr().out
 
 
 def test_every_command_is_shown():

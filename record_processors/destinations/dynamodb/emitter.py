@@ -1,0 +1,154 @@
+"""Each row an item: the last one of its key, by position, is what the table holds."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import Any
+
+from ...aws.clients import client
+from ...aws.failures import call
+from ...aws.json_calls import ANSWER_SECONDS, Calls
+from ...config.component import Contradiction, Shipped
+from ...config.resource import Failed, Resource
+from ...config.setting import Settings
+from ...config.shipped import DAEMON
+from ...errors import BAD_DATA, Fatal, Rejection, counted
+from ...flow.batch import Batch
+from ...flow.emitter import Emitter
+from ...flow.in_part import NotTaken, send_all
+from ...flow.retry import Retry
+from .items import Change, Items, Key, key_of
+from .settings import DATA_TABLE, DECLARED, contradictions, guard_of
+from .table import Table, shape_of
+from .writes import LANES, Batched, Guarded, Refused, Waiting, Writes
+
+log = logging.getLogger(__name__)
+
+Row = Any  # bytes that are one JSON object, or a dict
+
+
+class DynamoDBEmitter(Emitter[Row]):
+    """Writes each batch's last item of every key, unless the table holds a newer one."""
+
+    accepts = frozenset({"json", "dict"})
+    declares = DECLARED
+    longest_try = 2 * ANSWER_SECONDS
+    shipped = Shipped(
+        "dynamodb",
+        "Records of a Kinesis stream become items of a DynamoDB table: for each key the last one.",
+        {
+            **DAEMON,
+            "connectorDestination": "dynamodb",
+            "applicationName": "flights-to-dynamodb",
+            "transformer": "json",
+            "filter": "all",
+            "bufferRecordCountLimit": "1000",
+            "bufferByteSizeLimit": "1048576",
+            "bufferMillisecondsLimit": "1000",
+            "kinesisInputStreamShardCount": "4",
+            "dynamoDBKey": "id",
+            "dynamoDBPositionAttribute": "_position",
+        },
+    )
+
+    def __init__(self, settings: Settings, table: Table, calls: Calls, retry: Retry) -> None:
+        self.settings = settings
+        self.table = table
+        self.calls = calls
+        self.retry = retry
+
+    @classmethod
+    def contradictions(cls, settings: Settings) -> Iterator[Contradiction]:
+        """Return what contradicts itself."""
+        return contradictions(settings)
+
+    @classmethod
+    def resources(cls, settings: Settings) -> Sequence[Resource]:
+        """Return the table."""
+        return [Table(settings)]
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> DynamoDBEmitter:
+        """Make the client; the table is looked at when the shard is known."""
+        calls = Calls(client("dynamodb", settings), LANES)
+        return cls(settings, Table(settings), calls, Retry.from_settings(settings))
+
+    def start(self, shard: str, format: str, null: str | None) -> None:  # noqa: A002
+        """Ask the table for its key. Raises Fatal."""
+        super().start(shard, format, null)
+        name = self.settings[DATA_TABLE]
+        answer = call(
+            self.retry,
+            f"looking at {self.table.place}",
+            lambda: self.table.dynamodb.describe_table(TableName=name),
+        )
+        try:
+            shape = shape_of(self.settings, answer["Table"])
+        except Failed as failure:
+            raise Fatal(str(failure)) from failure
+        self.items = Items.from_settings(self.settings, shape)
+        guard = guard_of(self.settings)
+        self.writes: Writes = (
+            Guarded(self.calls, name, guard)
+            if guard
+            else Batched(self.calls, name, partial(key_of, shape.keys))
+        )
+
+    def emit(self, batch: Batch[Row]) -> None:
+        """Write the last change of each key; where it is refused, the one before it."""
+        versions = self._versions(batch)
+        changes = [of_key.pop() for of_key in versions.values()]
+        while changes:
+            refused = self._write(changes)
+            for change, reason in refused:
+                batch.reject(change.record, reason)
+            changes = [of_key.pop() for change, _ in refused if (of_key := versions[change.key])]
+
+    def _versions(self, batch: Batch[Row]) -> dict[Key, list[Change]]:
+        """Return the changes of each key in their order; reject what cannot be one."""
+        versions: dict[Key, list[Change]] = {}
+        for kept in batch.kept:
+            try:
+                changes = self.items.changes(kept.record, kept.rows)
+            except BAD_DATA as error:
+                batch.reject(kept.record, Rejection(error).reason)
+                continue
+            for change in changes:
+                versions.setdefault(change.key, []).append(change)
+        return versions
+
+    def _write(self, changes: Sequence[Change]) -> list[tuple[Change, str]]:
+        """Write changes of different keys; return those that are refused, and why."""
+        refused: list[tuple[Change, str]] = []
+        older = 0
+
+        def send(waiting: Sequence[Change]) -> NotTaken:
+            nonlocal older
+            outcomes = self.writes.send(waiting)
+            older += outcomes.count("older")
+            refused.extend(
+                (change, outcome.reason)
+                for change, outcome in zip(waiting, outcomes, strict=True)
+                if isinstance(outcome, Refused)
+            )
+            left = {
+                place: outcome.reason
+                for place, outcome in enumerate(outcomes)
+                if isinstance(outcome, Waiting)
+            }
+            return NotTaken(tuple(left), tuple(left.values()))
+
+        send_all(self.retry, self.writes.what, changes, send)
+        if older:
+            log.info(
+                "%s: what %s held was as new already, or newer",
+                self.writes.what,
+                counted(older, "key"),
+            )
+        return refused
+
+    def close(self) -> None:
+        """End threads and connections."""
+        self.writes.close()

@@ -1,0 +1,425 @@
+"""The last record of a key by position is the item, whatever is replayed, refused, or cut off."""
+
+import json
+import random
+import threading
+
+import boto3
+import pytest
+
+from record_processors import Fatal, Position, Rejected, Transformer
+from record_processors.config.properties import SettingsError
+from record_processors.config.resource import Failed
+from record_processors.destinations.dynamodb.writes import LANES
+from support.fault_proxy import Fault
+from support.items import ARRIVAL, Items
+
+NO_GUARD = {"dynamoDBPositionAttribute": "none"}
+
+
+@pytest.fixture
+def make(stack, tmp_path, waits):
+    """Return what makes a pipeline with a table."""
+    made = []
+
+    def make(**changes):
+        made.append(Items(stack, tmp_path, **changes))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.wire.close()
+
+
+# ---- the last one wins
+
+
+def test_an_older_record_never_replaces_a_newer_one(make):
+    """A zombie, or a replay, leaves the newer item; numbers of other lengths are compared alike."""
+    here = make()
+    here.carry(here.record({"id": "a", "n": 10}, 10))
+    assert here.carry(here.record({"id": "a", "n": 9}, 9)) == [Position(9)]
+    here.carry(here.record({"id": "a", "n": 10, "again": True}, 10))
+
+    assert here.items()["a"] == {
+        "id": {"S": "a"},
+        "n": {"N": "10"},
+        "_position": {"S": f"{10:060}-{0:020}"},
+    }
+
+
+def test_any_order_of_batches_comes_to_the_last(make):
+    """Histories of several owners, replayed and cut anyhow, end with the last by position."""
+    here = make()
+    chance = random.Random(1)
+    records = [here.record({"id": f"k{n % 3}", "n": n}, n) for n in range(95, 106)]
+    lives = [here.life(), here.life()]
+    for _ in range(6):
+        start = chance.randrange(len(records))
+        part = records[start : start + chance.randrange(1, 5)]
+        here.carry(*part, life=chance.choice(lives))
+    here.carry(*records)
+    here.carry(*records[:4], life=lives[0])
+
+    assert {key: item["n"]["N"] for key, item in here.items().items()} == {
+        "k0": "105",
+        "k1": "103",
+        "k2": "104",
+    }
+
+
+@pytest.mark.parametrize("guard", [{}, NO_GUARD])
+def test_within_a_batch_the_last_of_a_key_alone(make, guard):
+    """Of a batch one write for each key, also where its number is written in two ways."""
+    here = make(dynamoDBKey="id: N", **guard)
+    rows = [b'{"id":1,"n":1}', b'{"id":2,"n":2}', b'{"id":1.0,"n":3}']
+    here.carry(*map(here.record, rows))
+    requests = here.wire.requests[1:]
+    found = {float(key): item["n"]["N"] for key, item in here.items().items()}
+
+    assert found == {1.0: "3", 2.0: "2"}
+    assert requests == (["POST /BatchWriteItem"] if guard else ["POST /PutItem"] * 2)
+
+
+def test_what_the_guard_did_not_write_is_replaced(make):
+    """An item without a position, written by somebody else, is older than any record."""
+    here = make()
+    boto3.client("dynamodb").put_item(
+        TableName=here.table.name, Item={"id": {"S": "a"}, "old": {"BOOL": True}}
+    )
+    here.carry(here.record({"id": "a"}))
+
+    assert "old" not in here.items()["a"]
+
+
+def test_a_refused_last_one_leaves_the_one_before(make, monkeypatch):
+    """Where DynamoDB refuses the last of a key, which is a letter, the one before it is written."""
+    here = make()
+    life = here.life()
+    put = life.emitter.writes.calls.__class__.__call__
+
+    def refusing(calls, signer, operation, body):
+        if b'"bad"' in body:
+            return calls._read(operation, 400, b'{"__type":"x#ValidationException","message":"no"}')
+        return put(calls, signer, operation, body)
+
+    monkeypatch.setattr(life.emitter.writes.calls.__class__, "__call__", refusing)
+    rows = [{"id": "a", "n": 1}, {"id": "a", "bad": 2}, {"id": "b"}]
+    here.carry(*map(here.record, rows), life=life)
+
+    assert here.items()["a"]["n"] == {"N": "1"}
+    assert set(here.items()) == {"a", "b"}
+    assert list(here.letters()) == [2]
+    assert "ValidationException" in here.letters()[2]
+
+
+@pytest.mark.parametrize("guard", [{}, NO_GUARD])
+@pytest.mark.parametrize("kind", ["503", "503-after", "cut", "cut-after"])
+def test_a_call_that_fails_is_made_again_and_no_other(make, guard, kind):
+    """One of a batch fails: it alone is sent again, and all is there."""
+    here = make(**guard)
+    here.wire.faults.append(Fault("POST /", kind, body=b'"id":{"S":"k3"}'))
+    here.carry(*[here.record({"id": f"k{n}"}) for n in range(30)])
+
+    assert len(here.items()) == 30
+    assert here.wire.faults == []
+    assert len(here.wire.requests) - 1 == (2 + 1 if guard else 31)
+
+
+def test_what_is_unprocessed_goes_again_alone(make, monkeypatch):
+    """Without the guard, what BatchWriteItem leaves unprocessed is sent again, nothing else."""
+    here = make(dynamoDBKey="id: N", **NO_GUARD)
+    life = here.life()
+    kind = type(life.emitter.writes.calls)
+    call, sent = kind.__call__, []
+
+    def partial(calls, signer, operation, body):
+        requests = json.loads(body)["RequestItems"][here.table.name]
+        sent.append([one["PutRequest"]["Item"]["id"]["N"] for one in requests])
+        keep, left = requests[: len(requests) // 2 + 1], requests[len(requests) // 2 + 1 :]
+        call(
+            calls, signer, operation, json.dumps({"RequestItems": {here.table.name: keep}}).encode()
+        )
+        return {"UnprocessedItems": {here.table.name: left}} if left else {}
+
+    monkeypatch.setattr(kind, "__call__", partial)
+    here.carry(*[here.record({"id": n}) for n in range(5)], life=life)
+
+    assert sent == [["0", "1", "2", "3", "4"], ["3", "4"]]
+    assert len(here.items()) == 5
+
+
+def test_nothing_is_written_after_an_emit_has_ended(make):
+    """When one request is refused for all, the others have ended before the error is raised."""
+    here = make()
+    life = here.life()
+    slow = Fault("POST /PutItem", "delay", body=b'"slow"')
+    here.wire.faults.append(slow)
+    raised = threading.Event()
+
+    def carry():
+        with pytest.raises(Fatal, match="items-"):
+            here.carry(*map(here.record, [{"id": "slow"}, {"id": "x"}]), life=life)
+        raised.set()
+
+    calls = type(life.emitter.writes.calls)
+    whole = calls.__call__
+
+    def denied(self, signer, operation, body):
+        if b'"x"' in body:
+            return self._read(operation, 400, b'{"__type":"AccessDeniedException"}')
+        return whole(self, signer, operation, body)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(calls, "__call__", denied)
+        thread = threading.Thread(target=carry)
+        thread.start()
+        slow.arrived.wait()
+        assert not raised.wait(0.1)
+        slow.released.set()
+        thread.join()
+    assert "slow" in here.items()
+
+
+def test_a_service_that_is_down_is_tried_by_each_lane_once(make):
+    """A batch of many is not tried one by one while nothing answers."""
+    here = make(retryLimit="2")
+    here.wire.faults.append(Fault("POST /PutItem", "503", always=True))
+    with pytest.raises(Fatal, match="given up after 2 tries"):
+        here.carry(*[here.record({"id": str(n)}) for n in range(100)])
+
+    assert here.wire.requests.count("POST /PutItem") == 2 * LANES
+
+
+# ---- deletes and TTL
+
+DELETES = {"dynamoDBDeleteExpression": "op == 'delete'"}
+
+
+def test_a_delete_stays_behind_as_a_tombstone(make):
+    """With the guard a deleted item keeps its key, position, mark, TTL: no older one comes back."""
+    here = make(**DELETES, dynamoDBTTLAttribute="expires: arrival + 30d")
+    here.carry(here.record({"id": "a", "n": 1.5}, 1))
+    here.carry(here.record({"id": "a", "op": "delete", "n": 2}, 3))
+    here.carry(here.record({"id": "a", "n": 2}, 2))
+
+    assert here.items()["a"] == {
+        "id": {"S": "a"},
+        "_deleted": {"BOOL": True},
+        "_position": {"S": f"{3:060}-{0:020}"},
+        "expires": {"N": str(ARRIVAL // 1000 + 30 * 86400)},
+    }
+    here.carry(here.record({"id": "a", "n": 4}, 4))
+    assert "_deleted" not in here.items()["a"]
+
+
+def test_without_the_guard_a_delete_deletes(make):
+    """Without the guard the item is gone."""
+    here = make(**DELETES, **NO_GUARD)
+    here.carry(here.record({"id": "a"}), here.record({"id": "b"}))
+    here.carry(here.record({"id": "a", "op": "delete"}), here.record({"id": "c"}))
+
+    assert set(here.items()) == {"b", "c"}
+
+
+def test_ttl_from_a_field(make):
+    """A field gives seconds or a time with its zone; none where it is null; else it is a letter."""
+    here = make(dynamoDBTTLAttribute="expires: field until")
+    until = [1900000000.9, "2030-03-17T17:46:40Z", None, 1900000000000, "tomorrow", True]
+    here.carry(*[here.record({"id": str(n), "until": one}) for n, one in enumerate(until)])
+    found = here.items()
+
+    assert [found[n].get("expires") for n in "012"] == [{"N": "1900000000"}] * 2 + [None]
+    assert list(here.letters()) == [4, 5, 6]
+    assert "milliseconds" in here.letters()[4]
+
+
+def test_create_turns_the_ttl_on(make):
+    """`create` turns the TTL on, also of a table that was there, and never another's off."""
+    here = make(dynamoDBTTLAttribute="expires: arrival + 1h")
+    found = boto3.client("dynamodb").describe_time_to_live(TableName=here.table.name)
+    assert found["TimeToLiveDescription"] == {
+        "TimeToLiveStatus": "ENABLED",
+        "AttributeName": "expires",
+    }
+    here.settings.texts["dynamoDBTTLAttribute"] = "other: arrival + 1h"
+    with pytest.raises(Fatal, match="its TTL is by expires, not other"):
+        type(here.table)(type(here.settings)("", here.settings.texts)).create()
+
+
+# ---- what is refused for good
+
+
+def test_a_messy_file(make):
+    """What can be is there, the rest is a letter with its reason, and all are accounted for."""
+    here = make(
+        dynamoDBKey="id, created: N",
+        dynamoDBAttributeTypes="tags: SS, amount: N",
+        filter="jmespath",
+        filterExpression="id != 'filtered'",
+        bufferByteSizeLimit="4000000",
+    )
+    good = {
+        "nulls": {"a": None},
+        "ünïcödé ☃ 💧": {"text": "\u0000 \u2028 ☃"},
+        'quo"te\\s': {"q": "'\"\\\n"},
+        "nested": {"m": {"l": [1, {"x": [None, True]}]}},
+        "empty text": {"s": ""},
+        "tags": {"tags": ["b", "a"], "amount": "1.50"},
+        "large": {"x": "x" * 400_001},
+    }
+    bad = {
+        b'{"id":"","created":1}': "the key id is empty",
+        b'{"created":1}': "the key id is missing",
+        b'{"id":null,"created":1}': "the key id is of type NULL",
+        b'{"id":"a","created":"1"}': "the key created is of type S; the table's is N",
+        b'{"id":7,"created":1}': "the key id is of type N; the table's is S",
+        json.dumps({"id": "k" * 2049, "created": 1}).encode(): "2,049 bytes",
+        b'{"id":"a","created":1,"n":1%s}' % (b"1" * 38): "39 significant digits",
+        b'{"id":"a","created":1,"n":1e126}': "beyond",
+        b'{"id":"a","created":1,"x":%s}' % (b"[" * 33 + b"]" * 33): "nested deeper",
+        b'{"id":"a","created":1,"_position":"x"}': "which is the position's",
+        b'{"id":"a","created":1,"tags":"x"}': "tags: not an array",
+        b'{"id":"a","created":1,"amount":"x"}': "amount: not a number",
+        b'{"id":"a","created":1,"":1}': "without a name",
+        json.dumps(
+            {"id": "a", "created": 1, "x": "x" * 409_600}
+        ).encode(): "DynamoDB takes 409,600",
+    }
+    rows = [{"id": key, "created": 1, **more} for key, more in good.items()]
+    rows += [{"id": "filtered", "created": 1}] * 2
+    rows += [{"id": f"row {n}", "created": n, "v": "x" if n == 500 else n} for n in range(1000)]
+    records = [here.record(row) for row in rows] + [here.record(row) for row in bad]
+    life = here.life()
+    here.carry(*records, life=life)
+    items, letters = here.items(), here.letters()
+
+    assert set(items) == set(good) | {f"row {n}" for n in range(1000)}
+    assert items["ünïcödé ☃ 💧"]["text"] == {"S": "\u0000 \u2028 ☃"}
+    assert items["tags"]["amount"] == {"N": "1.50"}
+    assert sorted(items["tags"]["tags"]["SS"]) == ["a", "b"]
+    assert items["nested"]["m"] == {
+        "M": {"l": {"L": [{"N": "1"}, {"M": {"x": {"L": [{"NULL": True}, {"BOOL": True}]}}}]}}
+    }
+    reasons = [letters[int(one.sequence_number)] for one in records[-len(bad) :]]
+    assert [why for why, said in zip(bad.values(), reasons, strict=True) if why not in said] == []
+    tally = life.tally
+    assert (tally.read, tally.filtered, tally.rejected) == (len(records), 2, len(bad))
+    assert tally.read == len(items) + tally.filtered + len(letters)
+
+
+def test_keys_of_indexes_are_checked(make):
+    """What an index of the table could not hold is a letter; an item that lacks it is not."""
+    here = make()
+    boto3.client("dynamodb").update_table(
+        TableName=here.table.name,
+        AttributeDefinitions=[
+            {"AttributeName": "id", "AttributeType": "S"},
+            {"AttributeName": "city", "AttributeType": "S"},
+        ],
+        GlobalSecondaryIndexUpdates=[
+            {
+                "Create": {
+                    "IndexName": "by-city",
+                    "KeySchema": [{"AttributeName": "city", "KeyType": "HASH"}],
+                    "Projection": {"ProjectionType": "ALL"},
+                }
+            }
+        ],
+    )
+    rows = [{"id": "a"}, {"id": "b", "city": "x"}, {"id": "c", "city": ""}, {"id": "d", "city": 1}]
+    here.carry(*map(here.record, rows))
+
+    assert set(here.items()) == {"a", "b"}
+    assert list(here.letters()) == [3, 4]
+
+
+class Pairs(Transformer):
+    """Two rows of one record, as dicts."""
+
+    format = "dict"
+
+    def transform(self, record):
+        found = json.loads(record.data)
+        if found == "bad":
+            raise Rejected("bad")
+        return [{"id": one} for one in found]
+
+
+def test_rows_of_ones_own(make):
+    """A transformer of one's own gives dicts; if one of a record's is refused, none is written."""
+    here = make(transformer=f"{__name__}:Pairs")
+    here.carry(*map(here.record, [["a", "b"], ["c", 1]]))
+
+    assert set(here.items()) == {"a", "b"}
+    assert list(here.letters()) == [2]
+
+
+# ---- the table
+
+
+def test_a_table_that_is_not_there(make):
+    """One sentence at the look and at the start, which names the setting."""
+    here = make()
+    boto3.client("dynamodb").delete_table(TableName=here.table.name)
+    with pytest.raises(
+        Failed, match=r"dynamoDBDataTableName = .*`kinesis-connectors create` makes"
+    ):
+        list(type(here.table)(here.settings).look())
+    with pytest.raises(Fatal, match="dynamoDBDataTableName"):
+        here.life()
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"dynamoDBKey": "id, created"}, "its key is id, not id, created"),
+        ({"dynamoDBKey": "id: N"}, "its key is id, not id: N"),
+        ({"dynamoDBAttributeTypes": "id: N", "dynamoDBKey": "id: N"}, "its key is id"),
+        ({"dynamoDBPositionAttribute": "id", "dynamoDBKey": None}, "is a key of it"),
+    ],
+)
+def test_a_table_of_another_key(make, change, why):
+    """One sentence at the look, at `create`, and at the start."""
+    here = make()
+    for key, text in change.items():
+        here.settings.texts.pop(key, None)
+        if text:
+            here.settings.texts[key] = text
+    settings = type(here.settings)("", here.settings.texts)
+    with pytest.raises(Failed, match=why):
+        list(type(here.table)(settings).look())
+    with pytest.raises(Fatal, match=why):
+        type(here.table)(settings).create()
+    here.settings = settings
+    with pytest.raises(Fatal, match=why):
+        here.life()
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"dynamoDBKey": "a, b, c"}, "at most one sort key"),
+        ({"dynamoDBKey": "a: X"}, "S or N or B"),
+        ({"dynamoDBAttributeTypes": "a"}, "'a' is not a name"),
+        ({"dynamoDBTTLAttribute": "expires"}, "arrival \\+ 30d"),
+        ({"dynamoDBTTLAttribute": "_position: arrival + 1d"}, "name of another attribute"),
+        ({"dynamoDBDeleteExpression": "op =="}, "not jmespath"),
+        ({"dynamoDBKey": "id: N", "dynamoDBAttributeTypes": "id: S"}, "id is N in dynamoDBKey"),
+        ({"transformer": "text"}, "dynamodb takes dict, json"),
+    ],
+)
+def test_settings_that_cannot_be(make, change, why):
+    """What cannot be meant is one sentence at the check."""
+    with pytest.raises(SettingsError, match=why):
+        make(**change)
+
+
+@pytest.mark.parametrize("guard", [{}, NO_GUARD])
+def test_the_check_tries_to_write_and_leaves_nothing(make, guard):
+    """`check --connect` tries the right to write, and no item is left."""
+    here = make(**guard)
+    said = [finding.sentence for finding in here.table.probe()]
+
+    assert said[-1].endswith("items can be written")
+    assert here.items() == {}
