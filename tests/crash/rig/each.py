@@ -126,6 +126,8 @@ class EachRig(Play):
                 "streamName": f"{name}-in",
                 "kinesisInputStreamShardCount": "2",
                 "s3Bucket": f"{name}-bucket",
+                "bufferRecordCountLimit": "50",
+                "bufferMillisecondsLimit": "300",
                 **STEADY,
                 **QUICK_RETRIES,
                 **destination.changes,
