@@ -129,6 +129,12 @@ def test_it_imports_no_other(make, destination):
 
 
 @every_destination()
+def test_it_may_end_before_it_has_a_shard(make, destination):
+    """A process whose input ends before its first call ends in order."""
+    assemble(make(destination).settings).close()
+
+
+@every_destination()
 def test_what_it_needs_is_made_and_tried(make, destination, capsys):
     """`create` makes all that it needs, again nothing, and `check --connect` has no problem."""
     harness = make(destination)

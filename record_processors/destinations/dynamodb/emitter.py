@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
@@ -58,6 +59,7 @@ class DynamoDBEmitter(Emitter[Row]):
         self.table = table
         self.calls = calls
         self.retry = retry
+        self.at_the_end = ExitStack()  # a process may end before it has a shard
 
     @classmethod
     def contradictions(cls, settings: Settings) -> Iterator[Contradiction]:
@@ -87,6 +89,7 @@ class DynamoDBEmitter(Emitter[Row]):
             if guard
             else Batched(self.calls, name, partial(key_of, shape.keys))
         )
+        self.at_the_end.callback(self.writes.close)
 
     def emit(self, batch: Batch[Row]) -> None:
         """Write the last change of each key; where it is refused, the one before it.
@@ -160,4 +163,4 @@ class DynamoDBEmitter(Emitter[Row]):
 
     def close(self) -> None:
         """End threads and connections."""
-        self.writes.close()
+        self.at_the_end.close()
