@@ -1,7 +1,7 @@
 """Calls of a service that speaks JSON, by hand: for the one call that every record costs.
 
 botocore checks and writes each value of a request by the service's model, which takes several times
-what the rest of a record does. What is sent is the same: one POST, signed.
+what the rest of a record does. What is sent is the same: one POST, signed, through urllib3.
 docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 """
 
@@ -11,19 +11,18 @@ import hmac
 import time
 from collections.abc import Mapping
 from hashlib import sha256
-from http.client import HTTPException
 from typing import Any
 from urllib.parse import urlsplit
 
 import botocore.session
 import msgspec
+import urllib3
 from botocore.exceptions import ClientError, HTTPClientError
 from botocore.httpsession import get_cert_path
 from botocore.utils import get_environ_proxies
 
 from ..errors import Fatal
 from .clients import CONNECT_SECONDS, Client, session
-from .wire import Wire
 
 ANSWER_SECONDS = 10  # DynamoDB answers in some milliseconds
 
@@ -31,14 +30,14 @@ ANSWER_SECONDS = 10  # DynamoDB answers in some milliseconds
 class Calls:
     """Sends requests to the endpoint of a client; any number of threads may, at once."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, connections: int) -> None:
         service = client.meta.service_model
         self.url = client.meta.endpoint_url.rstrip("/") + "/"
         self.region = client.meta.region_name
         self.service = service.signing_name
         self.prefix = service.metadata["targetPrefix"]
         self.content_type = f"application/x-amz-json-{service.metadata['jsonVersion']}"
-        self._wire = _wire(self.url)
+        self._http = _http(self.url, connections)
 
     def __call__(self, signer: Signer, operation: str, body: bytes) -> dict[str, Any]:
         """Return what the service answers.
@@ -47,10 +46,12 @@ class Calls:
         """
         signed = signer.headers(f"{self.prefix}.{operation}", body)
         try:
-            status, said = self._wire.post(signed, body)
-        except (OSError, HTTPException, ValueError) as error:
+            answer = self._http.urlopen(
+                "POST", self.url, body=body, headers=signed, redirect=False, retries=False
+            )
+        except urllib3.exceptions.HTTPError as error:
             raise HTTPClientError(error=error) from error
-        return self._read(operation, status, said)
+        return self._read(operation, answer.status, answer.data)
 
     def signer(self) -> Signer:
         """Return what signs with the credentials of this moment, which it may have to fetch."""
@@ -62,7 +63,7 @@ class Calls:
 
     def close(self) -> None:
         """End the connections."""
-        self._wire.close()
+        self._http.clear()
 
     def _read(self, operation: str, status: int, body: bytes) -> dict[str, Any]:
         try:
@@ -131,9 +132,15 @@ class Signer:
         return key
 
 
-def _wire(url: str) -> Wire:
+def _http(url: str, connections: int) -> urllib3.PoolManager:
     """Make what holds the connections, with the certificates and the proxy that botocore takes."""
     bundle = botocore.session.Session().get_config_variable("ca_bundle")
-    certificates = bundle or str(get_cert_path(True))
+    options: dict[str, Any] = {
+        "maxsize": connections,
+        "timeout": urllib3.Timeout(connect=CONNECT_SECONDS, read=ANSWER_SECONDS),
+        "ca_certs": bundle or get_cert_path(True),
+    }
     proxy = get_environ_proxies(url).get(urlsplit(url).scheme)
-    return Wire(url, certificates, proxy, (CONNECT_SECONDS, ANSWER_SECONDS))
+    if proxy:
+        return urllib3.ProxyManager(proxy, **options)
+    return urllib3.PoolManager(**options)

@@ -15,6 +15,7 @@ from record_processors.config.known_settings import COMMON, known_settings
 from record_processors.config.properties import load
 from record_processors.config.registry import DESTINATIONS, chosen, load_class, names_in
 from record_processors.filters.expression import EXPRESSION
+from record_processors.kcl.assembly import assemble
 from support.fault_proxy import Fault
 from support.guarded import Guarded, User, needless
 
@@ -126,6 +127,12 @@ def test_it_imports_no_other(make, destination):
 
 
 # ---- what it needs outside
+
+
+@every_destination()
+def test_it_may_end_before_it_has_a_shard(make, destination):
+    """A process whose input ends before its first call ends in order."""
+    assemble(make(destination).settings).close()
 
 
 @every_destination()

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import base64
 import json
-import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple
 
 from model.simulated_services import FIRST, LAST, Place, Stored, fault_of
-from model.simulated_table import KEY, POISON, Item, plain
+from model.simulated_table import GUARD, KEY, POISON, Item, plain
 from model.simulation import demand, violations_told
 from record_processors.flow.record import Position
 
@@ -191,9 +191,8 @@ class Promises:
         if "of" in item:
             number = item["of"]["M"]["id"]["N"]
             return self.world.given[int(number)].position, int(item["row"]["N"])
-        (text,) = item["_position"].values()
-        sequence, sub_sequence = re.findall("[0-9]+", text)
-        return Position(int(sequence), int(sub_sequence)), 0
+        (text,) = item[GUARD].values()
+        return Position(*(int(Decimal(number)) for number in text.split("-"))), 0
 
     # At an announcement.
 
@@ -245,8 +244,7 @@ class Promises:
             if key in items:
                 age = self.age(items[key])
                 content = {made[:2]: made.content for made in all_made}[age]
-                told = {name: plain(value) for name, value in items[key].items()}
-                assert told.pop("_position")
+                told = {name: plain(value) for name, value in items[key].items() if name != GUARD}
                 assert told == content
                 assert age >= max(due, default=age), f"after {age}, {due}"
             else:

@@ -563,7 +563,7 @@ def simulated() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(boto3, "client", client)
         patch.setattr("record_processors.aws.bucket._shared_client", client)
-        patch.setattr(f"{DYNAMODB}.emitter.Calls", lambda table: table)
+        patch.setattr(f"{DYNAMODB}.emitter.Calls", lambda table, _: table)
         patch.setattr(f"{DYNAMODB}.lanes.ThreadPoolExecutor", CallersThread)
         patch.setattr(f"{DYNAMODB}.writes.LANES", FEW_LANES)
         patch.setattr(psycopg2, "connect", lambda **_: world().redshift.connect())
@@ -571,8 +571,8 @@ def simulated() -> Iterator[None]:
         for name in ("REDSHIFT_PASSWORD", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
             patch.setenv(name, "secret")
         patch.setattr(boto3, "DEFAULT_SESSION", None)
-        patch.setattr(logger, "propagate", False)
-        patch.setattr(logger, "handlers", [handler])
+        # To nobody else: pytest would keep all that is told of, whole worlds, to the test's end.
+        patch.setattr(logging.Logger, "callHandlers", lambda _, record: handler.handle(record))
         level = logger.level
         logger.setLevel(logging.INFO)
         yield

@@ -22,7 +22,7 @@ Attribute = dict[str, Any]  # {"S": "a text"}
 Item = dict[str, Attribute]
 Result = TypeVar("Result")
 
-KEY = "key"
+KEY, GUARD = "key", "_position"
 POISON = b"poison"  # what it refuses, for whatever reason
 DIGITS = 38
 COMPARISONS = {
@@ -100,7 +100,9 @@ def _numbers(value: Attribute) -> Iterator[str]:
 
 
 def _digits(number: str) -> int:
-    return len(re.sub("[^0-9]", "", number).strip("0"))
+    """Return how many of its digits count."""
+    mantissa, _, _ = number.lower().partition("e")
+    return len(re.sub("[^0-9]", "", mantissa).strip("0"))
 
 
 def _holds(request: Mapping[str, Any], item: Item) -> bool:

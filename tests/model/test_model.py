@@ -1,7 +1,7 @@
 """A model of delivery: whatever dies, whenever, the table is the stream, each record once.
 
-The program itself runs, from the daemon's pipes to the clients of S3, Kinesis and Redshift; see
-``simulation``. ``--hypothesis-profile thorough`` tries 10,000 histories.
+The program itself runs, from the daemon's pipes to the clients of S3, Kinesis, DynamoDB and
+Redshift; see ``simulation``. ``--hypothesis-profile thorough`` tries 10,000 histories.
 """
 
 import itertools
@@ -384,7 +384,7 @@ def test_every_history_ends_in_the_same_table(machine, histories):
     run_state_machine_as_test(
         machine, settings=settings(stateful_step_count=STEPS, max_examples=histories)
     )
-    # The rest without Hypothesis, which remembers every choice: a gigabyte for five hundred.
+    # The rest without Hypothesis, which remembers every choice: gigabytes for ten thousand.
     for _ in range(settings().max_examples - HISTORIES):
         seed = random.SystemRandom().randrange(2**32)
         print(f"seed {seed}")  # which pytest shows of what fails

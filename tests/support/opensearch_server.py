@@ -12,6 +12,8 @@ import urllib3
 ADDRESS = "OPENSEARCH_OF_THE_TESTS"  # of one that runs already
 MOST_BYTES = 2 << 20  # of a request, as its setting has it
 
+SECONDS = 60  # for an answer, on a machine with much else to do
+
 
 @cache
 def _server():
@@ -46,7 +48,8 @@ def opensearch():
 
 def ask(method, path, body=None):
     """Ask it something; return what it answers."""
-    answer = urllib3.request(method, f"{opensearch()}{path}", json=body)
+    url = f"{opensearch()}{path}"
+    answer = urllib3.request(method, url, json=body, timeout=SECONDS, retries=False)
     assert answer.status == 200, answer.data
     return answer.json()
 

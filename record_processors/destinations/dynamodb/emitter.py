@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
@@ -22,7 +23,7 @@ from ...flow.retry import Retry
 from .items import Change, Items, Key, Shape, key_of
 from .settings import DATA_TABLE, DECLARED, contradictions, guard_of
 from .table import Table, shape_of
-from .writes import Batched, Guarded, Refused, Waiting, Writes
+from .writes import LANES, Batched, Guarded, Refused, Waiting, Writes
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +59,7 @@ class DynamoDBEmitter(Emitter[Row]):
         self.table = table
         self.calls = calls
         self.retry = retry
+        self.at_the_end = ExitStack()  # a process may end before it has a shard
 
     @classmethod
     def contradictions(cls, settings: Settings) -> Iterator[Contradiction]:
@@ -72,7 +74,7 @@ class DynamoDBEmitter(Emitter[Row]):
     @classmethod
     def from_settings(cls, settings: Settings) -> DynamoDBEmitter:
         """Make the client; the table is looked at when the shard is known."""
-        calls = Calls(client("dynamodb", settings))
+        calls = Calls(client("dynamodb", settings), LANES)
         return cls(settings, Table(settings), calls, Retry.from_settings(settings))
 
     def start(self, shard: str, format: str, null: str | None) -> None:  # noqa: A002
@@ -87,6 +89,7 @@ class DynamoDBEmitter(Emitter[Row]):
             if guard
             else Batched(self.calls, name, partial(key_of, shape.keys))
         )
+        self.at_the_end.callback(self.writes.close)
 
     def emit(self, batch: Batch[Row]) -> None:
         """Write the last change of each key; where it is refused, the one before it.
@@ -160,4 +163,4 @@ class DynamoDBEmitter(Emitter[Row]):
 
     def close(self) -> None:
         """End threads and connections."""
-        self.writes.close()
+        self.at_the_end.close()

@@ -19,8 +19,8 @@ from . import flights
 from .destination import Destination, Found
 from .telling import say, saying
 
-PATIENCE = 60.0  # seconds without a new arrival after which something must be wrong
-GRACE = 30.0  # seconds for a daemon to flush
+PATIENCE = 180.0  # seconds without a new arrival: a busy machine takes one to start KCL
+GRACE = 90.0  # seconds for a daemon to flush, some more than what its file says
 PROGRAM = [sys.executable, "-m", "record_processors"]
 
 
@@ -67,13 +67,14 @@ class Demonstration:
     def start_stand_ins(self) -> None:
         """Start everything that AWS would be."""
         with saying("stand-ins") as told:
-            self.stack = self.cleanup.enter_context(Stack(self.directory))
+            stack = Stack(self.directory, opensearch=self.kind.opensearch)
+            self.stack = self.cleanup.enter_context(stack)
             for name in [name for name in os.environ if name.startswith("AWS_")]:
                 del os.environ[name]
             os.environ.update(self.stack.environment)
             self.total = flights.write_json_lines(self.lines, self.most)
             told.append(f"Kinesis, DynamoDB, S3 at {self.stack.properties['kinesisEndpoint']}")
-            self.there = self.kind(self.stack, self.directory / "properties")
+            self.there = self.kind(self.stack, self.directory / "properties", self.most)
             told.extend(self.there.services())
 
     def create(self) -> None:
@@ -136,20 +137,22 @@ class Demonstration:
         for found in self.there.found(self.total, self.first or 0):
             say(found.label, found.how)
             places.append(found)
-        source = flights.checksums(flights.source_rows(self.most))
-        wrong = [
-            f"{name} {found.where}"
-            for found in places
-            for name, value in found.sums.items()
-            if value != source[name]
-        ]
-        counts = [f"{self.total:,} put", *(f"{one.sums['rows']:,} {one.where}" for one in places)]
-        if wrong or self.total != source["rows"]:
-            say("DISAGREED", f"{', '.join(counts)} · differing: {', '.join(wrong)}")
+        words = f"{self.total:,} put"
+        for found in places:
+            rows = found.sums["rows"]
+            words += f"{' = ' if rows == self.total else ' · '}{rows:,} {found.where}"
+        if differing := " · ".join(filter(None, map(self.differing, places))):
+            say("DISAGREED", f"{words} · {differing}")
             return EXIT_FOUND
-        agreed = f"{' = '.join(counts)} · checksums of {len(flights.COLUMNS)} columns agree"
+        agreed = f"{words} · checksums of {len(flights.COLUMNS)} columns agree"
         say("agreed", agreed, time.monotonic() - began)
         return EXIT_OK
+
+    def differing(self, found: Found) -> str:
+        """Name what is another than of the source should be in a place; mostly nothing is."""
+        source = flights.checksums(found.of_source(flights.source_rows(self.most)))
+        names = [name for name, value in found.sums.items() if value != source[name]]
+        return f"differing {found.where}: {', '.join(names)}" if names else ""
 
     def keep(self) -> None:
         """Stay up until Ctrl-C."""

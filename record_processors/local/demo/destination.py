@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import ClassVar, NamedTuple
 
@@ -11,7 +11,7 @@ from ...config.resource import Creatable, CreatableBySql
 from ...config.setting import Settings
 from ...kcl.resources import resources
 from ..stack import Stack
-from .flights import Sums
+from .flights import Row, Sums
 from .pipelines import write_pipeline
 
 
@@ -22,6 +22,7 @@ class Found(NamedTuple):
     how: str  # they came there: the rest of the line that begins with ``label``
     where: str  # "in the table"
     sums: Sums  # to be those of the source, as far as there are any
+    of_source: Callable[[Iterable[Row]], Iterable[Row]] = iter  # what of it is to be there
 
 
 class Destination(ABC):
@@ -29,12 +30,17 @@ class Destination(ABC):
 
     doing: ClassVar[str] = "carry"
     unit: ClassVar[str] = "records"
+    opensearch: ClassVar[bool] = False  # whether it is needed
     pipelines: Mapping[str, Settings]  # by their daemons' names; the first one reads the flights
 
-    def __init__(self, stack: Stack, properties: Path) -> None:
-        """Write the files of the pipelines to the folder ``properties``."""
+    def __init__(self, stack: Stack, properties: Path, most: int | None) -> None:
+        """Write the files of the pipelines to the folder ``properties``.
+
+        ``most`` is how many flights are carried, None for all.
+        """
         self.stack = stack
         self.properties = properties
+        self.most = most
 
     def pipeline(self, name: str, changes: Mapping[str, str]) -> Settings:
         """Write the shipped ``<name>.properties`` with some values changed, and load it."""
@@ -53,7 +59,7 @@ class Destination(ABC):
 
     @abstractmethod
     def arrived(self) -> int:
-        """Return how many flights are there by now, none of them counted twice."""
+        """Return how many of those that were put have arrived, none of them counted twice."""
 
     @abstractmethod
     def found(self, put: int, first: float) -> Iterator[Found]:

@@ -17,15 +17,28 @@ class Files:
     """The files of rows of one pipeline."""
 
     def __init__(self, settings: Settings) -> None:
-        self.settings = settings
+        self.s3 = client("s3", settings)
+        self.bucket, self.folder = settings[S3_BUCKET], files_folder(settings)
+        self._rows_of: dict[str, int] = {}  # each file that was looked at
+
+    def keys(self) -> Iterator[str]:
+        """Yield the key of each."""
+        pages = self.s3.get_paginator("list_objects_v2")
+        for page in pages.paginate(Bucket=self.bucket, Prefix=self.folder):
+            yield from (item["Key"] for item in page.get("Contents", ()))
 
     def bodies(self) -> Iterator[bytes]:
         """Yield each as it lies there."""
-        s3 = client("s3", self.settings)
-        where = {"Bucket": self.settings[S3_BUCKET], "Prefix": files_folder(self.settings)}
-        for page in s3.get_paginator("list_objects_v2").paginate(**where):
-            for item in page.get("Contents", ()):
-                yield s3.get_object(Bucket=where["Bucket"], Key=item["Key"])["Body"].read()
+        for key in self.keys():
+            yield self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read()
+
+    def rows(self) -> int:
+        """Count the rows, by what each file says of itself."""
+        for key in self.keys():
+            if key not in self._rows_of:
+                said = self.s3.head_object(Bucket=self.bucket, Key=key)["Metadata"]
+                self._rows_of[key] = int(said["rows"])
+        return sum(self._rows_of.values())
 
     def measured(self) -> tuple[int, int, int]:
         """Return how many files there are, their bytes, and the rows in them."""

@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Set
 from importlib.metadata import files
 from itertools import islice
 from pathlib import Path
@@ -77,13 +77,22 @@ def table_rows(connection: Connection, table: str) -> Iterator[Row]:
 def row_of(line: bytes) -> Row:
     """Return the fields of a flight that is a JSON object, as text in the CSV's form.
 
-    Raises KeyError, ValueError for what is none.
+    Raises ValueError for what is none.
     """
-    flight = msgspec.json.decode(line, type=dict[str, str | int | None])
-    if len(flight) != len(COLUMNS):
-        raise ValueError(f"other fields than a flight has: {', '.join(flight)}")
-    fields = [flight[name] for name in COLUMNS]
-    return tuple(None if value is None else str(value) for value in fields)
+    return row(msgspec.json.decode(line))
+
+
+def row(flight: Mapping[str, str | int | None]) -> Row:
+    """Return the fields of a flight, as text in the CSV's form. Raises ValueError for others."""
+    insist_on_columns(flight.keys())
+    values = [flight[name] for name in COLUMNS]
+    return tuple(None if value is None else str(value) for value in values)
+
+
+def insist_on_columns(names: Set[str]) -> None:
+    """Raise ValueError if a flight has other fields than these."""
+    if names != COLUMNS.keys():
+        raise ValueError(f"not the fields of a flight: {', '.join(names ^ COLUMNS.keys())}")
 
 
 def checksums(rows: Iterable[Row]) -> Sums:

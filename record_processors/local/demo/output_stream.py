@@ -50,7 +50,7 @@ class OutputStream:
         """Compare the records, each of them once."""
         distinct = self.distinct()
         total = self.records.total()
-        doubles = f"{total - distinct:,} of them doubles, as it promises at least once"
+        doubles = f"{total - distinct:,} doubles (at least once is the promise)"
         how = f"{put:,} records → {total:,} on stream {self.name}, {doubles}"
         sums = flights.checksums(map(flights.row_of, self.records))
         where = f"on stream {self.name}"

@@ -1,13 +1,13 @@
 """The table compared with the stream, row by row."""
 
 import base64
-import gzip
 import json
 from collections import Counter
 from contextlib import suppress
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
+from crash.rig.objects import Objects
 from crash.rig.poison import TOLD, UNTOLD
 from crash.rig.tally import count
 from record_processors.aws.layout import dead_letters_folder, files_folder
@@ -36,7 +36,7 @@ class Comparison:
 
     def __init__(self, both, source):
         self.both, self.source = both, source
-        self._lines = {}  # of an object, by its key and tag: read once
+        self.objects = Objects(both.s3, both.bucket)
         self._found = {}  # the files of bad rows, by the places of these
 
     def never_wrong(self):
@@ -98,7 +98,7 @@ class Comparison:
                 first = max((one for one in files.get(shard, ()) if one <= at), default=None)
                 if first is not None:
                     key, tag = files[shard][first]
-                    rows = list(map(_row, self._read(key, tag)))
+                    rows = list(map(_row, self.objects.lines(key, tag)))
                     if self.source.poison[shard, position] in rows:  # else it is not written yet
                         self._found[shard, position] = key, rows
         return dict(self._found.values())
@@ -106,7 +106,7 @@ class Comparison:
     def _files(self):
         """Find the files of each shard, by their first positions."""
         files = {}
-        for key, tag in self._objects(files_folder(self.both.one)):
+        for key, tag in self.objects.named(files_folder(self.both.one)):
             name = PurePosixPath(key).name.partition(".")[0]
             shard, sequence, sub = name.rsplit("-", 2)
             files.setdefault(shard, {})[Position(int(sequence), int(sub))] = key, tag
@@ -132,7 +132,7 @@ class Comparison:
         """Return what COPY has read of files of which the ledger says that rows were left out."""
         ledger, beginning = self.both.two[FILE_TABLE], f"s3://{self.both.bucket}/"
         manifests = self.both.query(f"SELECT manifest FROM {ledger} WHERE rows_left_out > 0")
-        read = [self._read(url.removeprefix(beginning), "") for (url,) in set(manifests)]
+        read = [self.objects.lines(url.removeprefix(beginning), "") for (url,) in set(manifests)]
         return {entry["url"] for (line,) in read for entry in json.loads(line)["entries"]}
 
     def _of_row(self, letter):
@@ -140,23 +140,8 @@ class Comparison:
         return key, letter["line"], _row(base64.b64decode(letter["data"]))
 
     def _dead_letters(self, stage):
-        for key, tag in self._objects(dead_letters_folder(stage)):
-            yield from map(json.loads, self._read(key, tag))
-
-    def _objects(self, prefix):
-        pages = self.both.s3.get_paginator("list_objects_v2").paginate(
-            Bucket=self.both.bucket, Prefix=prefix
-        )
-        for page in pages:
-            for item in page.get("Contents", ()):
-                yield item["Key"], item["ETag"]
-
-    def _read(self, key, tag):
-        if (key, tag) not in self._lines:
-            body = self.both.s3.get_object(Bucket=self.both.bucket, Key=key)["Body"].read()
-            plain = gzip.decompress(body) if key.endswith(".gz") else body
-            self._lines[key, tag] = plain.splitlines()
-        return self._lines[key, tag]
+        for key, tag in self.objects.named(dead_letters_folder(stage)):
+            yield from map(json.loads, self.objects.lines(key, tag))
 
 
 def _is_bad(rows):

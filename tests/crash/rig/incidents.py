@@ -5,9 +5,10 @@ import time
 
 from crash.rig.reshard import reshard
 from crash.rig.tally import count
-from crash.rig.wires import STATEMENTS, STEPS
+from crash.rig.wires import SERVICES, STATEMENTS, STEPS
 
 BROKEN = ("503", "503-after", "cut", "cut-after", "late")
+RESHARDS = (0.7, 0.3)  # how often each stage's stream is, beside the other
 LONGEST = 0.4  # seconds until a random moment: a batch or two
 
 
@@ -117,12 +118,12 @@ def resharded(stage):
     return f"the stream of stage {stage} resharded", act
 
 
-def at_random(random):
-    """Choose what is to happen next; kills mostly."""
-    stage = random.choice(["one", "two"])
-    step = random.choice(STEPS[stage])
+def at_random(random, steps=STEPS):
+    """Choose what is to happen next; kills mostly. ``steps`` are those of each stage."""
+    stage = random.choice(list(steps))
+    step = random.choice(steps[stage])
     before_or_after = random.choice(["", "-after"])
-    passing = [one for one in STEPS[stage] if one != "checkpoint"]
+    passing = [one for one in steps[stage] if one != "checkpoint"]
     lossy = random.choice(passing)
     kinds = BROKEN if _service(lossy) != "Redshift" else BROKEN[2:]
     choices = {
@@ -134,8 +135,7 @@ def at_random(random):
         answer_lost(stage, lossy, random.choice(kinds)): 4,
         killed_at(stage, lossy, "late"): 1,
         throttled(stage): 1,
-        resharded("one"): 0.7,
-        resharded("two"): 0.3,
+        **{resharded(each): often for each, often in zip(steps, RESHARDS, strict=False)},
     }
     return random.choices(list(choices), list(choices.values()))[0]
 
@@ -153,4 +153,4 @@ def _linger(rig):
 def _service(step):
     if step in STATEMENTS:
         return "Redshift"
-    return "Kinesis" if step == "announcement" else "S3"
+    return SERVICES.get(step, "S3")

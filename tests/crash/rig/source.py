@@ -7,6 +7,7 @@ what shares its file is for the bucket to say.
 import itertools
 import json
 from collections import Counter
+from typing import NamedTuple
 
 from aws_kinesis_agg.aggregator import RecordAggregator
 
@@ -17,6 +18,13 @@ from record_processors.config.keys import STREAM_NAME
 from record_processors.destinations.s3_manifest import OUTPUT_STREAM
 
 FATES = {"one row": 8, "several rows": 2, "no row": 1, "filtered": 1, "rejected": 1}
+
+
+class Put(NamedTuple):
+    """Where a record came to be on its stream."""
+
+    shard: str
+    position: str
 
 
 class Source:
@@ -91,22 +99,34 @@ class Source:
         return json.dumps(said).encode(), fate
 
     def _put_single(self, records):
-        entries = [{"Data": data, "PartitionKey": str(self.random.random())} for data, _ in records]
-        answer = self.kinesis.put_records(StreamName=self.events, Records=entries)
-        assert answer["FailedRecordCount"] == 0
-        for (data, fate), put in zip(records, answer["Records"], strict=True):
-            if fate == "rejected":
-                self.rejected[put["ShardId"], f"{put['SequenceNumber']}-0"] = "transform", data
+        entries = [(str(self.random.random()), data) for data, _ in records]
+        self._note(records, put_single(self.kinesis, self.events, entries))
 
     def _put_aggregated(self, records):
-        aggregator = RecordAggregator()
         # One key: the KCL drops what does not hash into the shard, as left by a reshard.
         key = f"together {next(self._ids)}"
-        for data, _ in records:
-            aggregator.add_user_record(key, data)
-        _, _, data = aggregator.clear_and_get().get_contents()
-        put = self.kinesis.put_record(StreamName=self.events, PartitionKey=key, Data=data)
-        for sub, (one, fate) in enumerate(records):
+        data = [one for one, _ in records]
+        self._note(records, put_aggregated(self.kinesis, self.events, key, data))
+
+    def _note(self, records, puts):
+        for (data, fate), put in zip(records, puts, strict=True):
             if fate == "rejected":
-                position = f"{put['SequenceNumber']}-{sub}"
-                self.rejected[put["ShardId"], position] = "transform", one
+                self.rejected[put] = "transform", data
+
+
+def put_single(kinesis, stream, entries):
+    """Put pairs of key and data, each a record; return where each is."""
+    entries = [{"PartitionKey": key, "Data": data} for key, data in entries]
+    answer = kinesis.put_records(StreamName=stream, Records=entries)
+    assert answer["FailedRecordCount"] == 0
+    return [Put(one["ShardId"], f"{one['SequenceNumber']}-0") for one in answer["Records"]]
+
+
+def put_aggregated(kinesis, stream, key, data):
+    """Put several as one record, as the Producer Library does; return where each is."""
+    aggregator = RecordAggregator()
+    for one in data:
+        aggregator.add_user_record(key, one)
+    _, _, together = aggregator.clear_and_get().get_contents()
+    put = kinesis.put_record(StreamName=stream, PartitionKey=key, Data=together)
+    return [Put(put["ShardId"], f"{put['SequenceNumber']}-{sub}") for sub in range(len(data))]

@@ -33,6 +33,13 @@ STATEMENTS = {
     "blame": "SELECT trim(file_name)",  # whose fault it is that a COPY failed
     "commit": COMMIT,
 }
+# Whose a step is that is no file's.
+SERVICES = {
+    "announcement": "Kinesis",
+    "rows": "Kinesis",
+    "item": "DynamoDB",
+    "documents": "OpenSearch",
+}
 
 
 class Place(NamedTuple):

@@ -20,7 +20,7 @@ TARGET = "DynamoDB_20120810.PutItem"
 def test_a_signature_is_botocores(endpoint, token):
     """For the same headers and body botocore comes to the same signature."""
     client = boto3.client("dynamodb", endpoint_url=endpoint)
-    calls = Calls(client)
+    calls = Calls(client, 1)
     headers = dict(Signer(calls, "AKID", "a secret", token).headers(TARGET, b'{"a":"\xc3\xa9"}'))
     signature = headers.pop("authorization")
     request = AWSRequest("POST", calls.url, data=b'{"a":"\xc3\xa9"}')
@@ -40,6 +40,6 @@ def test_a_signature_is_botocores(endpoint, token):
 
 def test_an_answer_that_is_not_awss_is_no_success():
     """A page that somebody on the way answers with 200 does not pass for a write."""
-    calls = Calls(boto3.client("dynamodb", endpoint_url="http://127.0.0.1:1"))
+    calls = Calls(boto3.client("dynamodb", endpoint_url="http://127.0.0.1:1"), 1)
     with pytest.raises(Fatal, match="is not AWS"):
         calls._read("PutItem", 200, b"<html>")

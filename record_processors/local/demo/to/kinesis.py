@@ -13,8 +13,8 @@ from ..output_stream import OutputStream
 class To(Destination):
     """From a stream to a stream, as the file is shipped."""
 
-    def __init__(self, stack: Stack, properties: Path) -> None:
-        super().__init__(stack, properties)
+    def __init__(self, stack: Stack, properties: Path, most: int | None) -> None:
+        super().__init__(stack, properties, most)
         settings = self.pipeline("kinesis", {})
         self.pipelines = {"kinesis": settings}
         self.stream = OutputStream(settings)

@@ -22,8 +22,8 @@ class To(Destination):
 
     doing, unit = "load", "rows"
 
-    def __init__(self, stack: Stack, properties: Path) -> None:
-        super().__init__(stack, properties)
+    def __init__(self, stack: Stack, properties: Path, most: int | None) -> None:
+        super().__init__(stack, properties, most)
         settings = self.pipeline("redshift_basic", CHANGES)
         self.pipelines = {"redshift-basic": settings}
         self.warehouse = Warehouse(settings)

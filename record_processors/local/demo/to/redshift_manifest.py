@@ -18,8 +18,8 @@ class To(Destination):
 
     doing, unit = "load", "rows"
 
-    def __init__(self, stack: Stack, properties: Path) -> None:
-        super().__init__(stack, properties)
+    def __init__(self, stack: Stack, properties: Path, most: int | None) -> None:
+        super().__init__(stack, properties, most)
         one = self.pipeline("s3_manifest", STAGE_ONE)
         two = self.pipeline("redshift_manifest", STAGE_TWO)
         self.pipelines = {"stage-1": one, "stage-2": two}

@@ -1,4 +1,4 @@
-"""Another stream, and files in S3, by one read of the flights' own."""
+"""A table of DynamoDB, and files in S3 that are announced, by one read of the stream."""
 
 from __future__ import annotations
 
@@ -8,33 +8,31 @@ from pathlib import Path
 from ...stack import Stack
 from ..destination import Destination, Found
 from ..files import Files
-from ..output_stream import OutputStream
+from ..items import CHANGES, Items
 
-CHANGES = {
-    "connectorDestination": "kinesis, s3",
-    "applicationName": "flights-several",
-    "bufferRecordCountLimit": "2000",
-    "bufferMillisecondsLimit": "2000",
-    "kinesisOutputStream": "flights",
-    "kinesisOutputStreamShardCount": "4",
+TOGETHER = {
+    **CHANGES,
+    "connectorDestination": "dynamodb, s3-manifest",
+    "applicationName": "flights-to-both",
+    "dynamoDBDataTableName": "flights",
 }
 
 
 class To(Destination):
-    """Each batch to the stream, then into a file; the checkpoint when it is in both."""
+    """Each batch to the table, then into a file; the checkpoint when it is in both."""
 
-    def __init__(self, stack: Stack, properties: Path) -> None:
-        super().__init__(stack, properties)
-        settings = self.pipeline("s3", CHANGES)
+    def __init__(self, stack: Stack, properties: Path, most: int | None) -> None:
+        super().__init__(stack, properties, most)
+        settings = self.pipeline("s3_manifest", TOGETHER)
         self.pipelines = {"several": settings}
-        self.stream = OutputStream(settings)
+        self.items = Items(settings, most)
         self.files = Files(settings)
 
     def arrived(self) -> int:
-        """Count the flights on the other stream; a stop flushes the files of the last ones."""
-        return self.stream.distinct()
+        """Count what is in files: the table has it before."""
+        return self.files.rows()
 
     def found(self, put: int, first: float) -> Iterator[Found]:
         """Compare what is in each of the two."""
-        yield self.stream.found(put, first)
+        yield self.items.found(put, first)
         yield self.files.found(put)

@@ -19,7 +19,7 @@ from record_processors import Record, Rejected
 from record_processors.aws.json_calls import Calls
 from record_processors.destinations.dynamodb import values
 from record_processors.destinations.dynamodb.items import ITEM_BYTES, Items, Shape
-from record_processors.destinations.dynamodb.writes import Guarded, Refused
+from record_processors.destinations.dynamodb.writes import LANES, Guarded, Refused
 
 SHAPE = Shape(("id",), {"id": "S"})
 REST = ITEM_BYTES - len("id" + "a" + "_position" + "v") - 81  # of an item of one more text, v
@@ -92,7 +92,7 @@ def test_it_takes_what_we_take(dynalite, monkeypatch, row, is_taken):
 
 def test_the_guard_holds_there_too(dynalite):
     """Positions are compared as we mean it, and what is refused of one is refused of it alone."""
-    writes = Guarded(Calls(dynalite), "items", "_position")
+    writes = Guarded(Calls(dynalite, LANES), "items", "_position")
     items = Items(SHAPE, "_position", {}, None, None)
 
     def change(sequence, key="guard"):

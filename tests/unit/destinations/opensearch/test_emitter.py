@@ -3,21 +3,23 @@
 import itertools
 import json
 import re
+import uuid
 
 import pytest
 import tenacity
 from opensearchpy.exceptions import TransportError
 
-from record_processors import Batch, Fatal, Kept, Position, Record, Settings
+from record_processors import Batch, Fatal, Kept, Position, Record, Settings, Transient
 from record_processors.destinations.opensearch import bulk
 from record_processors.destinations.opensearch.documents import Item
 from record_processors.destinations.opensearch.emitter import OpenSearchEmitter
+from record_processors.destinations.opensearch.errors import TooLarge, classify
 from record_processors.destinations.opensearch.resources import Index
 from record_processors.flow.retry import Retry
 from support.opensearch_server import MOST_BYTES, ask, documents, opensearch
 
 SHARD = "shardId-000000000001"
-NAMES = map("documents-{}".format, itertools.count())
+NAMES = (f"documents-{uuid.uuid4().hex}" for _ in itertools.count())  # also other processes'
 
 
 def settings_of(index, **more):
@@ -230,6 +232,8 @@ class Answers:
     def request(self, what, method, path, params, body):
         self.sent.append(body.split())
         answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
         return (
             {"items": [{"create": one} for one in answer]} if isinstance(answer, list) else answer
         )
@@ -253,6 +257,14 @@ def test_a_busy_item_alone_goes_again(while_waiting):
     while_waiting += [lambda: None] * 2
     requests, refused = sent([BUSY, DONE, {"status": 503}], [DONE, BUSY], [{"status": 409}])
     assert requests == [[b"0", b"1", b"2"], [b"0", b"2"], [b"2"]]
+    assert refused == []
+
+
+def test_halves_keep_their_places(while_waiting):
+    """Of a request that went in halves, the busy items alone go again."""
+    while_waiting += [lambda: None]
+    requests, refused = sent(TooLarge(), [DONE], TooLarge(), [DONE], [BUSY], [DONE])
+    assert requests[-2:] == [[b"2"], [b"2"]]
     assert refused == []
 
 
@@ -282,8 +294,6 @@ def test_a_refusal_is_no_letter():
 
 def test_the_errors_of_a_request():
     """A whole request that fails is tried again if that may pass, and ends the process if not."""
-    from record_processors import Transient
-    from record_processors.destinations.opensearch.errors import TooLarge, classify
 
     def sorted_as(status, info=None):
         return type(classify(TransportError(status, "", info or {}), "x"))

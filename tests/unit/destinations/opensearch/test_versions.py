@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from record_processors import Fatal, Position
 from record_processors.destinations.opensearch.versions import A_SECOND, MOST_SUB, version_of
 
-# Of AWS's own documentation, of two shards and a minute apart: PutRecords and GetRecords.
+# From the examples of the documentation of PutRecords, GetRecords and PutRecord.
 KNOWN = (
     49543463076548007577105092703039560359975228518395019266,
     49544985256907370027570885864065577703022652638596431874,
