@@ -1,7 +1,7 @@
 """A model of delivery: whatever dies, whenever, the table is the stream, each record once.
 
-The program itself runs, from the daemon's pipes to the clients of S3, Kinesis and Redshift; see
-``simulation``. ``--hypothesis-profile thorough`` tries 10,000 histories.
+The program itself runs, from the daemon's pipes to the clients of S3, Kinesis, DynamoDB and
+Redshift; see ``simulation``. ``--hypothesis-profile thorough`` tries 10,000 histories.
 """
 
 import itertools
