@@ -15,6 +15,7 @@ from record_processors.config.known_settings import COMMON, known_settings
 from record_processors.config.properties import load
 from record_processors.config.registry import DESTINATIONS, chosen, load_class, names_in
 from record_processors.filters.expression import EXPRESSION
+from record_processors.kcl.assembly import assemble
 from support.fault_proxy import Fault
 from support.guarded import Guarded, User, needless
 
