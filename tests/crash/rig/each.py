@@ -27,7 +27,9 @@ from support.paths import TESTS
 
 SHOWN = 10
 MOST_WAITING = 80  # records
-FEW_KEYS = 5  # of which there are many versions; beside them each record has a key of its own
+# Keys come often, for a while, or once. What is written over one that came for a while stays.
+FEW_KEYS = 5
+A_WHILE = 80  # twice as many as there are records of a while: keys are counted alike
 # What becomes of records, and how often. Of "refused" each destination has its own kinds.
 FATES = {"row": 8, "rows": 2, "gone": 1, "filtered": 1, "malformed": 1, "refused": 1.5}
 TAKEN = {"row", "rows", "gone"}  # by all
@@ -84,9 +86,10 @@ class Source:
         self.noted += [Noted(put, *record) for put, record in zip(puts, records, strict=True)]
 
     def _key(self):
-        if self.random.random() < 1 / 2:
-            return f"often {self.random.randrange(FEW_KEYS)}"
-        return f"once {next(self._ids)}"
+        now = next(self._ids)
+        often = f"often {self.random.randrange(FEW_KEYS)}"
+        for_a_while = f"for a while {now // A_WHILE} {self.random.randrange(FEW_KEYS)}"
+        return self.random.choice([often, for_a_while, f"once {now}"])
 
     def _record(self, key):
         number = next(self._ids)
