@@ -21,6 +21,7 @@ AttributeValue = dict[str, Any]  # {"S": "a text"}, as it travels
 DIGITS = 38
 SMALLEST, LARGEST = -130, 125  # powers of ten of a number's first digit
 LEVELS = 32
+EXPONENT_LENGTH = 18  # beyond it, even with zeros in front, Decimal may not take the number
 
 NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?", re.ASCII)
 
@@ -143,8 +144,8 @@ def number(text: str) -> str:
             f"{_short(text)}"
         )
     leading = len(whole + fraction) - len((whole + fraction).lstrip("0"))
-    power = len(whole) - 1 - leading + (int(exponent[:20]) if exponent else 0)
-    if not SMALLEST <= power <= LARGEST:
+    power = len(whole) - 1 - leading + int(exponent[:EXPONENT_LENGTH] or 0)
+    if len(exponent) > EXPONENT_LENGTH or not SMALLEST <= power <= LARGEST:
         raise Rejected(f"a number beyond DynamoDB's, 1E-130 to 9.9E+125: {_short(text)}")
     return text
 
