@@ -16,7 +16,13 @@ TARGET = "DynamoDB_20120810.PutItem"
 @pytest.mark.parametrize("token", [None, "a-token"])
 @pytest.mark.parametrize(
     "endpoint",
-    [None, "http://127.0.0.1:4566", "https://example.org:443", "http://[::1]:80/", "http://127.0.0.1:1/a b/c"],
+    [
+        None,
+        "http://127.0.0.1:4566",
+        "https://example.org:443",
+        "http://[::1]:80/",
+        "http://127.0.0.1:1/a b/c",
+    ],
 )
 def test_a_signature_is_botocores(endpoint, token):
     """For the same headers and body botocore comes to the same signature."""
