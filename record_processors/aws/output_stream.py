@@ -16,8 +16,7 @@ from .stream import Stream, unless_denied
 OUTPUT_STREAM = Setting(
     "kinesisOutputStream",
     matching(STREAM, "a stream's name"),
-    "The stream that is written to: the rows go there, or, from a stage one, the names of its "
-    "files, which stage two reads.",
+    "The stream that is written to: rows, or the names of the files that stage two is to load.",
     required=True,
     example="manifests",
     note="One shard takes 1,000 of them a second.",

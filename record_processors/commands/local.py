@@ -35,6 +35,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="of Kinesis, DynamoDB and S3; Redshift has the next one (default: those of the last "
         "start in this directory, or free ones)",
     )
+    parser.add_argument(
+        "--opensearch",
+        action="store_true",
+        help="a real OpenSearch, too: 47 MB of jars, fetched once; 500 MB of memory. Needs: pip "
+        "install 'kinesis-connectors[local-opensearch]' (default: none)",
+    )
 
 
 def _port(text: str) -> int:
@@ -53,7 +59,8 @@ def run(arguments: argparse.Namespace) -> int:
     from ..local.stack import foreground  # noqa: PLC0415
 
     try:
-        return foreground(Path(arguments.directory), arguments.port)
+        directory = Path(arguments.directory)
+        return foreground(directory, arguments.port, opensearch=arguments.opensearch)
     except (HostError, FolderError) as error:
         return complain(error, EXIT_USAGE)
     except (ChildError, OSError) as error:

@@ -21,6 +21,7 @@ DESTINATIONS = {
     "redshift-basic": "record_processors.destinations.redshift.basic:RedshiftBasicEmitter",
     "kinesis": "record_processors.destinations.kinesis:KinesisEmitter",
     "dynamodb": "record_processors.destinations.dynamodb.emitter:DynamoDBEmitter",
+    "opensearch": "record_processors.destinations.opensearch.emitter:OpenSearchEmitter",
 }
 TRANSFORMERS = {
     "json": "record_processors.transformers.json:Json",

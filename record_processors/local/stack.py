@@ -26,6 +26,8 @@ from record_processors.local.redshift.postgres import binary
 
 _REGION = "us-east-1"
 _SECONDS_BETWEEN_LOOKS = 1.0
+_USUAL_PORT = 9200  # of OpenSearch, in the files until one has run here
+_MOVING = ("aws", "redshift", "opensearch")
 # The ports and the password, for the next start.
 _REMEMBERED = "remembered.json"
 # moto speaks no CBOR. The rest is for two daemons on two cores: the quick compiler only, the
@@ -42,13 +44,17 @@ class Stack:
 
     `environment` are the variables to set and `properties` the keys of a pipeline's .properties
     file; both are empty until the stack is entered. They are those of the directory's last start,
-    unless `port` names another for AWS; Redshift has the next one. Entering raises `ChildError` if
-    a stand-in does not start, `HostError` if a port is taken. Enter it in the main thread.
+    unless `port` names another for AWS; Redshift has the next one. With `opensearch`, a real one
+    runs beside them, on whatever port. Entering raises `ChildError` if a stand-in does not start,
+    `HostError` if a port is taken, or OpenSearch cannot be had. Enter it in the main thread.
     """
 
-    def __init__(self, directory: Path, port: int | None = None) -> None:
+    def __init__(
+        self, directory: Path, port: int | None = None, *, opensearch: bool = False
+    ) -> None:
         self.directory = directory
         self._port = port
+        self._opensearch = opensearch
         self.environment: dict[str, str] = {}
         self.properties: dict[str, str] = {}
         self._children: list[Child] = []
@@ -102,13 +108,26 @@ class Stack:
             redshift = self._child("redshift", there, handed)
             stop.callback(redshift.stop)
         self._children = [aws, redshift]
+        now["opensearch"] = self._started_opensearch(stop) or last["opensearch"]
         aws.ready()
         warehouse = redshift.ready()
         self.properties = _properties(endpoint, warehouse)
+        self.properties["openSearchURL"] = f"http://{HOST}:{now['opensearch']}"
         _write(self.directory / "environment", UNSET + exports(self.environment))
         _write(self.directory / "psql", _psql(warehouse), 0o700)
         _lead_anew(self.directory / "properties", last, now)
         _write(self.directory / _REMEMBERED, json.dumps(now))
+
+    def _started_opensearch(self, stop: ExitStack) -> int | None:
+        """Start it, if it is asked for; return its port."""
+        if not self._opensearch:
+            return None
+        from record_processors.local.opensearch import server  # noqa: PLC0415 - for who asks for it
+
+        child = server.start(self.directory / "opensearch", self.process_environment())
+        stop.callback(child.stop)
+        self._children.append(child)
+        return int(server.address(child).rpartition(":")[2])
 
     def _child(self, module: str, arguments: list[str], *hand_down: int) -> Child:
         return Child.start(
@@ -126,19 +145,19 @@ def _remembered(directory: Path) -> dict[str, Any]:
         found: dict[str, Any] = json.loads((directory / _REMEMBERED).read_text())
     except (FileNotFoundError, ValueError):  # the first start, or one that was cut off
         found = {}
-    return {"aws": 0, "redshift": 0, "password": "", **found}
+    return {"aws": 0, "redshift": 0, "opensearch": _USUAL_PORT, "password": "", **found}
 
 
 def _lead_anew(folder: Path, last: dict[str, Any], now: dict[str, Any]) -> None:
     """Change the stand-ins' addresses, and nothing else, in files that were written before."""
-    moved = {f"{HOST}:{last[name]}": f"{HOST}:{now[name]}" for name in ("aws", "redshift")}
+    moved = {f"{HOST}:{last[name]}": f"{HOST}:{now[name]}" for name in _MOVING}
     pattern = "|".join(rf"{re.escape(address)}(?!\d)" for address in moved)
     for path in folder.glob("*.properties") if any(a != b for a, b in moved.items()) else ():
         text = path.read_text("latin-1")
         path.write_text(re.sub(pattern, lambda found: moved[found[0]], text), "latin-1")
 
 
-def foreground(directory: Path, port: int | None = None) -> int:
+def foreground(directory: Path, port: int | None = None, *, opensearch: bool = False) -> int:
     """Run the stand-ins until SIGINT or SIGTERM, after printing how to use them.
 
     Gives the exit code. Raises `ChildError` if one does not start or ends by itself, `HostError`
@@ -152,7 +171,7 @@ def foreground(directory: Path, port: int | None = None) -> int:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, end)
-    with held(directory), Stack(directory, port) as stack:
+    with held(directory), Stack(directory, port, opensearch=opensearch) as stack:
         print(_manual(stack, _pipelines(stack)), flush=True)
         while not ended.wait(_SECONDS_BETWEEN_LOOKS):
             stack.check()

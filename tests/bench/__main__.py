@@ -9,7 +9,7 @@ import time
 from importlib.metadata import version
 from pathlib import Path
 
-from bench import growth, load, record_path, weight, whole
+from bench import destinations, growth, load, record_path, weight, whole
 from bench.workbench import Workbench
 from record_processors.local.stack import Stack
 
@@ -21,6 +21,11 @@ PARTS = {
         "CPU per record, file and message included",
         ["µs, 1,000 a line", "of bare", "µs, 10,000 a line", "of bare"],
         record_path.record_path,
+    ),
+    "destinations": (
+        "each destination, answered after 5 ms",
+        ["µs a record", "of bare", "at first", "at last", "records/s", "calls per 1,000", "MiB"],
+        destinations.destinations,
     ),
     "empty": ("CPU per call without records", ["µs", "of bare"], record_path.empty_calls),
     "memory": (

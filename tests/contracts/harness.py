@@ -23,6 +23,7 @@ from record_processors.destinations.s3_manifest import OUTPUT_STREAM
 from record_processors.kcl.assembly import assemble
 from record_processors.local.demo.pipelines import write_pipeline
 from support.fault_proxy import Proxy
+from support.opensearch_server import ask, documents, opensearch
 
 SHARD = "shardId-000000000003"
 NUMBERS = itertools.count(1)
@@ -54,7 +55,7 @@ class Harness:
         self.bucket = f"{self.name}-bucket"
         self.folder = folder / self.name
         self.sequence = itertools.count(1000)
-        self.wire = Proxy(stack.properties["s3Endpoint"], [])
+        self.wire = Proxy(self.upstream, [])
         path = write_pipeline(
             self.file,
             self.folder,
@@ -67,11 +68,20 @@ class Harness:
                 **self.own(),
                 **changes,
             },
-            {**stack.properties, "s3Endpoint": self.wire.endpoint},
+            {**stack.properties, **self.wired()},
         ).path
         self.path = path
         assert main(["create", path]) == 0
         self.set_up()
+
+    @property
+    def upstream(self):
+        """What the wire leads to, on which faults happen."""
+        return self.stack.properties["s3Endpoint"]
+
+    def wired(self):
+        """Return the settings that lead to the wire."""
+        return {"s3Endpoint": self.wire.endpoint}
 
     def own(self):
         """Return settings that name things of its own."""
@@ -288,6 +298,31 @@ class DynamoDB(Harness):
         return sorted(map(int, self.items()))
 
 
+class OpenSearch(Harness):
+    destination, file = "opensearch", "opensearch"
+    refuses = True
+    write = "POST /{name}/_bulk"
+
+    @property
+    def upstream(self):
+        return opensearch()
+
+    def wired(self):
+        return {"openSearchURL": self.wire.endpoint}
+
+    def own(self):
+        return {"openSearchIndex": self.name}
+
+    def set_up(self):
+        ask("PUT", f"/{self.name}/_mapping", {"properties": {"id": {"type": "long"}}})
+
+    def refused(self, one):
+        return json.dumps({"id": "no number", "one": one}).encode()
+
+    def delivered(self):
+        return sorted(document["id"] for document in documents(self.name).values())
+
+
 class OnesOwn(Harness):
     """The destination that is no part of the package."""
 
@@ -338,5 +373,6 @@ HARNESSES = {
         OnesOwn,
         SeveralAtOnce,
         DynamoDB,
+        OpenSearch,
     )
 }

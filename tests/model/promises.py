@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import base64
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple
 
 from model.simulated_services import FIRST, LAST, Place, Stored, fault_of
+from model.simulated_table import GUARD, KEY, POISON, Item, plain
 from model.simulation import demand, violations_told
 from record_processors.flow.record import Position
 
 if TYPE_CHECKING:
-    from simulated_kcl import Given, Shard, World
+    from simulated_kcl import Given, Made, Shard, World
 
 FOLDER = "s3://bucket/"
 
@@ -115,8 +117,10 @@ class Promises:
         passed = [given for given in shard.records if began < given.position <= at]
         if shard in self.world.manifests:
             self._look_at_loaded(passed)
-        else:
+            return
+        if self.world.has_files:
             self._look_at_written(shard, passed, at)
+        self._look_at_what_is_done(shard, passed)
 
     def _look_at_loaded(self, passed: list[Given]) -> None:
         entered, kept_out = self.entered(), self.kept_out()
@@ -138,13 +142,57 @@ class Promises:
         else:
             files = [file for file in files if file.key in delivered]
         written = Counter(row for file in files for row in file.rows)
-        letters = self.letters("one")
         for given in passed:
             for row in given.rows:
                 is_well = written[row] == 1 or (written[row] and not shard.is_exact)
                 demand(is_well, f"{row!r} is passed and {written[row]} times in S3")
+
+    def _look_at_what_is_done(self, shard: Shard, passed: list[Given]) -> None:
+        """See that of these records, which the next life skips, nothing else is left to do."""
+        letters = self.letters("one")
+        for given in passed:
             is_letter = (shard.name, str(given.position)) in letters
-            demand(is_letter or not given.is_bad, "a bad record is passed and no letter")
+            is_well = is_letter or not self.world.is_bad(given) or self.is_outdated(given)
+            demand(is_well, f"{given} is passed, and no letter")
+            for key, made in given.items.items() if self.world.has_table else ():
+                item = self.world.table.items.get(key)
+                is_well = item is not None and self.age(item) >= made[:2]
+                demand(is_well, f"{made} is passed, and the table has {item}")
+
+    def is_outdated(self, given: Given) -> bool:
+        """Whether nobody need know that DynamoDB refuses it: the table has what came after it."""
+        if not (self.world.has_table and POISON in given.data):
+            return False
+        items = self.world.table.items
+        keys = {json.loads(row)[KEY] for row in given.made}
+        return all(key in items and self.age(items[key])[0] > given.position for key in keys)
+
+    # When something is written.
+
+    def look_at_object(self, key: str, stored: Stored) -> None:
+        """See that a file covers only what may be skipped: whoever finds it looks no further."""
+        if stored.place is None or "/repaired/" in key:
+            return
+        name, first, last = stored.place
+        (shard,) = (shard for shard in self.world.shards if shard.name == name)
+        covered = [given for given in shard.records if first <= given.position <= last]
+        self._look_at_what_is_done(shard, covered)
+
+    def look_at_write(self, before: Item | None, after: Item) -> None:
+        """See that an item does not move back, whatever it says of itself."""
+        is_well = before is None or self.age(after) >= self.age(before)
+        demand(is_well, f"after {before} comes {after}")
+
+    def age(self, item: Item) -> tuple[Position, int]:
+        """Tell of which record an item is, by its position, and of which of its rows.
+
+        An item that is forgotten has nothing of its record but the guard.
+        """
+        if "of" in item:
+            number = item["of"]["M"]["id"]["N"]
+            return self.world.given[int(number)].position, int(item["row"]["N"])
+        (text,) = item[GUARD].values()
+        return Position(*(int(Decimal(number)) for number in text.split("-"))), 0
 
     # At an announcement.
 
@@ -162,16 +210,45 @@ class Promises:
         """See that the table is the transformed stream, and the letters what was refused."""
         delivered, letters = self.delivered(), self.letters("one")
         for shard in self.world.shards:
-            files = [file for file in self.files() if file.place.shard == shard.name]
-            _look_at_contents(shard, files, delivered)
-            bad = {given.position for given in shard.records if given.is_bad}
+            if self.world.has_files:
+                files = [file for file in self.files() if file.place.shard == shard.name]
+                _look_at_contents(shard, files, delivered)
+            all_bad = [given for given in shard.records if self.world.is_bad(given)]
+            bad = {given.position for given in all_bad}
+            outdated = {given.position for given in all_bad if self.is_outdated(given)}
             found = {Position.parse(at) for name, at in letters if name == shard.name}
-            assert bad - shard.missed <= found <= bad
+            assert bad - shard.missed - outdated <= found <= bad
+        if self.world.has_table:
+            self._look_at_the_items()
+        if self.world.is_loading:
+            self._look_at_what_is_loaded()
+
+    def _look_at_what_is_loaded(self) -> None:
         with violations_told():
             for shard in self.world.manifests:
                 self._look_at_loaded(shard.records)
         self._look_at_what_is_kept_out()
         self._look_at_the_table()
+
+    def _look_at_the_items(self) -> None:
+        """See that of each key the last record by position is the item, with all that it says."""
+        missed = {position for shard in self.world.shards for position in shard.missed}
+        of_key: dict[str, list[Made]] = defaultdict(list)
+        for given in self.world.given.values():
+            for key, made in given.items.items():
+                of_key[key].append(made)
+        items = self.world.table.items
+        assert {*items} <= {*of_key}
+        for key, all_made in of_key.items():
+            due = [made[:2] for made in all_made if made.position not in missed]
+            if key in items:
+                age = self.age(items[key])
+                content = {made[:2]: made.content for made in all_made}[age]
+                told = {name: plain(value) for name, value in items[key].items() if name != GUARD}
+                assert told == content
+                assert age >= max(due, default=age), f"after {age}, {due}"
+            else:
+                assert not due, f"of {due} there is no item"
 
     def _look_at_what_is_kept_out(self) -> None:
         """See that no file is refused without a reason."""

@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import SimpleNamespace
+from typing import NamedTuple
 
 import boto3
 import greenlet
@@ -22,6 +23,7 @@ import pytest
 
 from model.promises import Promises, Told, Written, told_by
 from model.simulated_services import S3, SERVICE_ERRORS, Content, Kinesis, Redshift, Stored
+from model.simulated_table import KEY, POISON, CallersThread, Table
 from model.simulation import MESSAGE, LogOfProcess, Outcome, Pipes, Process, demand, violations_told
 from record_processors.config.setting import Settings
 from record_processors.destinations.redshift.basic import RedshiftBasicEmitter
@@ -67,6 +69,14 @@ BASIC = {
     **{key: text for key, text in STAGE_TWO.items() if key.startswith("redshift")},
     "connectorDestination": "simulated_kcl:PickyBasic",
 }
+# What the files' destination refuses, the table forgets: it is the row that says so.
+ITEMS = {
+    **{key: text for key, text in STAGE_ONE.items() if key != "kinesisOutputStream"},
+    "connectorDestination": "dynamodb",
+    "dynamoDBDataTableName": "items",
+    "dynamoDBDeleteExpression": "of.refused",
+}
+ITEMS_AND_FILES = {**STAGE_ONE, **ITEMS, "connectorDestination": "dynamodb, simulated_kcl:Picky"}
 COMMON = {"s3Bucket": "bucket", "retryLimit": str(TRIES), "backoffInterval": "1"}
 
 # What others may say of a file besides what is true.
@@ -74,8 +84,16 @@ LESS = {"format": None}
 ANOTHER_RANGE = {"first": "1-0", "last": "1-0"}
 
 FIRST = "first.json.gz"
+REFUSED = b"refused"
+REFUSED_BY_TABLE = (POISON, b"nameless")  # by DynamoDB; before it is asked
+
+DYNAMODB = "record_processors.destinations.dynamodb"
+FEW_LANES = 2  # of which each ends at its first failure, so that some items are not begun
+
 NOWHERE = Position(-1)  # where a shard without a checkpoint begins
-BEGINNING = Position(5)  # before the first record: the second has more digits than that
+# Before the first record; the second has 39 digits, one more than a number of DynamoDB's may have.
+BEGINNING = Position(5 * 10**37)
+LONGEST = 10**55  # from where on numbers grow no longer, as Kinesis' do not
 
 
 class Rows(Transformer[bytes]):
@@ -84,8 +102,7 @@ class Rows(Transformer[bytes]):
     format = "json"
 
     def transform(self, record: Record) -> list[bytes]:
-        told = json.loads(record.data)  # of a bad record, a ValueError
-        return rows_of(record.data) if told["rows"] else []
+        return rows_of(record.data)  # of a bad record, a ValueError
 
 
 class Refusing(ChainEmitter):
@@ -111,13 +128,24 @@ class PickyBasic(Refusing, RedshiftBasicEmitter):
 
 def is_refused(data: bytes) -> bool:
     """Whether the destination refuses a record for good."""
-    return b"refused" in data
+    return REFUSED in data
 
 
 def rows_of(data: bytes) -> list[bytes]:
-    """Return the rows of a record that is kept."""
+    """Return the rows of a record that is kept: objects, if it says their keys."""
     told = json.loads(data)
-    return [b"[%s, %d]" % (data, number) for number in range(told["rows"])]
+    if "keys" not in told:
+        return [b"[%s, %d]" % (data, number) for number in range(told["rows"])]
+    keys = [f'"key": "{key}", ' for key in told["keys"]] or [""] * told["rows"]
+    return [b'{%s"row": %d, "of": %s}' % (key.encode(), row, data) for row, key in enumerate(keys)]
+
+
+class Made(NamedTuple):
+    """An item as it should be: how new it is, and what it holds besides its guard."""
+
+    position: Position
+    row: int  # of the record's
+    content: dict[str, object]
 
 
 @dataclass(frozen=True)
@@ -133,12 +161,29 @@ class Given:
         return told_by(self.data)
 
     @property
-    def is_bad(self) -> bool:
-        return self.data.startswith(b"bad") or is_refused(self.data)
+    def is_unreadable(self) -> bool:
+        return self.data.startswith(b"bad")
+
+    @cached_property
+    def made(self) -> list[bytes]:
+        """The rows that are made of it, if it is kept."""
+        return [] if self.is_unreadable or b"skip" in self.data else rows_of(self.data)
 
     @property
     def rows(self) -> list[bytes]:
-        return [] if self.is_bad or b"skip" in self.data else rows_of(self.data)
+        """Those that are to be in a file."""
+        return [] if is_refused(self.data) else self.made
+
+    @cached_property
+    def items(self) -> dict[str, Made]:
+        """The last of its rows for each key, if a table takes it."""
+        if any(word in self.data for word in REFUSED_BY_TABLE):
+            return {}
+        rows = [json.loads(row) for row in self.made]
+        if is_refused(self.data):
+            forgotten = {row[KEY]: {KEY: row[KEY], "_deleted": True} for row in rows}
+            return {key: Made(self.position, 0, item) for key, item in forgotten.items()}
+        return {row[KEY]: Made(self.position, row["row"], row) for row in rows}
 
 
 @dataclass
@@ -174,8 +219,10 @@ class Shard:
         sequence, sub_sequence = self.last
         position = Position(sequence, sub_sequence + 1)
         if not (aggregated and self.records):
-            # Every now and then with one digit more: they must not compare as text.
-            position = Position(sequence + sequence // 2 + 1)
+            # Every now and then with one digit more: they must not compare as text. No two shards
+            # have the same one, as they end with the shard's number.
+            sequence += min(sequence // 2, LONGEST)
+            position = Position(sequence // 10 * 10 + int(self.name[-1]))
         self.records.append(Given(position, data))
 
     def take_down(self, position: Position, *, is_end: bool) -> None:
@@ -308,13 +355,20 @@ class Life:
 
 
 class World:
-    """All that outlives a process. With ``basic``, who writes files loads them, too."""
+    """All that outlives a process; ``settings`` are those of who reads the stream."""
 
-    def __init__(self, *, basic: bool = False) -> None:
-        self.is_basic = basic
+    def __init__(self, settings: Mapping[str, str] = STAGE_ONE) -> None:
+        self.settings = settings
+        destination = settings["connectorDestination"]
+        self.has_table = "dynamodb" in destination
+        self.has_files = "Picky" in destination
+        self.is_basic = destination == BASIC["connectorDestination"]
+        self.is_loading = self.has_files and not self.has_table
         self.late: list[Callable[[], object]] = []
         self.seconds = 0.0
-        self.s3 = S3()
+        self.promises = Promises(self)
+        self.s3 = S3(self.promises.look_at_object)
+        self.table = Table(self.promises.look_at_write)
         self.kinesis = Kinesis(self._announce)
         self.redshift = Redshift(self.s3)
         self.redshift.create_ledger(_created_ledger())
@@ -324,8 +378,8 @@ class World:
         self.loading: dict[str, str] = {}  # settings of stage two
         self.most_bad_rows = 100
         self.lives: list[Life] = []
-        self.promises = Promises(self)
         self.count = 0
+        self.given: dict[int, Given] = {}
 
     def _load_a_first_file(self) -> None:
         """Let the table hold a file: without one, a file that nothing names is nobody's fault."""
@@ -348,9 +402,7 @@ class World:
         if len(others := [life for life in self.lives if life.shard is shard]) >= MOST_LIVES:
             others[0].kill()
             self.lives.remove(others[0])
-        stage = STAGE_TWO
-        if shard in self.shards:
-            stage = BASIC if self.is_basic else STAGE_ONE
+        stage = self.settings if shard in self.shards else STAGE_TWO
         if self.loads(shard):
             stage = stage | self.loading | {"redshiftMaxBadRows": str(self.most_bad_rows)}
         thresholds = {
@@ -370,8 +422,21 @@ class World:
         """Put one record."""
         self.count += 1
         rows = max(rows, 1) if fate == "refused" else rows  # else it were filtered out
-        data = json.dumps({"id": self.count, "rows": rows} | ({fate: 1} if fate else {}))
+        told = {"id": self.count, "rows": rows} | ({fate: 1} if fate else {})
+        if self.has_table:  # all rows have one key, or each another
+            keys = ("abc" * 2)[self.count % 3 :] if self.count % 2 else "abc"[self.count % 3] * 3
+            told["keys"] = "" if fate == "nameless" else keys[:rows]
+        data = json.dumps(told)
         shard.append(("bad" + data if fate == "bad" else data).encode(), aggregated=aggregated)
+        self.given[self.count] = shard.records[-1]
+
+    def is_bad(self, given: Given) -> bool:
+        """Whether a record of the stream is to be a dead letter."""
+        words = [
+            *([REFUSED] if self.has_files else []),
+            *(REFUSED_BY_TABLE if self.has_table else []),
+        ]
+        return given.is_unreadable or bool(given.made and any(word in given.data for word in words))
 
     def reshard(self, shard: Shard, other: Shard | None) -> None:
         """Split a shard, or merge it with another."""
@@ -447,7 +512,7 @@ class World:
                 self._drain(shard)
                 if not shard.is_closed:
                     shard.is_done = True  # nothing more is put
-        for shard in self.manifests:
+        for shard in self.manifests if self.is_loading else []:
             self._drain(shard)
         self.promises.look_at_the_whole()
 
@@ -492,19 +557,22 @@ def simulated() -> Iterator[None]:
         return process.world
 
     def client(service: str, *_: object, **__: object) -> object:
-        return {"s3": world().s3, "kinesis": world().kinesis}[service]
+        return {"s3": world().s3, "kinesis": world().kinesis, "dynamodb": world().table}[service]
 
     logger, handler = logging.getLogger("record_processors"), LogOfProcess()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(boto3, "client", client)
         patch.setattr("record_processors.aws.bucket._shared_client", client)
+        patch.setattr(f"{DYNAMODB}.emitter.Calls", lambda table, _: table)
+        patch.setattr(f"{DYNAMODB}.lanes.ThreadPoolExecutor", CallersThread)
+        patch.setattr(f"{DYNAMODB}.writes.LANES", FEW_LANES)
         patch.setattr(psycopg2, "connect", lambda **_: world().redshift.connect())
         patch.setattr("tenacity.nap.time", SimpleNamespace(sleep=lambda seconds: None))
         for name in ("REDSHIFT_PASSWORD", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
             patch.setenv(name, "secret")
         patch.setattr(boto3, "DEFAULT_SESSION", None)
-        patch.setattr(logger, "propagate", False)
-        patch.setattr(logger, "handlers", [handler])
+        # To nobody else: pytest would keep all that is told of, whole worlds, to the test's end.
+        patch.setattr(logging.Logger, "callHandlers", lambda _, record: handler.handle(record))
         level = logger.level
         logger.setLevel(logging.INFO)
         yield

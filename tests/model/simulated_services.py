@@ -64,9 +64,10 @@ class Stored:
 
 
 class S3:
-    """One bucket."""
+    """One bucket; ``look`` sees each object that is new, before anybody else does."""
 
-    def __init__(self) -> None:
+    def __init__(self, look: Callable[[str, Stored], None]) -> None:
+        self.look = look
         self.objects: dict[str, Stored] = {}
         self.deleted: dict[str, Stored] = {}
 
@@ -91,6 +92,8 @@ class S3:
         def put() -> None:
             if IfNoneMatch and Key in self.objects:
                 raise refused("PreconditionFailed", 412)
+            if Key not in self.objects:
+                self.look(Key, stored)
             before = self.objects.setdefault(Key, stored)
             is_read_by_copy = "/manifests/" in Key or "/repaired/" in Key
             is_same = not is_read_by_copy or before.body == body

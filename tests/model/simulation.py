@@ -3,13 +3,14 @@
 A process is a greenlet that runs the program itself: the loop of ``amazon_kclpy``, the processor,
 the pipeline, emitters, ledger. It stops at each *effect* until the test says what becomes of it, so
 that a crash at every step, two owners in any interleaving and every lost answer are a choice of the
-test. Effects are the calls of S3 and Kinesis, the daemon's messages and its answers to checkpoints,
-and of Redshift: connect, LOCK, SELECT, COPY, INSERT, COMMIT.
+test. Effects are the calls of S3, Kinesis and DynamoDB, the daemon's messages and its answers to
+checkpoints, and of Redshift: connect, LOCK, SELECT, COPY, INSERT, COMMIT.
 
 No effects, as they change nothing that others see, and follow one that may fail: what the child
 says on its pipe, ROLLBACK and the end of a connection, the first statements of one, a look at the
-error tables, ``pg_last_copy_count``. Not simulated: time under a lock, rights that are withdrawn,
-errors of S3 that concern every file, objects under our keys that somebody else wrote.
+error tables, ``pg_last_copy_count``. Not simulated: threads, requests at once, time under a lock,
+rights that are withdrawn, errors of S3 that concern every file, objects under our keys that
+somebody else wrote.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A model of delivery: whatever dies, whenever, the table is the stream, each record once.
 
-The program itself runs, from the daemon's pipes to the clients of S3, Kinesis and Redshift; see
-``simulation``. ``--hypothesis-profile thorough`` tries 10,000 histories.
+The program itself runs, from the daemon's pipes to the clients of S3, Kinesis, DynamoDB and
+Redshift; see ``simulation``. ``--hypothesis-profile thorough`` tries 10,000 histories.
 """
 
 import itertools
@@ -19,7 +19,15 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from model.simulated_kcl import TRIES, World, simulated
+from model.simulated_kcl import (
+    BASIC,
+    ITEMS,
+    ITEMS_AND_FILES,
+    STAGE_ONE,
+    TRIES,
+    World,
+    simulated,
+)
 from model.simulation import Outcome
 
 HISTORIES, STEPS = 500, 60
@@ -67,11 +75,11 @@ beginning = {
 class Delivery(RuleBasedStateMachine):
     """Histories of two stages, with several owners of a shard at once."""
 
-    is_basic = False
+    settings = STAGE_ONE
 
     def __init__(self):
         super().__init__()
-        self.world = World(basic=self.is_basic)
+        self.world = World(self.settings)
         self.is_exact = True  # every life begins where a checkpoint was made
 
     # The stream.
@@ -200,7 +208,7 @@ class Delivery(RuleBasedStateMachine):
         """Delete a file, loaded or not."""
         self.world.delete(pick(which, self.deletable))
 
-    @precondition(lambda self: self.told or self.is_basic)
+    @precondition(lambda self: self.told or self.world.is_basic)
     @rule(fault=one_of(["", "poison", "nameless", "wide", "wide"]))
     def alter_table(self, fault):
         self.world.alter_table(fault)
@@ -268,7 +276,8 @@ class Delivery(RuleBasedStateMachine):
 
     @property
     def told(self):
-        return [shard for shard in self.world.manifests if shard.records]
+        is_loading = self.world.is_loading
+        return [shard for shard in self.world.manifests if shard.records and is_loading]
 
     @property
     def restorable(self):
@@ -312,7 +321,19 @@ class Delivery(RuleBasedStateMachine):
 class DeliveryInOneProcess(Delivery):
     """Histories of a stage that loads its files itself."""
 
-    is_basic = True
+    settings = BASIC
+
+
+class DeliveryOfItems(Delivery):
+    """Histories of a table of items."""
+
+    settings = ITEMS
+
+
+class DeliveryOfItemsAndFiles(Delivery):
+    """Histories of a table of items and, behind it, a chain of files."""
+
+    settings = ITEMS_AND_FILES
 
 
 def pick(number, things):
@@ -350,15 +371,20 @@ def services():
 
 @pytest.mark.parametrize(
     ("machine", "histories"),
-    [(Delivery, HISTORIES * 4 // 5), (DeliveryInOneProcess, HISTORIES // 5)],
-    ids=["two stages", "in one process"],
+    [
+        (Delivery, HISTORIES * 4 // 5),
+        (DeliveryInOneProcess, HISTORIES // 5),
+        (DeliveryOfItems, HISTORIES // 5),
+        (DeliveryOfItemsAndFiles, HISTORIES // 5),
+    ],
+    ids=["two stages", "in one process", "items", "items and files"],
 )
 def test_every_history_ends_in_the_same_table(machine, histories):
     """Crashes, zombies, lost and late answers, reshards: rows are exact, and dead letters too."""
     run_state_machine_as_test(
         machine, settings=settings(stateful_step_count=STEPS, max_examples=histories)
     )
-    # The rest without Hypothesis, which remembers every choice: a gigabyte for five hundred.
+    # The rest without Hypothesis, which remembers every choice: gigabytes for ten thousand.
     for _ in range(settings().max_examples - HISTORIES):
         seed = random.SystemRandom().randrange(2**32)
         print(f"seed {seed}")  # which pytest shows of what fails

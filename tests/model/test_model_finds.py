@@ -8,7 +8,12 @@ from pathlib import Path
 
 import pytest
 import test_two_at_once as two
-from test_model import Delivery, DeliveryInOneProcess
+from test_model import (
+    Delivery,
+    DeliveryInOneProcess,
+    DeliveryOfItems,
+    DeliveryOfItemsAndFiles,
+)
 
 from support.broken import NOT_RUNNING, Broken, broken_copy
 from support.paths import TESTS
@@ -496,6 +501,141 @@ LINES = [
         "verdict.loaded.append(file)",
         "verdict.fresh.append(file)",
         DeliveryInOneProcess,
+    ),
+    Broken(
+        "no condition",
+        "Guarded._put",
+        '"ConditionExpression": "attribute_not_exists(#p) OR #p < :p",\n'
+        '"ExpressionAttributeNames": {"#p": self.guard},\n'
+        '"ExpressionAttributeValues": {":p": item[self.guard]},',
+        "",
+        DeliveryOfItems,
+    ),
+    Broken(
+        "a condition that only the first item meets",
+        "Guarded._put",
+        " OR #p < :p",
+        " OR #p = :p",
+        DeliveryOfItems,
+    ),
+    Broken(
+        "a number in the place of padded text",
+        "Items.change",
+        '{"S": position_text(record.position)}',
+        '{"N": position_text(record.position).replace("-", "").lstrip("0")}',
+        DeliveryOfItems,
+    ),
+    Broken(
+        "a number of 38 digits in the place of padded text",
+        "Items.change",
+        '{"S": position_text(record.position)}',
+        '{"N": f"{record.position.sequence:.37e}"}',
+        DeliveryOfItems,
+    ),
+    Broken(
+        "text that is not padded",
+        "Items.change",
+        "position_text(record.position)",
+        "str(record.position)",
+        DeliveryOfItems,
+    ),
+    Broken(
+        "a guard without the sub-sequence",
+        "position_text",
+        "-{position.sub_sequence:0{SUB_SEQUENCE_DIGITS}}",
+        "-{0:0{SUB_SEQUENCE_DIGITS}}",
+        DeliveryOfItems,
+    ),
+    Broken(
+        "the first of a key instead of the last",
+        "DynamoDBEmitter.emit",
+        "[of_key.pop() for of_key in versions.values()]",
+        "[of_key.pop(0) for of_key in versions.values()]",
+        DeliveryOfItems,
+    ),
+    Broken(
+        "what came before a refused item of its key is forgotten",
+        "DynamoDBEmitter.emit",
+        "changes = [of_key.pop() for change, _ in refused if (of_key := versions[change.key])]",
+        "changes = []",
+        DeliveryOfItems,
+    ),
+    Broken(
+        "an item that DynamoDB refuses leaves no letter",
+        "DynamoDBEmitter.emit",
+        "batch.reject(change.record, reason)",
+        "pass",
+        DeliveryOfItems,
+    ),
+    Broken(
+        "an older record taken for one that is refused",
+        "Guarded._put",
+        'return "older"',
+        'return Refused("older")',
+        DeliveryOfItems,
+    ),
+    Broken(
+        "a lost answer taken for a good one",
+        "_outcome",
+        "return Waiting(str(result))",
+        'return "written"',
+        DeliveryOfItems,
+    ),
+    Broken(
+        "a lane goes on after a failure, and its failure is forgotten",
+        "Lanes.run",
+        "results[place] = error\nreturn",
+        'results[place] = "written"',
+        DeliveryOfItems,
+    ),
+    Broken(
+        "a tombstone keeps nothing but its key",
+        "Items.change",
+        'item = {**names, MARK: {"BOOL": True}}',
+        "item = {**names}",
+        DeliveryOfItems,
+    ),
+    Broken(
+        "a chain that is not last",
+        "Several.emit",
+        "for name, emitter, part in parts:",
+        "for name, emitter, part in reversed(parts):",
+        DeliveryOfItemsAndFiles,
+    ),
+    Broken(
+        "skipped before the others have it",
+        "Several.emit",
+        "through = emitter.emit(part)",
+        "return emitter.emit(part)",
+        DeliveryOfItemsAndFiles,
+    ),
+    Broken(
+        "only the last of several gets the batch",
+        "Several.emit",
+        "for name, emitter, part in parts:",
+        "for name, emitter, part in parts[1:]:",
+        DeliveryOfItemsAndFiles,
+    ),
+    Broken(
+        "a failure of one of several ignored",
+        "Several.emit",
+        "through = emitter.emit(part)",
+        "try:\n    through = emitter.emit(part)\nexcept Fatal:\n    pass",
+        DeliveryOfItemsAndFiles,
+    ),
+    Broken(
+        "what one of several refuses leaves no letter",
+        "Part.reject",
+        'self.whole.reject(record, f"{self.name}: {reason}")',
+        "pass",
+        DeliveryOfItemsAndFiles,
+    ),
+    Broken(
+        "letters of what the first refuses after the file of the last",
+        "Part.write_letters",
+        "self.whole.write_letters()",
+        "",
+        DeliveryOfItemsAndFiles,
     ),
     Broken(
         "a conflict of writes ends the process",

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from model.simulated_kcl import NOWHERE, World, simulated
+from model.simulated_kcl import ITEMS, NOWHERE, World, simulated
 from model.simulated_services import LEFT_OUT, ROWS
 from model.simulation import Outcome
 
@@ -60,6 +60,22 @@ def test_two_owners_of_a_shard_in_every_interleaving():
         lives = [world.begin(shard, count, 1000, 1000) for count in (1, 2)]
         for life in lives:
             life.deliver(3)
+        return world, lives
+
+    assert_every_interleaving_ends_well(begin)
+
+
+def test_two_writers_of_items_in_every_interleaving():
+    """Whichever of two processes writes an item first, the last record of its key is what stays."""
+
+    def begin():
+        world = World(ITEMS)
+        shard = world.shards[0]
+        for _ in range(2):
+            world.put(shard, "", 2, aggregated=False)
+        lives = [world.begin(shard, count, 1000, 1000) for count in (1, 2)]
+        for life in lives:
+            life.deliver(2)
         return world, lives
 
     assert_every_interleaving_ends_well(begin)

@@ -12,11 +12,13 @@ from pathlib import Path
 import boto3
 import psycopg2
 import pytest
+import urllib3
 
 from record_processors.commands import local as command
 from record_processors.commands import main as cli
 from record_processors.config.properties import load
 from record_processors.local import host
+from support.opensearch_server import opensearch
 
 PROGRAM = [sys.executable, "-m", "record_processors"]
 PATIENCE = 60  # seconds that only something that hangs takes
@@ -138,6 +140,15 @@ def test_a_port_of_ones_own(tmp_path):
         assert edited.read_text().endswith("# mine\n")
         assert first.environment["AWS_ENDPOINT_URL"] not in edited.read_text()
         moved.tables()
+
+
+def test_a_real_opensearch_for_those_who_ask(tmp_path):
+    """`--opensearch` runs one beside the stand-ins, and its file leads to it."""
+    opensearch()  # or skip, where its jars cannot be had
+    with Local(tmp_path, "--opensearch") as local:
+        url = local.settings("opensearch").texts["openSearchURL"]
+        assert urllib3.request("GET", url).json()["version"]["distribution"] == "opensearch"
+        assert "openSearchURL" not in local.settings("s3").texts
 
 
 @pytest.mark.parametrize("module", command.MODULES)

@@ -5,13 +5,24 @@ import re
 import subprocess
 import sys
 
+from bench.destinations import KINDS
 from support.paths import TESTS
 
 
 def test_every_part_on_pipes_can_be_measured():
     """Each part that needs no daemon prints its rows, and a number in each column."""
     done = subprocess.run(
-        [sys.executable, "-m", "bench", "--small", "record", "empty", "restart", "load"],
+        [
+            sys.executable,
+            "-m",
+            "bench",
+            "--small",
+            "record",
+            "destinations",
+            "empty",
+            "restart",
+            "load",
+        ],
         cwd=TESTS.parent,
         env={**os.environ, "PYTHONPATH": str(TESTS)},
         capture_output=True,
@@ -20,7 +31,7 @@ def test_every_part_on_pipes_can_be_measured():
     )
     assert done.returncode == 0, done.stderr
     rows = [line[46:].split() for line in done.stdout.splitlines() if line.startswith("  ")]
-    assert len(rows) == 5 + 2 + 1 + 1
+    assert len(rows) == 5 + 1 + len(KINDS) + 2 + 1 + 1
     assert all(re.fullmatch(r"[\d.]+", cell) for row in rows for cell in row)
 
 

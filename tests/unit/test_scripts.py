@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 
+from record_processors.local.demo.to import NAMES
 from support.paths import REPOSITORY
 
 TOOLS = ("awk", "bash", "cat", "cksum", "dirname", "env", "sed")
@@ -69,6 +70,8 @@ def test_help(script, option, machine):
         ("run", ["--kep"]),
         ("run", ["--keep", "--keep"]),
         ("run", ["--keep", "setup.cfg"]),
+        ("run", ["--to", "kinesis", "--to", "kinesis"]),
+        ("run", ["--to", "kinesis", "setup.cfg"]),
         ("setup", ["everything"]),
         ("setup", ["local", "test"]),
     ],
@@ -78,6 +81,38 @@ def test_wrong_options(script, arguments, machine):
     code, out, err = machine(script, *arguments)
     assert (code, out) == (2, "")
     assert f"scripts/{script}" in err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--to"], ["--to", "kinesi"], ["--keep", "--to", "s3"], ["--to", "", "--keep"], ["--to", ","]],
+    ids=str,
+)
+def test_a_destination_that_is_none(arguments, machine):
+    """`scripts/run --to` says which destinations there are, before the set-up."""
+    code, out, err = machine("run", *arguments)
+    assert (code, out) == (2, "")
+    assert err.startswith("scripts/run: --to ")
+    assert err.endswith(f": the destinations are {', '.join(NAMES)}\n")
+
+
+@pytest.mark.parametrize("arguments", [["--keep", "--to", "several"], ["--to", "several"], []])
+def test_the_demonstration_gets_what_it_was_asked(arguments, checkout, machine, set_up):
+    """`scripts/run` runs the demonstration with the options that it was given."""
+    set_up(os.path.realpath(checkout))
+    (checkout / ".venv/bin/python").unlink()
+    (checkout / ".venv/bin/python").write_text('#!/bin/sh\necho "$*"\n')
+    (checkout / ".venv/bin/python").chmod(0o755)
+    asked = " ".join(["-m record_processors.local.demo", *arguments])
+    assert machine("run", *arguments) == (0, f"{asked}\n", "")
+
+
+def test_opensearch_is_set_up_for_those_who_ask_for_it(checkout, machine, set_up):
+    """What other runs need does not do for `scripts/run --to opensearch`."""
+    set_up(os.path.realpath(checkout))
+    code, _, err = machine("run", "--to", "opensearch", without="setpriv")
+    assert code == 2
+    assert err.startswith("scripts/setup: setpriv is needed")
 
 
 def test_a_file_that_is_not_there(machine):

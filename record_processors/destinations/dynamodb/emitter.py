@@ -20,7 +20,7 @@ from ...flow.batch import Batch
 from ...flow.emitter import Emitter
 from ...flow.in_part import NotTaken, send_all
 from ...flow.retry import Retry
-from .items import Change, Items, Key, key_of
+from .items import Change, Items, Key, Shape, key_of
 from .settings import DATA_TABLE, DECLARED, contradictions, guard_of
 from .table import Table, shape_of
 from .writes import LANES, Batched, Guarded, Refused, Waiting, Writes
@@ -81,15 +81,7 @@ class DynamoDBEmitter(Emitter[Row]):
         """Ask the table for its key. Raises Fatal."""
         super().start(shard, format, null)
         name = self.settings[DATA_TABLE]
-        answer = call(
-            self.retry,
-            f"looking at {self.table.place}",
-            lambda: self.table.dynamodb.describe_table(TableName=name),
-        )
-        try:
-            shape = shape_of(self.settings, answer["Table"])
-        except Failed as failure:
-            raise Fatal(str(failure)) from failure
+        shape = self._look()
         self.items = Items.from_settings(self.settings, shape)
         guard = guard_of(self.settings)
         self.writes: Writes = (
@@ -100,14 +92,31 @@ class DynamoDBEmitter(Emitter[Row]):
         self.at_the_end.callback(self.writes.close)
 
     def emit(self, batch: Batch[Row]) -> None:
-        """Write the last change of each key; where it is refused, the one before it."""
+        """Write the last change of each key; where it is refused, the one before it.
+
+        That may be for the table's sake, if it is another by now: then nothing is rejected.
+        """
         versions = self._versions(batch)
         changes = [of_key.pop() for of_key in versions.values()]
         while changes:
             refused = self._write(changes)
+            if refused and self._look() != self.items.shape:
+                raise Fatal(f"{self.table.place}: its key or an index has changed: start again")
             for change, reason in refused:
                 batch.reject(change.record, reason)
             changes = [of_key.pop() for change, _ in refused if (of_key := versions[change.key])]
+
+    def _look(self) -> Shape:
+        """Ask the table for its key. Raises Fatal."""
+        answer = call(
+            self.retry,
+            f"looking at {self.table.place}",
+            lambda: self.table.dynamodb.describe_table(TableName=self.settings[DATA_TABLE]),
+        )
+        try:
+            return shape_of(self.settings, answer["Table"])
+        except Failed as failure:
+            raise Fatal(str(failure)) from failure
 
     def _versions(self, batch: Batch[Row]) -> dict[Key, list[Change]]:
         """Return the changes of each key in their order; reject what cannot be one."""

@@ -129,14 +129,15 @@ class Items:
 
     def _item(self, fields: dict[str, Any]) -> Item:
         item: Item = {}
-        for name, value in fields.items():
-            kind = self.types.get(name)
-            try:
-                made = attribute_value(value) if kind is None else typed_value(kind, value)
-            except Rejected as error:
-                raise Rejected(f"{name}: {error}") from error
-            if made is not None:
-                item[name] = made
+        name = ""
+        try:
+            for name, value in fields.items():
+                if name not in self.types:
+                    item[name] = attribute_value(value)
+                elif (made := typed_value(self.types[name], value)) is not None:
+                    item[name] = made
+        except Rejected as error:
+            raise Rejected(f"{name}: {error}") from error
         if "" in item:
             raise Rejected("an attribute without a name")
         return item

@@ -19,6 +19,7 @@ AttributeValue = dict[str, Any]  # {"S": "a text"}, as it travels
 
 # docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
 DIGITS = 38
+ALL_KEPT = 10**DIGITS  # of an integer below it
 SMALLEST, LARGEST = -130, 125  # powers of ten of a number's first digit
 LEVELS = 32
 
@@ -53,7 +54,7 @@ def attribute_value(value: object, levels: int = LEVELS) -> AttributeValue:
 _PLAIN: dict[type, Callable[[Any], AttributeValue]] = {
     str: lambda value: {"S": value},
     Written: lambda value: {"N": number(str(value))},  # a plain text
-    int: lambda value: {"N": number(str(value))},
+    int: lambda value: {"N": str(value) if -ALL_KEPT < value < ALL_KEPT else number(str(value))},
     Decimal: lambda value: {"N": number(str(value))},
     bool: lambda value: {"BOOL": value},
     type(None): lambda _: {"NULL": True},

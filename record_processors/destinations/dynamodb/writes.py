@@ -15,8 +15,8 @@ from ...errors import Fatal, Transient
 from .items import Change, Item, Key
 from .lanes import Lanes
 
-# Within which a batch of a thousand is written while each answer takes ten milliseconds or less,
-# as measured: more threads than this take each other's time.
+# With answers after 5 ms, 16 threads wrote more a second than 8 did, and 32 no more than 16: by
+# then it is the one CPU of the process that they wait for.
 LANES = 16
 
 # docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteItem.html

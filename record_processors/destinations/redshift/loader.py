@@ -7,6 +7,7 @@ from itertools import groupby
 
 from ...aws.bucket import Bucket
 from ...config.setting import Settings
+from ...errors import counted
 from ...files.file import File
 from ...flow.retry import Retry
 from .connection import Connection
@@ -67,7 +68,7 @@ class Loader:
         for alike in _alike(files):
             load = RepairedLoad(self.load, self.repair, self.rehearsal.run, faults)
             search = LoadSearch(alike, load.run, self.rehearsal.run)
-            what = f"loading {len(alike)} files into {self.load.table}"
+            what = f"loading {counted(len(alike), 'file')} into {self.load.table}"
             rejected += self.retry(what, search.run)
         return [RejectedFile(files[file], reason) for file, reason in rejected]
 

@@ -6,14 +6,17 @@ import csv
 import io
 import json
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Set
 from importlib.metadata import files
+from itertools import islice
 from pathlib import Path
 
+import msgspec
 import psycopg2.extensions
 
 Connection = psycopg2.extensions.connection
 Row = tuple[str | None, ...]
+Sums = dict[str, int]
 
 COLUMNS = {
     "year": "SMALLINT",
@@ -49,11 +52,12 @@ def flights_csv() -> bytes:
         return packed.read("flights.csv")
 
 
-def source_rows() -> Iterator[Row]:
-    """Yield each flight of the CSV, its fields as text."""
+def source_rows(most: int | None = None) -> Iterator[Row]:
+    """Yield each flight of the CSV, or the first so many, its fields as text."""
     lines = csv.reader(io.StringIO(flights_csv().decode()))
     next(lines)
-    return (tuple(None if value == MISSING else value for value in line) for line in lines)
+    rows = (tuple(None if value == MISSING else value for value in line) for line in lines)
+    return islice(rows, most)
 
 
 def table_rows(connection: Connection, table: str) -> Iterator[Row]:
@@ -70,7 +74,28 @@ def table_rows(connection: Connection, table: str) -> Iterator[Row]:
         yield from cursor
 
 
-def checksums(rows: Iterable[Row]) -> dict[str, int]:
+def row_of(line: bytes) -> Row:
+    """Return the fields of a flight that is a JSON object, as text in the CSV's form.
+
+    Raises ValueError for what is none.
+    """
+    return row(msgspec.json.decode(line))
+
+
+def row(flight: Mapping[str, str | int | None]) -> Row:
+    """Return the fields of a flight, as text in the CSV's form. Raises ValueError for others."""
+    insist_on_columns(flight.keys())
+    values = [flight[name] for name in COLUMNS]
+    return tuple(None if value is None else str(value) for value in values)
+
+
+def insist_on_columns(names: Set[str]) -> None:
+    """Raise ValueError if a flight has other fields than these."""
+    if names != COLUMNS.keys():
+        raise ValueError(f"not the fields of a flight: {', '.join(names ^ COLUMNS.keys())}")
+
+
+def checksums(rows: Iterable[Row]) -> Sums:
     """Return how many rows there are, and a checksum of each column and of the whole rows.
 
     A checksum is the sum of hashes: the same for the same values in any order, another as soon as
@@ -86,12 +111,15 @@ def checksums(rows: Iterable[Row]) -> dict[str, int]:
     return {"rows": count, "whole rows": whole, **dict(zip(COLUMNS, sums, strict=True))}
 
 
-def write_json_lines(path: Path) -> int:
-    """Write each flight as a JSON object on a line, unless it was done before; return how many."""
+def write_json_lines(path: Path, most: int | None = None) -> int:
+    """Write each flight as a JSON object on a line, unless it was done before; return how many.
+
+    ``most`` is how many of them at most.
+    """
     if not path.exists():
         part = path.with_suffix(".part")
         with part.open("w") as out:
-            for row in source_rows():
+            for row in source_rows(most):
                 flight = dict(map(_typed, COLUMNS.items(), row))
                 out.write(json.dumps(flight, separators=(",", ":")) + "\n")
         part.rename(path)

@@ -10,6 +10,8 @@ from ...config.setting import Settings
 from ...config.shipped_files import shipped_files
 from ..intervals import QUICK
 
+WAREHOUSES = ("redshift", "opensearch")  # whose keys belong into their own files alone
+
 # So that whoever tries the stand-ins sees a record arrive soon.
 SOON = {"bufferMillisecondsLimit": "3000"}
 
@@ -37,7 +39,7 @@ def write_pipeline(
     keys_of_stage = {
         key: value
         for key, value in stack.items()
-        if not key.startswith("redshift") or name.startswith("redshift")
+        if all(name.startswith(one) for one in WAREHOUSES if key.lower().startswith(one))
     }
     text = shipped_files(str(folder))[path.name]
     wanted = {**keys_of_stage, **QUICK, **changes}

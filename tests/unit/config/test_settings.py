@@ -907,7 +907,7 @@ def test_several_destinations_take_what_each_needs(own, tmp_path):
         ("redshift-manifest, s3", "redshift-manifest has a transformer of its own, and goes alone"),
         ("s3, s3", "a name stands there twice"),
         ("s3,", "an empty name between the commas"),
-        ("{own}:Anywhere, s4", "s4 is not one of s3, s3-manifest, redshift-manifest, nor package"),
+        ("{own}:Anywhere, s4", "s4 is not one of s3, s3-manifest, redshift-manifest, "),
     ],
 )
 def test_what_does_not_go_together_is_refused(destinations, sentence, own, tmp_path):

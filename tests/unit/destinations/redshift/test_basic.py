@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 
 from record_processors import Fatal, Position, Record, Settings, Transformer
+from record_processors.commands.iam_policy import policy_of
 from record_processors.commands.main import main
+from record_processors.config.keys import APPLICATION_NAME
+from record_processors.config.properties import load
 from support.stage_two import BUCKET, SHARD, StageTwo
 
 SHIPPED = "properties/redshift_basic.properties"
@@ -313,3 +316,29 @@ def test_another_format_than_copys_is_no_start(basic, monkeypatch):
         Fatal, match="redshiftDataFormat is json, and the transformer makes rows of csv"
     ):
         here.life()
+
+
+@pytest.mark.parametrize(("most", "reads"), [("0", []), ("1", ["kms:Decrypt"])])
+def test_its_policy_is_of_its_own_folder(most, reads):
+    """In S3 it may use the folder of its files, where manifests are too, and letters; no other."""
+    key = {"s3ServerSideEncryption": "aws:kms", "s3KmsKeyId": "1234abcd"}
+    settings = load(SHIPPED)
+    texts = {**settings.texts, **key, "redshiftMaxBadRows": most}
+    policy = policy_of(Settings(settings.path, texts), "123456789012")
+    used = {
+        (action, resource.rpartition(":")[2])
+        for statement in policy["Statement"]
+        for action in statement["Action"]
+        for resource in statement["Resource"]
+        if action.startswith(("s3:", "kms:"))
+    }
+
+    folder = f"kinesis-connectors/{settings[APPLICATION_NAME]}/*"
+    assert used == {
+        ("s3:PutObject", folder),
+        ("s3:GetObject", folder),
+        ("s3:ListBucket", "kinesis-connectors"),
+        ("s3:PutObject", f"kinesis-connectors/errors/{settings[APPLICATION_NAME]}/*"),
+        ("kms:GenerateDataKey", "key/1234abcd"),
+        *((action, "key/1234abcd") for action in reads),
+    }
