@@ -8,17 +8,18 @@ docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.ht
 from __future__ import annotations
 
 import hmac
+import os
 import time
 from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import botocore.session
 import msgspec
 import urllib3
 from botocore.exceptions import ClientError, HTTPClientError
-from botocore.httpsession import get_cert_path
+from botocore.httpsession import ProxyConfiguration, get_cert_path
 from botocore.utils import get_environ_proxies
 
 from ..errors import Fatal
@@ -95,9 +96,11 @@ class Signer:
         self.access_key = access_key
         self.secret_key = secret_key
         self.token = token
-        self.host = urlsplit(calls.url).netloc
-        if self.host.endswith({"https": ":443", "http": ":80"}[urlsplit(calls.url).scheme]):
+        url = urlsplit(calls.url)
+        self.host = url.netloc
+        if self.host.endswith({"https": ":443", "http": ":80"}[url.scheme]):
             self.host = self.host.rpartition(":")[0]
+        self.path = quote(url.path, safe="/~")
         self._key = ("", b"")  # of a day
 
     def headers(self, target: str, body: bytes) -> Mapping[str, str]:
@@ -112,7 +115,7 @@ class Signer:
         }
         names = ";".join(headers)
         lines = "".join(f"{name}:{value}\n" for name, value in headers.items())
-        request = f"POST\n/\n\n{lines}\n{names}\n{sha256(body).hexdigest()}"
+        request = f"POST\n{self.path}\n\n{lines}\n{names}\n{sha256(body).hexdigest()}"
         scope = f"{now[:8]}/{self.calls.region}/{self.calls.service}/aws4_request"
         text = f"AWS4-HMAC-SHA256\n{now}\n{scope}\n{sha256(request.encode()).hexdigest()}"
         signature = hmac.digest(self._key_of(now[:8]), text.encode(), "sha256").hex()
@@ -135,12 +138,14 @@ class Signer:
 def _http(url: str, connections: int) -> urllib3.PoolManager:
     """Make what holds the connections, with the certificates and the proxy that botocore takes."""
     bundle = botocore.session.Session().get_config_variable("ca_bundle")
+    bundle = bundle or os.environ.get("REQUESTS_CA_BUNDLE")
     options: dict[str, Any] = {
         "maxsize": connections,
         "timeout": urllib3.Timeout(connect=CONNECT_SECONDS, read=ANSWER_SECONDS),
         "ca_certs": bundle or get_cert_path(True),
     }
-    proxy = get_environ_proxies(url).get(urlsplit(url).scheme)
-    if proxy:
-        return urllib3.ProxyManager(proxy, **options)
+    proxies = ProxyConfiguration(get_environ_proxies(url))
+    if proxy := proxies.proxy_url_for(url):
+        login = proxies.proxy_headers_for(proxy)
+        return urllib3.ProxyManager(proxy, proxy_headers=login, **options)
     return urllib3.PoolManager(**options)

@@ -49,7 +49,7 @@ GOOD = [
     Messy(b'{"id": "absent"}'),
     Messy(row("ünïcödé ☃ 💧", note="日本 \u2028 é")),
     Messy(row("quo\"te's", note="\"a\", 'b', \\, | \n\t,")),
-    Messy(row("nested", nested={"l": [{"x": [None, True, "é"]}]})),
+    Messy(row("nested", nested={"l": [{"x": [None, "é"], "y": {"z": True}}]})),
     Messy(row("empty text", note="")),
 ]
 BAD = [

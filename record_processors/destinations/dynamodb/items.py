@@ -13,7 +13,7 @@ from ...config.setting import Settings
 from ...errors import BAD_DATA, Fatal, Rejected
 from ...filters.jmespath import JmesPath
 from ...flow.record import Position, Record
-from .settings import ATTRIBUTE_TYPES, DELETE_EXPRESSION, TTL, TimeToLive, guard_of
+from .settings import ATTRIBUTE_TYPES, DELETE_EXPRESSION, MARK, TTL, TimeToLive, guard_of
 from .values import (
     AttributeValue,
     Written,
@@ -38,7 +38,6 @@ SHORT = ITEM_BYTES // 2 - 2048
 # a sub-sequence is a Java long, of 19 at most.
 SEQUENCE_DIGITS, SUB_SEQUENCE_DIGITS = 60, 20
 
-MARK = "_deleted"
 YEAR_5138 = 10**11  # in seconds: beyond it are milliseconds that somebody took for seconds
 
 Item = dict[str, AttributeValue]
@@ -191,7 +190,7 @@ def seconds_of(name: str, value: object) -> int:
     """Return a time in seconds since 1970. Raises Rejected."""
     try:
         if isinstance(value, (Written, int, Decimal)) and not isinstance(value, bool):
-            seconds = int(Decimal(str(value)))
+            seconds = int(min(Decimal(str(value)), YEAR_5138))  # 1e999999999 is long in digits
         elif isinstance(value, str) and (moment := _moment(value)).tzinfo:
             seconds = int(moment.timestamp())
         else:

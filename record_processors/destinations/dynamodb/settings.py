@@ -16,6 +16,7 @@ DYNAMODB = "DynamoDB"
 NO_GUARD = "none"
 KEY_TYPES = ("S", "N", "B")
 TYPES = (*KEY_TYPES, "SS", "NS", "BS")
+MARK = "_deleted"
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -134,6 +135,9 @@ def contradictions(settings: Settings) -> Iterator[Contradiction]:
     if (ttl := settings[TTL]) and ttl.attribute in {*key, *types, guard}:
         yield TTL.key, f"{TTL.key}: {ttl.attribute} is the name of another attribute"
     if expression := settings[DELETE_EXPRESSION]:
+        if guard and MARK in {guard, *key, *types, ttl.attribute if ttl else ""}:
+            reason = f"{MARK}, the mark of deleted items, is the name of another attribute"
+            yield DELETE_EXPRESSION.key, f"{DELETE_EXPRESSION.key}: {reason}"
         try:
             JmesPath(expression)
         except ValueError as error:

@@ -22,6 +22,7 @@ DIGITS = 38
 ALL_KEPT = 10**DIGITS  # of an integer below it
 SMALLEST, LARGEST = -130, 125  # powers of ten of a number's first digit
 LEVELS = 32
+EXPONENT_LENGTH = 18  # beyond it, even with zeros in front, Decimal may not take the number
 
 NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?", re.ASCII)
 
@@ -144,8 +145,8 @@ def number(text: str) -> str:
             f"{_short(text)}"
         )
     leading = len(whole + fraction) - len((whole + fraction).lstrip("0"))
-    power = len(whole) - 1 - leading + (int(exponent[:20]) if exponent else 0)
-    if not SMALLEST <= power <= LARGEST:
+    power = len(whole) - 1 - leading + int(exponent[:EXPONENT_LENGTH] or 0)
+    if len(exponent) > EXPONENT_LENGTH or not SMALLEST <= power <= LARGEST:
         raise Rejected(f"a number beyond DynamoDB's, 1E-130 to 9.9E+125: {_short(text)}")
     return text
 

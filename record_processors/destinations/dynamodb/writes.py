@@ -62,6 +62,11 @@ class Writes(ABC):
     def close(self) -> None:
         """End threads and connections."""
 
+    def signer(self) -> Signer:
+        """Return what signs with the credentials of this moment. Raises Transient, Fatal."""
+        with classified(self.what):
+            return self.calls.signer()
+
     def call(self, signer: Signer, operation: str, request: object) -> dict[str, Any]:
         """Call DynamoDB. Raises Transient, Fatal, ConditionFailed, and ItemRefused."""
         try:
@@ -87,7 +92,7 @@ class Guarded(Writes):
 
     def send(self, changes: Sequence[Change]) -> Sequence[Outcome]:
         """Put several at once."""
-        signer = self.calls.signer()
+        signer = self.signer()
         results = self.lanes.run(lambda change: self._put(signer, change), changes)
         return [_outcome(result) for result in results]
 
@@ -129,7 +134,7 @@ class Batched(Writes):
 
     def send(self, changes: Sequence[Change]) -> Sequence[Outcome]:
         """Send one call after the other; after one that failed, no more."""
-        signer = self.calls.signer()
+        signer = self.signer()
         found: dict[Key, Outcome] = {}
         try:
             for call in _calls([(change.key, _request(change)) for change in changes]):

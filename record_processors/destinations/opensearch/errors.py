@@ -15,12 +15,16 @@ CONFLICT = 409
 BUSY = 429
 # Of a signature or a login that expired on this host or on its way, as AWS words it.
 RENEWED = re.compile(r"Signature (expired|not yet current)|token .*expired", re.IGNORECASE)
-# What is said of one item, and is true of all: a data stream, an alias, a collection of logs.
+# What is said of one item, and is true of all: of a data stream, an alias, a collection of logs; a
+# pipeline of the index that is gone; a shard or an index that holds as many as it can; and, by its
+# type, of an index that is closed.
 OF_ALL = re.compile(
     r"op_type of create are allowed in data streams|no write index is defined for alias"
-    r"|Document ID is not supported",
+    r"|Document ID is not supported|pipeline with id \[.*\] does not exist"
+    r"|number of documents in .* (cannot exceed|exceeds)",
     re.IGNORECASE,
 )
+CLOSED = "index_closed_exception"
 FULL = "cluster_block_exception"
 MAKE_ROOM = "; it passes when there is room on the disks again"
 REASON_CHARACTERS = 500
@@ -56,7 +60,7 @@ def fate_of(status: int, cause: Cause, index: str) -> Fate:
         return "there"
     if status == BUSY or status >= 500:
         return "again"
-    if status == 400 and not OF_ALL.search(cause.reason or ""):
+    if status == 400 and cause.type != CLOSED and not OF_ALL.search(cause.reason or ""):
         return "refused"
     remedy = "; `kinesis-connectors create` makes it" if status == 404 else ""
     raise Fatal(

@@ -2,12 +2,13 @@
 
 import boto3
 import pytest
+import urllib3
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from record_processors import Fatal
-from record_processors.aws.json_calls import Calls, Signer
+from record_processors.aws.json_calls import Calls, Signer, _http
 
 TARGET = "DynamoDB_20120810.PutItem"
 
@@ -15,7 +16,13 @@ TARGET = "DynamoDB_20120810.PutItem"
 @pytest.mark.parametrize("token", [None, "a-token"])
 @pytest.mark.parametrize(
     "endpoint",
-    [None, "http://127.0.0.1:4566", "https://example.org:443", "http://[::1]:80/"],
+    [
+        None,
+        "http://127.0.0.1:4566",
+        "https://example.org:443",
+        "http://[::1]:80/",
+        "http://127.0.0.1:1/a b/c",
+    ],
 )
 def test_a_signature_is_botocores(endpoint, token):
     """For the same headers and body botocore comes to the same signature."""
@@ -36,6 +43,29 @@ def test_a_signature_is_botocores(endpoint, token):
 
     assert signature.rpartition("Signature=")[2] == expected
     assert headers["host"] in canonical
+
+
+@pytest.mark.parametrize("proxy", ["a:b%40c@127.0.0.1:9", "http://a:b%40c@127.0.0.1:9"])
+def test_a_proxy_is_logged_in_to(monkeypatch, proxy):
+    """A proxy may stand in the environment without its scheme, and with a login."""
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    found = _http("https://example.org/", 1)
+
+    assert isinstance(found, urllib3.ProxyManager)
+    assert (found.proxy.scheme, found.proxy.host, found.proxy.port) == ("http", "127.0.0.1", 9)
+    assert found.proxy_headers == {"Proxy-Authorization": "Basic YTpiQGM="}
+
+
+def test_certificates_are_botocores(monkeypatch, tmp_path):
+    """The variable by which botocore finds certificates names them here as well."""
+    monkeypatch.delenv("AWS_CA_BUNDLE", raising=False)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "roots.pem"))
+
+    found = _http("https://example.org/", 1).connection_pool_kw["ca_certs"]
+
+    assert found == str(tmp_path / "roots.pem")
 
 
 def test_an_answer_that_is_not_awss_is_no_success():

@@ -6,10 +6,13 @@ import threading
 
 import boto3
 import pytest
+from botocore.exceptions import CredentialRetrievalError
 
 from record_processors import Fatal, Position, Rejected, Transformer
 from record_processors.config.properties import SettingsError
 from record_processors.config.resource import Failed
+from record_processors.destinations.dynamodb.items import seconds_of
+from record_processors.destinations.dynamodb.values import Written
 from record_processors.destinations.dynamodb.writes import LANES
 from support.fault_proxy import Fault
 from support.items import ARRIVAL, Items
@@ -193,6 +196,25 @@ def test_a_service_that_is_down_is_tried_by_each_lane_once(make):
     assert here.wire.requests.count("POST /PutItem") == 2 * LANES
 
 
+@pytest.mark.parametrize("guard", [{}, NO_GUARD])
+def test_credentials_that_cannot_be_renewed_for_a_moment(make, guard, monkeypatch):
+    """While what renews the credentials is silent, the write waits for it."""
+    here = make(**guard)
+    life = here.life()
+    signer = life.emitter.writes.calls.signer
+    found = iter([CredentialRetrievalError(provider="x", error_msg="silent")])
+
+    def renewed():
+        for error in found:
+            raise error
+        return signer()
+
+    monkeypatch.setattr(life.emitter.writes.calls, "signer", renewed)
+    here.carry(here.record({"id": "a"}), life=life)
+
+    assert "a" in here.items()
+
+
 # ---- deletes and TTL
 
 DELETES = {"dynamoDBDeleteExpression": "op == 'delete'"}
@@ -234,6 +256,12 @@ def test_ttl_from_a_field(make):
     assert [found[n].get("expires") for n in "012"] == [{"N": "1900000000"}] * 2 + [None]
     assert list(here.letters()) == [4, 5, 6]
     assert "milliseconds" in here.letters()[4]
+
+
+def test_a_time_of_very_many_digits_is_no_time():
+    """A number that is short to write and endless to hold is refused at once."""
+    with pytest.raises(Rejected, match="not seconds"):
+        seconds_of("until", Written("1e999999"))
 
 
 def test_create_turns_the_ttl_on(make):
@@ -427,6 +455,8 @@ def test_a_table_of_another_key(make, change, why):
         ({"dynamoDBTTLAttribute": "expires"}, "arrival \\+ 30d"),
         ({"dynamoDBTTLAttribute": "_position: arrival + 1d"}, "name of another attribute"),
         ({"dynamoDBDeleteExpression": "op =="}, "not jmespath"),
+        ({**DELETES, "dynamoDBPositionAttribute": "_deleted"}, "mark of deleted items"),
+        ({**DELETES, "dynamoDBTTLAttribute": "_deleted: arrival + 1d"}, "mark of deleted items"),
         ({"dynamoDBKey": "id: N", "dynamoDBAttributeTypes": "id: S"}, "id is N in dynamoDBKey"),
         ({"transformer": "text"}, "dynamodb takes dict, json"),
     ],

@@ -69,6 +69,7 @@ def test_numbers_within_the_limits(text):
         ("1e126", "beyond"),
         ("1e-131", "beyond"),
         ("1e99999999999999999999999999", "beyond"),
+        ("1e" + "0" * 20 + "9" * 20, "beyond"),
         ("NaN", "not a number"),
         ("1_0", "not a number"),
         (" 1", "not a number"),

@@ -181,6 +181,13 @@ def test_what_no_document_can_pass():
         One(alias).emit({"a": 1})
 
 
+def test_a_closed_index(index):
+    """A closed index takes no document, which is no record's fault: the end, no letters."""
+    ask("POST", f"/{index.name}/_close")
+    with pytest.raises(Fatal, match="index_closed_exception"):
+        index.emit({"a": 1})
+
+
 def test_no_index():
     """Where it is not there and not made by writing, the sentence says what makes it."""
     name = next(NAMES)
@@ -290,6 +297,21 @@ def test_a_refusal_is_no_letter():
     for status in (401, 403, 405):
         with pytest.raises(Fatal, match=str(status)):
             sent([{"status": status, "error": {"type": "x"}}] * 3)
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "pipeline with id [geo] does not exist",
+        "number of documents in the index cannot exceed 2147483519",
+        "Number of documents in shard [a][0] exceeds the limit of [2147483519] documents per shard",
+    ],
+)
+def test_what_is_said_of_one_and_true_of_all(reason):
+    """A pipeline that is gone, or a shard that is full, makes no letters."""
+    refused = {"status": 400, "error": {"type": "illegal_argument_exception", "reason": reason}}
+    with pytest.raises(Fatal, match="takes nothing for index"):
+        sent([DONE, refused, DONE])
 
 
 def test_the_errors_of_a_request():
