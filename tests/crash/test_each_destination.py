@@ -10,7 +10,7 @@ from random import Random
 import pytest
 
 from crash.rig import incidents, tally
-from crash.rig.destinations import EACH, DynamoDB, Kinesis, RedshiftBasic, Several
+from crash.rig.destinations import EACH, DynamoDB, Kinesis, OpenSearch, RedshiftBasic, Several
 from crash.rig.each import EachRig
 from support.broken import Broken, broken_copy
 
@@ -128,6 +128,16 @@ BROKEN = {
             "OR #p <> :p",
             some_rounds(incidents.frozen_at("dynamodb", "item", "delay")),
             "last versions lost",
+        ),
+    ],
+    OpenSearch: [
+        Broken(
+            "documents without names",
+            "by_position",
+            '{"create":{"_id":"%b"}}\\n%b\' % (name.encode(), line)',
+            '{"index":{}}\\n%b\' % line',
+            some_rounds(incidents.killed_at("opensearch", "documents", "cut-after")),
+            "documents lost",
         ),
     ],
     Several: [

@@ -17,6 +17,8 @@ from record_processors.destinations.dynamodb.settings import DATA_TABLE as ITEMS
 from record_processors.destinations.redshift.row_letters import STAGE as LOAD
 from record_processors.destinations.redshift.settings import FILE_TABLE, REDSHIFT_URL
 from record_processors.files.message import read_message
+from support.fault_proxy import Proxy
+from support.opensearch_server import ask, documents, opensearch
 from support.redshift_wire import Wire
 
 
@@ -210,6 +212,54 @@ class DynamoDB(Destination):
         return items
 
 
+class OpenSearch(Destination):
+    """Each row a document, once, by its record's position."""
+
+    name = file = "opensearch"
+    steps = {"documents": "POST /{app}/_bulk"}  # noqa: RUF012
+    write = "documents"
+
+    def __init__(self, stack, name, wire):
+        super().__init__(stack, name, wire)
+        self.search = Proxy(opensearch(), [])
+
+    @property
+    def wired(self):
+        return {"openSearchURL": self.search.endpoint}
+
+    @property
+    def changes(self):
+        return {"openSearchIndex": self.app}
+
+    def begin(self, settings, source):
+        super().begin(settings, source)
+        ask("PUT", f"/{self.app}/_mapping", {"properties": {"id": {"type": "keyword"}}})
+
+    def place(self, stage, step):
+        found = super().place(stage, step)
+        return found._replace(wire=self.search) if step == self.write else found
+
+    def close(self):
+        super().close()
+        self.search.close()
+
+    def wrong(self):
+        found, wanted = self.documents(), self.wanted()
+        yield from lost("documents", wanted.items() - found.items())
+        yield from double("documents", found.items() - wanted.items())
+
+    def documents(self):
+        """Return each document as its row, by its name."""
+        return {name: pair(row) for name, row in documents(self.app).items()}
+
+    def wanted(self):
+        return {
+            f"{one.put.shard}-{one.put.position}{f'-{number}' if number else ''}": row
+            for one in self.taken()
+            for number, row in enumerate(one.rows)
+        }
+
+
 class Several(DynamoDB):
     """Each member's own promise; and no file of the chain whose records the other lacks."""
 
@@ -306,4 +356,4 @@ def _has(items, one):
     return item is not None and item["_position"] >= position_text(one.position)
 
 
-EACH = (Kinesis, RedshiftBasic, DynamoDB, Several)
+EACH = (Kinesis, RedshiftBasic, DynamoDB, OpenSearch, Several)
