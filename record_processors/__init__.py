@@ -1,4 +1,4 @@
-"""Carries Kinesis streams into S3 and Redshift, each record exactly once.
+"""Carries Kinesis streams into S3, Redshift, DynamoDB, OpenSearch and other streams.
 
 The words that a user meets first::
 

@@ -57,7 +57,8 @@ def parser(names: Sequence[str] = NAMES) -> argparse.ArgumentParser:
     """Return the parser of some commands; ``command`` of what it reads is the command's name."""
     top = argparse.ArgumentParser(
         prog="kinesis-connectors",
-        description="Carries Kinesis streams into S3 and Redshift under the KCL MultiLangDaemon.",
+        description="Carries Kinesis streams into S3, Redshift, DynamoDB, OpenSearch and other "
+        "streams under the KCL MultiLangDaemon.",
         epilog=TOP,
         formatter_class=Formatter,
     )
