@@ -69,6 +69,15 @@ def test_its_shipped_file_is_valid(destination):
     assert settings.texts["connectorDestination"] == destination
 
 
+def test_each_shipped_file_has_an_application_of_its_own():
+    """No two shipped files share a name, by which they would share leases."""
+    classes = [load_class("connectorDestination", name) for name in DESTINATIONS]
+    files = [load(f"properties/{each.shipped.name}.properties") for each in classes]
+    names = [file.texts["applicationName"] for file in files]
+
+    assert len(set(names)) == len(names)
+
+
 @pytest.fixture
 def asked(monkeypatch):
     """Return the keys that are asked for, of whatever settings."""

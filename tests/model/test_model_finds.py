@@ -507,7 +507,7 @@ LINES = [
         "Guarded._put",
         '"ConditionExpression": "attribute_not_exists(#p) OR #p < :p",\n'
         '"ExpressionAttributeNames": {"#p": self.guard},\n'
-        '"ExpressionAttributeValues": {":p": item[self.guard]},',
+        '"ExpressionAttributeValues": {":p": change.position},',
         "",
         DeliveryOfItems,
     ),

@@ -9,7 +9,7 @@ import boto3
 import moto
 import pytest
 
-from record_processors import Batch, Kept, Position, Record, Rejected
+from record_processors import Batch, Failed, Kept, Position, Record, Rejected
 from record_processors.commands import main as cli
 from record_processors.config.properties import load
 from record_processors.config.registry import chosen
@@ -71,11 +71,15 @@ def test_the_emitter_shown_is_a_destination_like_ours(mine, capsys):
     with moto.mock_aws():
         settings = properties(mine, connectorDestination="mine:ToQueue", queueName="rows")
         (queue,) = chosen(settings.texts).destination.resources(settings)
+        with pytest.raises(Failed, match="there is no such queue"):
+            queue.look()
         made = [str(queue.create()), str(queue.create())]
+        queue.look()
         emitter = assemble(settings).emitter
         emitter.emit(Batch([Kept(Record(b"x", "1"), [b"a", b"b"])], Position(1)))
         sqs = boto3.client("sqs")
-        received = sqs.receive_message(QueueUrl=emitter.url, MaxNumberOfMessages=10)["Messages"]
+        url = sqs.get_queue_url(QueueName="rows")["QueueUrl"]
+        received = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)["Messages"]
     assert cli.main(["iam-policy", settings.path]) == 0
 
     assert made == ["queue rows: made", "queue rows: was there"]

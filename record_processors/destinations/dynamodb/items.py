@@ -52,12 +52,18 @@ class Shape(NamedTuple):
 
 
 class Change(NamedTuple):
-    """What becomes of one item: ``item`` in its place, or nothing. ``key`` is compared by value."""
+    """What becomes of one item: another in its place, or, if it ``deletes``, none.
+
+    ``item`` is written out, as a batch of dicts would weigh many times its bytes: what is to be
+    there, or the key of what is to go. ``key`` is compared by value. ``position`` is what the guard
+    compares; None without one.
+    """
 
     record: Record
     key: Key
-    item: Item | None
-    names: Mapping[str, AttributeValue]  # the key as it travels
+    item: msgspec.Raw
+    position: AttributeValue | None = None
+    deletes: bool = False
 
 
 class Items:
@@ -102,15 +108,16 @@ class Items:
         names = {name: item[name] for name in self.shape.keys}
         if self.deletes and self.deletes(_plain(row)):
             if not self.guard:
-                return Change(record, key, None, names)
+                return Change(record, key, _written_out(names), deletes=True)
             item = {**names, MARK: {"BOOL": True}}
+        position = None
         if self.guard:
-            item[self.guard] = {"S": position_text(record.position)}
+            item[self.guard] = position = {"S": position_text(record.position)}
         if self.ttl and (expires := self._expires(self.ttl, record, fields)) is not None:
             item[self.ttl.attribute] = {"N": str(expires)}
         if not (isinstance(row, bytes) and len(row) <= SHORT):
             self._check_size(item)
-        return Change(record, key, item, names)
+        return Change(record, key, _written_out(item), position)
 
     def _fields(self, row: bytes | dict[str, Any]) -> dict[str, Any]:
         if isinstance(row, dict):
@@ -190,7 +197,9 @@ def seconds_of(name: str, value: object) -> int:
     """Return a time in seconds since 1970. Raises Rejected."""
     try:
         if isinstance(value, (Written, int, Decimal)) and not isinstance(value, bool):
-            seconds = int(min(Decimal(str(value)), YEAR_5138))  # 1e999999999 is long in digits
+            seconds = int(
+                min(Decimal(str(value)), Decimal(YEAR_5138))
+            )  # 1e999999999 is long in digits
         elif isinstance(value, str) and (moment := _moment(value)).tzinfo:
             seconds = int(moment.timestamp())
         else:
@@ -208,6 +217,10 @@ def _moment(text: str) -> datetime:
 
 def _plain(row: bytes | dict[str, Any]) -> object:
     return row if isinstance(row, dict) else msgspec.json.decode(row)
+
+
+def _written_out(item: Item) -> msgspec.Raw:
+    return msgspec.Raw(msgspec.json.encode(item))
 
 
 def key_of(names: Sequence[str], item: Item) -> Key:

@@ -28,12 +28,14 @@ WRITABLE = {"ACTIVE", "UPDATING"}  # the latter while its capacity or its indexe
 def shape_of(settings: Settings, table: Mapping[str, Any]) -> Shape:
     """Return what a table, as DescribeTable tells of it, says of its items.
 
-    Raises Failed if the settings say another thing of its key.
+    Raises Failed if it cannot be written to, or the settings say another thing of its key.
     """
+    place = about(DATA_TABLE, settings[DATA_TABLE])
+    if table["TableStatus"] not in WRITABLE:
+        raise Failed(f"{place}: the table is {table['TableStatus']}, not ACTIVE")
     by_kind = {part["KeyType"]: part["AttributeName"] for part in table["KeySchema"]}
     keys = tuple(by_kind[kind] for kind in ("HASH", "RANGE") if kind in by_kind)
     types = {one["AttributeName"]: one["AttributeType"] for one in table["AttributeDefinitions"]}
-    place = about(DATA_TABLE, settings[DATA_TABLE])
     if (wanted := settings[KEY]) and wanted != {name: types[name] for name in keys}:
         theirs, ours = (_spelled(one) for one in ({name: types[name] for name in keys}, wanted))
         raise Failed(f"{place}: its key is {theirs}, not {ours}, as dynamoDBKey has it")
@@ -169,8 +171,6 @@ class Table(Creatable):
             else:
                 reason = why(error, "dynamodb:DescribeTable")
             raise Failed(f"{self.place}: {reason}") from error
-        if found["TableStatus"] not in WRITABLE:
-            raise Failed(f"{self.place}: the table is {found['TableStatus']}, not ACTIVE")
         return shape_of(self.settings, found)
 
     def permissions(self, account: str) -> Iterator[Statement]:

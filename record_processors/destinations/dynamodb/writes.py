@@ -97,13 +97,12 @@ class Guarded(Writes):
         return [_outcome(result) for result in results]
 
     def _put(self, signer: Signer, change: Change) -> Outcome:
-        item = change.item or {}
         request = {
             "TableName": self.table,
-            "Item": item,
+            "Item": change.item,
             "ConditionExpression": "attribute_not_exists(#p) OR #p < :p",
             "ExpressionAttributeNames": {"#p": self.guard},
-            "ExpressionAttributeValues": {":p": item[self.guard]},
+            "ExpressionAttributeValues": {":p": change.position},
         }
         try:
             self.call(signer, "PutItem", request)
@@ -163,10 +162,11 @@ class Batched(Writes):
 
 
 def _request(change: Change) -> msgspec.Raw:
-    if change.item is None:
-        request: object = {"DeleteRequest": {"Key": change.names}}
-    else:
-        request = {"PutRequest": {"Item": change.item}}
+    request = (
+        {"DeleteRequest": {"Key": change.item}}
+        if change.deletes
+        else {"PutRequest": {"Item": change.item}}
+    )
     return msgspec.Raw(msgspec.json.encode(request))
 
 

@@ -27,16 +27,17 @@ class Item(NamedTuple):
 Documents = Callable[[Batch[bytes]], Iterator[Item]]
 
 
-def by_position(shard: str) -> Documents:
-    """Name each document by its record's position; a record's further rows by their number, too.
+def by_position(stream: str, shard: str) -> Documents:
+    """Name each document by its record's place; a record's further rows by their number, too.
 
     Each is created, never overwritten: one that is there is the same.
     """
+    place = f"{stream}-{shard}"  # as numbers of two streams may be the same
 
     def documents(batch: Batch[bytes]) -> Iterator[Item]:
         for kept in batch.kept:
             record = kept.record
-            position = f"{shard}-{record.sequence_number}-{record.sub_sequence_number or 0}"
+            position = f"{place}-{record.sequence_number}-{record.sub_sequence_number or 0}"
             for number, row in enumerate(kept.rows):
                 name = f"{position}-{number}" if number else position
                 if (line := _line(batch, kept, row)) is not None:

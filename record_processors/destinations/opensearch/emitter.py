@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...aws.clients import READ_SECONDS
 from ...config.component import Shipped
+from ...config.keys import STREAM_NAME
 from ...config.resource import Resource
 from ...config.setting import Setting, Settings
 from ...config.shipped import DAEMON
@@ -51,6 +52,7 @@ class OpenSearchEmitter(Emitter[bytes]):
         {
             **DAEMON,
             "connectorDestination": "opensearch",
+            "applicationName": "flights-to-opensearch",
             "transformer": "json",
             "filter": "all",
             "bufferRecordCountLimit": "5000",
@@ -60,8 +62,9 @@ class OpenSearchEmitter(Emitter[bytes]):
         },
     )
 
-    def __init__(self, bulk: Bulk, id_field: str | None) -> None:
+    def __init__(self, bulk: Bulk, stream: str, id_field: str | None) -> None:
         self.bulk = bulk
+        self.stream = stream
         self.id_field = id_field
 
     @classmethod
@@ -89,11 +92,13 @@ class OpenSearchEmitter(Emitter[bytes]):
             settings[OPEN_SEARCH_INDEX],
             Retry.from_settings(settings),
         )
-        return cls(bulk, settings[OPEN_SEARCH_ID_FIELD])
+        return cls(bulk, settings[STREAM_NAME], settings[OPEN_SEARCH_ID_FIELD])
 
     def emit(self, batch: Batch[bytes]) -> None:
         """Send every row; what the index refuses for good becomes dead letters."""
-        documents = by_field(self.id_field) if self.id_field else by_position(self.shard)
+        documents = (
+            by_field(self.id_field) if self.id_field else by_position(self.stream, self.shard)
+        )
         self.bulk.send(documents(batch), batch)
 
     def close(self) -> None:

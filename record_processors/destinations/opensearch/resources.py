@@ -96,6 +96,7 @@ class Index(Creatable):
 
     def _indices(self) -> list[str] | None:
         """Return the names of the indices behind the name; None if there is nothing."""
+        insist_on_extra()
         from .errors import status_of  # noqa: PLC0415
 
         try:

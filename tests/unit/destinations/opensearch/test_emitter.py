@@ -3,6 +3,8 @@
 import itertools
 import json
 import re
+import subprocess
+import sys
 import uuid
 
 import pytest
@@ -23,7 +25,7 @@ NAMES = (f"documents-{uuid.uuid4().hex}" for _ in itertools.count())  # also oth
 
 
 def settings_of(index, **more):
-    texts = {"openSearchURL": opensearch(), "openSearchIndex": index}
+    texts = {"streamName": "events", "openSearchURL": opensearch(), "openSearchIndex": index}
     return Settings("a file", {**texts, "retryLimit": "3", "backoffInterval": "1", **more})
 
 
@@ -82,10 +84,35 @@ def test_a_document_is_named_by_its_position(index):
     """Each row has the name of its record's position; further rows of a record have a number."""
     assert index.emit({"a": 1}, [{"a": 2}, {"a": 3}], first=7) == {}
     assert index.documents == {
-        f"{SHARD}-7-0": {"a": 1},
-        f"{SHARD}-8-0": {"a": 2},
-        f"{SHARD}-8-0-1": {"a": 3},
+        f"events-{SHARD}-7-0": {"a": 1},
+        f"events-{SHARD}-8-0": {"a": 2},
+        f"events-{SHARD}-8-0-1": {"a": 3},
     }
+
+
+def test_documents_of_two_streams_are_two(index):
+    """A number that two streams have names two documents."""
+    other = One(index.name, streamName="others")
+    index.emit({"a": 1})
+    other.emit({"a": 2})
+    other.emitter.close()
+    assert sorted(each["a"] for each in index.documents.values()) == [1, 2]
+
+
+def test_without_its_extra_a_sentence_says_so():
+    """Where the library is not installed, whoever looks is told, and how to install it."""
+    program = (
+        "import sys; sys.modules['opensearchpy'] = None; from record_processors import Settings; "
+        "from record_processors.destinations.opensearch.resources import Index; "
+        "texts = {'openSearchURL': 'http://localhost:1', 'openSearchIndex': 'a'}; "
+        "list(Index(Settings('', texts)).look())"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", program], check=False, capture_output=True, text=True
+    )
+    assert said.stderr.splitlines()[-1].endswith(
+        "opensearchpy is not installed; pip install 'kinesis-connectors[opensearch]'"
+    )
 
 
 def test_a_document_that_is_there_stays(index):
@@ -120,7 +147,7 @@ def test_messy_rows(index):
         assert (number in refused) == bool(reason), (row, refused.get(number))
         assert reason in refused.get(number, ""), row
     assert len(index.documents) + len(refused) == len(MESSY)
-    assert index.documents[f"{SHARD}-1-0"] == json.loads(MESSY[0][0])
+    assert index.documents[f"events-{SHARD}-1-0"] == json.loads(MESSY[0][0])
 
 
 def test_the_last_of_a_key_wins(by_id):
@@ -161,7 +188,7 @@ def test_a_data_stream():
     Index(stream.settings).create()
     for _ in range(2):
         assert stream.emit({"@timestamp": 5, "n": 1}, {"n": 2}).keys() == {2}
-    assert list(stream.documents) == [f"{SHARD}-1-0"]
+    assert list(stream.documents) == [f"events-{SHARD}-1-0"]
     said = [finding.sentence for finding in Index(stream.settings).probe()]
     assert any("documents without @timestamp are dead letters" in one for one in said)
 
