@@ -23,10 +23,19 @@ from moto.kinesis.exceptions import InvalidArgumentError
 RECORDS_READ, BYTES_READ = 10_000, 10 * 1024 * 1024
 _KEY_CHARACTERS = 256
 
-# One count for all shards, with as many digits as the real ones have: a number is unique, and
-# every number of a child shard is above those of its parents.
+# One count for all shards: a number is unique, and every number of a child shard is above those of
+# its parents. It stands where the real ones are known to have theirs, between the second in which
+# the shard was made and that of the record: see ``destinations/opensearch/versions.py``.
 _DIGITS = 56
-_NUMBERS = itertools.count(49_650_000 * 10**48)
+_COUNT = itertools.count()
+_BEGAN = int(time.time())
+_A_SECOND = 1 << 16
+
+
+def _next_number() -> int:
+    count = next(_COUNT)
+    now = _BEGAN + 1 + count // _A_SECOND
+    return 2 << 184 | _BEGAN << 148 | count << 80 | now << 36 | 2
 
 
 class Record(msgspec.Struct, rename="pascal", gc=False):
@@ -73,11 +82,11 @@ class Shard(models.Shard):
     ) -> None:
         super().__init__(shard_id, starting_hash, ending_hash, parent, adjacent_parent)
         self.kept: list[Record] = []
-        self.first_number = next(_NUMBERS)
+        self.first_number = _next_number()
 
     def append(self, data: bytes, partition_key: str, arrival: float) -> str:
         """Keep a record; gives its sequence number."""
-        number = str(next(_NUMBERS))
+        number = str(_next_number())
         self.kept.append(Record(data, partition_key, number, arrival))
         return number
 

@@ -24,7 +24,7 @@ SUB_BITS = 16  # sub-sequences beyond share a version: the last one written stay
 MOST_SUB = (1 << SUB_BITS) - 1
 
 HEX_DIGITS = 47
-SMALL = 1 << (63 - SUB_BITS)  # the stand-ins count so, from one shard's number to the next
+SMALL = 1 << (63 - SUB_BITS)  # of such a number all bits fit: none of AWS is so small
 
 
 def version_of(position: Position) -> int:
