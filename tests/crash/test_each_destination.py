@@ -10,7 +10,15 @@ from random import Random
 import pytest
 
 from crash.rig import incidents, tally
-from crash.rig.destinations import EACH, DynamoDB, Kinesis, OpenSearch, RedshiftBasic, Several
+from crash.rig.destinations import (
+    EACH,
+    DynamoDB,
+    Kinesis,
+    OpenSearch,
+    OpenSearchById,
+    RedshiftBasic,
+    Several,
+)
 from crash.rig.each import EachRig
 from support.broken import Broken, broken_copy
 
@@ -137,6 +145,16 @@ BROKEN = {
             '{"create":{"_id":"%b"}}\\n%b\' % (name.encode(), line)',
             '{"index":{}}\\n%b\' % line',
             some_rounds(incidents.killed_at("opensearch", "documents", "cut-after")),
+            "documents lost",
+        ),
+    ],
+    OpenSearchById: [
+        Broken(
+            "no version",
+            "by_field",
+            '"version_type": "external_gte"',
+            '"version_type": "external_gte"}\naction = {"_id": value',
+            some_rounds(incidents.frozen_at("opensearch-by-id", "documents", "delay")),
             "documents lost",
         ),
     ],

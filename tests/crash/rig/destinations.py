@@ -265,6 +265,19 @@ class OpenSearch(Destination):
         }
 
 
+class OpenSearchById(OpenSearch):
+    """Of all records of an id, the last is the document."""
+
+    name, destination = "opensearch-by-id", "opensearch"
+
+    @property
+    def changes(self):
+        return {**super().changes, "openSearchIdField": "id"}
+
+    def wanted(self):
+        return {key: one.rows[-1] for key, one in self.last_of_each().items()}
+
+
 class Several(DynamoDB):
     """Each member's own promise; and no file of the chain whose records the other lacks."""
 
@@ -361,4 +374,4 @@ def _has(items, one):
     return item is not None and item["_position"] >= position_text(one.position)
 
 
-EACH = (Kinesis, RedshiftBasic, DynamoDB, OpenSearch, Several)
+EACH = (Kinesis, RedshiftBasic, DynamoDB, OpenSearch, OpenSearchById, Several)
