@@ -27,7 +27,11 @@ class Files(Resource):
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.tried_in = f"{files_folder(settings)}access-checks/"  # where no reader looks for rows
-        self.stored: Mapping[str, str] = stored_as(settings)
+
+    @property
+    def stored(self) -> Mapping[str, str]:
+        """How they are stored, beside what holds for all that is written."""
+        return stored_as(self.settings)
 
     def probe(self) -> Iterator[Finding]:
         """Try what writing files and finding them again takes."""

@@ -352,7 +352,7 @@ class SeveralAtOnce(S3):
     destination = "local_folder:LocalFolder, s3"
 
     def own(self):
-        return {"localFolder": str(self.folder / "rows")}
+        return {**super().own(), "localFolder": str(self.folder / "rows")}
 
     def delivered(self):
         """Count what is in the files only if it is in the folder too."""

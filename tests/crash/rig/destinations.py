@@ -12,6 +12,7 @@ from crash.rig.each import GONE, Destination, double, lost, pair
 from crash.rig.poison import TOLD
 from crash.rig.wires import STATEMENTS, Place
 from record_processors.aws.layout import files_folder
+from record_processors.config.keys import STREAM_NAME
 from record_processors.destinations.dynamodb.items import MARK, position_text
 from record_processors.destinations.dynamodb.settings import DATA_TABLE as ITEMS
 from record_processors.destinations.redshift.row_letters import STAGE as LOAD
@@ -258,8 +259,9 @@ class OpenSearch(Destination):
         return {name: pair(row) for name, row in documents(self.app).items()}
 
     def wanted(self):
+        stream = self.settings[STREAM_NAME]
         return {
-            f"{one.put.shard}-{one.put.position}{f'-{number}' if number else ''}": row
+            f"{stream}-{one.put.shard}-{one.put.position}{f'-{number}' if number else ''}": row
             for one in self.taken()
             for number, row in enumerate(one.rows)
         }
