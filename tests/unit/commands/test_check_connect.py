@@ -31,7 +31,8 @@ class Place:
             **{
                 key: value
                 for key, value in stack.properties.items()
-                if base is STAGE_TWO or not key.startswith("redshift")
+                if not key.startswith("openSearch")
+                and (base is STAGE_TWO or not key.startswith("redshift"))
             },
             "applicationName": name,
             "streamName": f"{name}-events",
