@@ -194,6 +194,7 @@ class Shard:
     parents: tuple[Shard, ...] = ()
     records: list[Given] = field(default_factory=list)
     is_closed: bool = False
+    has_own_numbers: bool = False  # none that another shard has, too, so that all have an order
     checkpoint: Position = NOWHERE
     is_done: bool = False  # its end is checkpointed
     owner: Life | None = None
@@ -219,10 +220,10 @@ class Shard:
         sequence, sub_sequence = self.last
         position = Position(sequence, sub_sequence + 1)
         if not (aggregated and self.records):
-            # Every now and then with one digit more: they must not compare as text. No two shards
-            # have the same one, as they end with the shard's number.
+            # Every now and then with one digit more: they must not compare as text.
             sequence += min(sequence // 2, LONGEST)
-            position = Position(sequence // 10 * 10 + int(self.name[-1]))
+            ending = int(self.name[-1]) if self.has_own_numbers else 1
+            position = Position(sequence // 10 * 10 + ending)
         self.records.append(Given(position, data))
 
     def take_down(self, position: Position, *, is_end: bool) -> None:
@@ -374,7 +375,7 @@ class World:
         self.redshift.create_ledger(_created_ledger())
         self._load_a_first_file()
         self.manifests = [Shard(f"shardId-{number:012}") for number in range(2)]
-        self.shards = [Shard("shardId-000000000001")]
+        self.shards = [self._shard()]
         self.loading: dict[str, str] = {}  # settings of stage two
         self.most_bad_rows = 100
         self.lives: list[Life] = []
@@ -438,13 +439,16 @@ class World:
         ]
         return given.is_unreadable or bool(given.made and any(word in given.data for word in words))
 
+    def _shard(self, number: int = 1, parents: tuple[Shard, ...] = ()) -> Shard:
+        return Shard(f"shardId-{number:012}", parents, has_own_numbers=self.has_table)
+
     def reshard(self, shard: Shard, other: Shard | None) -> None:
         """Split a shard, or merge it with another."""
         parents = (shard, other) if other else (shard,)
         for parent in parents:
             parent.is_closed = True
         for _ in range(1 if other else 2):
-            self.shards.append(Shard(f"shardId-{len(self.shards) + 1:012}", parents))
+            self.shards.append(self._shard(len(self.shards) + 1, parents))
 
     def arrive(self, which: int) -> None:
         """Let something arrive that was on its way."""
