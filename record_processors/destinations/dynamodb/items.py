@@ -197,9 +197,8 @@ def seconds_of(name: str, value: object) -> int:
     """Return a time in seconds since 1970. Raises Rejected."""
     try:
         if isinstance(value, (Written, int, Decimal)) and not isinstance(value, bool):
-            seconds = int(
-                min(Decimal(str(value)), Decimal(YEAR_5138))
-            )  # 1e999999999 is long in digits
+            # Between bounds first: 1e999999999 is an int that takes for ever to make.
+            seconds = int(max(Decimal(-1), min(Decimal(str(value)), Decimal(YEAR_5138))))
         elif isinstance(value, str) and (moment := _moment(value)).tzinfo:
             seconds = int(moment.timestamp())
         else:
