@@ -12,12 +12,11 @@ from contextlib import AbstractContextManager, suppress
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from botocore.exceptions import WaiterError
-
 from ..aws.arns import Arns
 from ..aws.clients import Client, client
 from ..aws.iam import allow
 from ..aws.stream import naming
+from ..aws.table import wait_until_active
 from ..config.kcl_settings import (
     COORDINATOR_BACKUPS,
     COORDINATOR_BILLING,
@@ -39,8 +38,6 @@ from ..config.keys import APPLICATION_NAME
 from ..config.resource import Creatable, Statement
 from ..config.setting import Setting, Settings
 from ..errors import Fatal
-
-ACTIVE_SECONDS = 120  # within which DynamoDB makes a table; it takes about ten
 
 
 class Kind(NamedTuple):
@@ -142,13 +139,7 @@ class KclTable(Creatable):
 
     def wait(self) -> None:
         """Wait until it is active."""
-        try:
-            self.dynamodb.get_waiter("table_exists").wait(
-                TableName=self.name,
-                WaiterConfig={"Delay": 1, "MaxAttempts": ACTIVE_SECONDS},
-            )
-        except WaiterError as error:
-            raise Fatal(f"{self} does not become active: {error}") from error
+        wait_until_active(self.dynamodb, self.name, self)
 
     @cached_property
     def dynamodb(self) -> Client:

@@ -22,7 +22,7 @@ from ...flow.in_part import NotTaken, send_all
 from ...flow.retry import Retry
 from .items import Change, Items, Key, Shape, key_of
 from .settings import DATA_TABLE, DECLARED, contradictions, guard_of
-from .table import Table, shape_of
+from .table import Table
 from .writes import LANES, Batched, Guarded, Refused, Waiting, Writes
 
 log = logging.getLogger(__name__)
@@ -109,13 +109,9 @@ class DynamoDBEmitter(Emitter[Row]):
 
     def _look(self) -> Shape:
         """Ask the table for its key. Raises Fatal."""
-        answer = call(
-            self.retry,
-            f"looking at {self.table.place}",
-            lambda: self.table.dynamodb.describe_table(TableName=self.settings[DATA_TABLE]),
-        )
+        what = f"looking at {self.table.place}"
         try:
-            return shape_of(self.settings, answer["Table"])
+            return call(self.retry, what, lambda: self.table.shape(self.table.dynamodb))
         except Failed as failure:
             raise Fatal(str(failure)) from failure
 

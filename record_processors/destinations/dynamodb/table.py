@@ -8,34 +8,32 @@ from contextlib import suppress
 from functools import cached_property
 from typing import Any
 
-from botocore.exceptions import ClientError, WaiterError
+from botocore.exceptions import ClientError
 
 from ...aws.arns import Arns
 from ...aws.clients import Client, client
 from ...aws.findings import ERRORS, about, code_of, quick_client, why
 from ...aws.iam import allow
 from ...aws.stream import naming
+from ...aws.table import wait_until_active
 from ...config.resource import Creatable, Failed, Finding, Statement
 from ...config.setting import Settings
 from ...errors import Fatal
 from .items import Shape
 from .settings import ATTRIBUTE_TYPES, DATA_TABLE, KEY, TTL, guard_of
 
-ACTIVE_SECONDS = 120  # within which DynamoDB makes a table; it takes about ten
 WRITABLE = {"ACTIVE", "UPDATING"}  # the latter while its capacity or its indexes change
 
 
 def shape_of(settings: Settings, table: Mapping[str, Any]) -> Shape:
     """Return what a table, as DescribeTable tells of it, says of its items.
 
-    Raises Failed if it cannot be written to, or the settings say another thing of its key.
+    Raises Failed if the settings say another thing of its key.
     """
-    place = about(DATA_TABLE, settings[DATA_TABLE])
-    if table["TableStatus"] not in WRITABLE:
-        raise Failed(f"{place}: the table is {table['TableStatus']}, not ACTIVE")
     by_kind = {part["KeyType"]: part["AttributeName"] for part in table["KeySchema"]}
     keys = tuple(by_kind[kind] for kind in ("HASH", "RANGE") if kind in by_kind)
     types = {one["AttributeName"]: one["AttributeType"] for one in table["AttributeDefinitions"]}
+    place = about(DATA_TABLE, settings[DATA_TABLE])
     if (wanted := settings[KEY]) and wanted != {name: types[name] for name in keys}:
         theirs, ours = (_spelled(one) for one in ({name: types[name] for name in keys}, wanted))
         raise Failed(f"{place}: its key is {theirs}, not {ours}, as dynamoDBKey has it")
@@ -111,13 +109,7 @@ class Table(Creatable):
     def bring_up_to_date(self) -> None:
         """Wait until it is active; turn its TTL on."""
         with naming(DATA_TABLE, self.name):
-            try:
-                self.dynamodb.get_waiter("table_exists").wait(
-                    TableName=self.name,
-                    WaiterConfig={"Delay": 1, "MaxAttempts": ACTIVE_SECONDS},
-                )
-            except WaiterError as error:
-                raise Fatal(f"{self} does not become active: {error}") from error
+            wait_until_active(self.dynamodb, self.name, self)
             if ttl := self.settings[TTL]:
                 self._turn_on(ttl.attribute)
 
@@ -160,10 +152,20 @@ class Table(Creatable):
                 raise Failed(f"{self.place}: nothing can be written: {said}") from error
         yield Finding("ok", f"{self.place}: items can be written")
 
+    def shape(self, dynamodb: Client) -> Shape:
+        """Ask what it says of its items.
+
+        Raises Failed if it cannot be written to, or has another key; and what boto3 raises.
+        """
+        found = dynamodb.describe_table(TableName=self.name)["Table"]
+        if found["TableStatus"] not in WRITABLE:
+            raise Failed(f"{self.place}: the table is {found['TableStatus']}, not ACTIVE")
+        return shape_of(self.settings, found)
+
     def described(self, dynamodb: Client) -> Shape:
-        """Ask what it says of its items. Raises Failed."""
+        """Ask what it says of its items. Raises Failed, whatever keeps it from telling."""
         try:
-            found = dynamodb.describe_table(TableName=self.name)["Table"]
+            return self.shape(dynamodb)
         except ERRORS as error:
             cause = error if isinstance(error, ClientError) else error.__cause__
             if code_of(cause) == "ResourceNotFoundException":
@@ -171,7 +173,6 @@ class Table(Creatable):
             else:
                 reason = why(error, "dynamodb:DescribeTable")
             raise Failed(f"{self.place}: {reason}") from error
-        return shape_of(self.settings, found)
 
     def permissions(self, account: str) -> Iterator[Statement]:
         """Allow to look at its key, and to write."""

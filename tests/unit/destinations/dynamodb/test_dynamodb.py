@@ -401,6 +401,18 @@ def test_a_table_that_is_not_there(make):
         here.life()
 
 
+def test_a_table_that_is_being_made(make, monkeypatch):
+    """Another `create` may be at it: it is there, and waited for; nothing is written to it yet."""
+    here = make()
+    described = boto3.client("dynamodb").describe_table(TableName=here.table.name)
+    described["Table"]["TableStatus"] = "CREATING"
+    monkeypatch.setattr(here.table.dynamodb, "describe_table", lambda **_: described)
+
+    assert here.table.exists()
+    with pytest.raises(Failed, match="the table is CREATING, not ACTIVE"):
+        here.table.described(here.table.dynamodb)
+
+
 def test_a_table_that_is_another_by_now(make):
     """Where the table has another key than at the start, no record is to blame: all wait."""
     here = make()
