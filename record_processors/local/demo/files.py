@@ -42,17 +42,23 @@ class Files:
 
     def measured(self) -> tuple[int, int, int]:
         """Return how many files there are, their bytes, and the rows in them."""
-        files = size = rows = 0
-        for body in self.bodies():
-            files += 1
-            size += len(body)
-            rows += gzip.decompress(body).count(b"\n")
-        return files, size, rows
+        sizes = list[int]()
+        rows = sum(1 for _ in self._lines(sizes))
+        return len(sizes), sum(sizes), rows
 
     def found(self, put: int) -> Found:
         """Compare every row."""
-        files, size, _ = self.measured()
-        lines = (line for body in self.bodies() for line in gzip.decompress(body).splitlines())
-        sums = flights.checksums(map(flights.row_of, lines))
-        how = f"{put:,} records → {files:,} files · {size / 1e6:.1f} MB"
-        return Found("s3", how, "in files", sums)
+        sizes = list[int]()
+        sums = flights.checksums(map(flights.row_of, self._lines(sizes)))
+        return Found("s3", described(put, len(sizes), sum(sizes)), "in files", sums)
+
+    def _lines(self, sizes: list[int]) -> Iterator[bytes]:
+        """Yield every row; note the size of each file."""
+        for body in self.bodies():
+            sizes.append(len(body))
+            yield from gzip.decompress(body).splitlines()
+
+
+def described(put: int, files: int, size: int) -> str:
+    """Say what became of the records that were put."""
+    return f"{put:,} records → {files:,} files · {size / 1e6:.1f} MB"

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from functools import cached_property
 
 import psycopg2
 
 from ...config.setting import Settings
-from ...destinations.redshift.settings import DATA_TABLE, REDSHIFT_URL, REDSHIFT_USER
+from ...destinations.redshift.settings import (
+    DATA_TABLE,
+    FILE_TABLE,
+    REDSHIFT_URL,
+    REDSHIFT_USER,
+)
 from . import flights
+from .destination import Destination, Found
 
 
 class Warehouse:
@@ -19,6 +26,7 @@ class Warehouse:
         self.url = settings[REDSHIFT_URL]
         self.address = f"postgresql://{settings[REDSHIFT_USER]}@{self.url}"
         self.table = settings[DATA_TABLE]
+        self.ledger = settings[FILE_TABLE]
 
     @cached_property
     def connection(self) -> flights.Connection:
@@ -51,3 +59,33 @@ class Warehouse:
     def way_in(self) -> tuple[str, str]:
         """Return the line that says how to look at it."""
         return "psql", f"PGPASSWORD=$REDSHIFT_PASSWORD psql {self.address}"
+
+
+class IntoWarehouse(Destination):
+    """Where the flights end as rows of the table, which a subclass says how they come to."""
+
+    doing, unit = "load", "rows"
+    warehouse: Warehouse
+
+    def services(self) -> Iterator[str]:
+        """Yield where the stand-in for Redshift is."""
+        yield str(self.warehouse)
+
+    def create(self) -> Iterator[str]:
+        """Make what the pipelines need, and the table."""
+        yield from super().create()
+        yield self.warehouse.create_table()
+
+    def arrived(self) -> int:
+        """Count the rows of the table."""
+        return self.warehouse.rows()
+
+    def loaded(self, label: str, came: str, first: float) -> Found:
+        """Compare the rows of the table; ``came`` says by what they came there."""
+        sums = self.warehouse.checksums()
+        how = f"{came} → {sums['rows']:,} rows · first row after {first:.0f} s"
+        return Found(label, how, "in the table", sums)
+
+    def ways_in(self) -> Iterator[tuple[str, str]]:
+        """Yield how to open the table."""
+        yield self.warehouse.way_in()
