@@ -35,11 +35,12 @@ def batches(records: Iterable[OutgoingRecord]) -> Iterator[list[OutgoingRecord]]
     batch: list[OutgoingRecord] = []
     size = 0
     for record in records:
-        if batch and (len(batch) == RECORDS_A_CALL or size + record.size > BYTES_A_CALL):
+        length = record.size
+        if batch and (len(batch) == RECORDS_A_CALL or size + length > BYTES_A_CALL):
             yield batch
             batch, size = [], 0
         batch.append(record)
-        size += record.size
+        size += length
     if batch:
         yield batch
 
