@@ -15,23 +15,9 @@ from record_processors.destinations.dynamodb.items import seconds_of
 from record_processors.destinations.dynamodb.values import Written
 from record_processors.destinations.dynamodb.writes import LANES
 from support.fault_proxy import Fault
-from support.items import ARRIVAL, Items
+from support.items import ARRIVAL
 
 NO_GUARD = {"dynamoDBPositionAttribute": "none"}
-
-
-@pytest.fixture
-def make(stack, tmp_path, waits):
-    """Return what makes a pipeline with a table."""
-    made = []
-
-    def make(**changes):
-        made.append(Items(stack, tmp_path, **changes))
-        return made[-1]
-
-    yield make
-    for one in made:
-        one.wire.close()
 
 
 # ---- the last one wins

@@ -8,7 +8,6 @@ import test_dynamodb as scenes
 
 from record_processors.destinations.dynamodb import emitter, items, lanes, values, writes
 from support.broken import Broken, broken_source
-from support.items import Items
 
 NO_GUARD = scenes.NO_GUARD
 LINES = [
@@ -127,19 +126,6 @@ LINES = [
         ),
     ),
 ]
-
-
-@pytest.fixture
-def make(stack, tmp_path, waits):
-    made = []
-
-    def make(**changes):
-        made.append(Items(stack, tmp_path, **changes))
-        return made[-1]
-
-    yield make
-    for one in made:
-        one.wire.close()
 
 
 @pytest.mark.parametrize(("owner", "line"), LINES, ids=[line.name for _, line in LINES])
