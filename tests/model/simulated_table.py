@@ -47,6 +47,7 @@ class Table:
 
     def describe_table(self, **_: str) -> object:
         told = {
+            "TableStatus": "ACTIVE",
             "KeySchema": [{"AttributeName": KEY, "KeyType": "HASH"}],
             "AttributeDefinitions": [{"AttributeName": KEY, "AttributeType": "S"}],
         }
