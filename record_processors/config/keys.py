@@ -16,6 +16,7 @@ from .types import (
     TABLE,
     class_path,
     class_paths,
+    duration,
     endpoint,
     matching,
     one_of,
@@ -145,6 +146,16 @@ RETRY_LIMIT = Setting(
     12,
     unit="tries",
     note="Then the daemon ends, to be started again from the checkpoint.",
+    section=THE_PIPELINE,
+)
+OUTAGE_PATIENCE = Setting(
+    "outagePatience",
+    duration,
+    "How long a call is tried at least, if a service is down or busy.",
+    3600,
+    default_in_words="1h",
+    example="12h",
+    note="Meanwhile the lease is kept, and the stream waits; it must keep its records for longer.",
     section=THE_PIPELINE,
 )
 LONGEST_WAIT = 20  # seconds between two tries

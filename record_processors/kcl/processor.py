@@ -13,7 +13,7 @@ from amazon_kclpy import kcl, messages
 from amazon_kclpy.checkpoint_error import CheckpointError
 from amazon_kclpy.v3 import processor as v3
 
-from ..errors import EXIT_FAILED, ConnectorError, Fatal, LeaseLost, Transient
+from ..errors import EXIT_FAILED, ConnectorError, Fatal, LeaseLost, Unavailable
 from ..flow.pipeline import Pipeline
 from ..flow.record import Position
 from ..flow.retry import Retry
@@ -122,7 +122,7 @@ def _classify(error: CheckpointError, where: str) -> Exception:
     if name == LEASE_LOST:
         return LeaseLost(f"the checkpoint at {where} was refused with {name}")
     if name in TRANSIENT_CHECKPOINTS:
-        return Transient(f"{name} (of KCL's lease table, in DynamoDB)")
+        return Unavailable(f"{name} (of KCL's lease table, in DynamoDB)")
     return Fatal(f"the checkpoint at {where} was refused with {name}")
 
 

@@ -26,7 +26,10 @@ NAMES = (f"documents-{uuid.uuid4().hex}" for _ in itertools.count())  # also oth
 
 def settings_of(index, **more):
     texts = {"streamName": "events", "openSearchURL": opensearch(), "openSearchIndex": index}
-    return Settings("a file", {**texts, "retryLimit": "3", "backoffInterval": "1", **more})
+    return Settings(
+        "a file",
+        {**texts, "retryLimit": "3", "backoffInterval": "1", "outagePatience": "0", **more},
+    )
 
 
 class One:
