@@ -73,6 +73,16 @@ class Retry:
         failures.end()
         return result
 
+    def pause(self, what: str, end: Callable[[], datetime | None]) -> None:
+        """Wait on purpose, until ``end`` returns None instead of when the pause will end."""
+        told = None
+        while (until := end()) is not None:
+            self._insist_on_parent(what)
+            if until != told:
+                log.info("%s: pauses until %s", what, f"{until:%Y-%m-%d %H:%M:%SZ}")
+            told = until
+            tenacity.nap.sleep(LONGEST_WAIT)
+
     def _insist_on_parent(self, what: str) -> None:
         if self._parent not in {None, os.getppid()}:
             # The shard is another process's by now: a record that we write would be a zombie's.
