@@ -56,6 +56,7 @@ def test_what_is_no_pause(value):
 
 def test_nothing_is_loaded_in_a_pause(stage_two, monkeypatch, caplog):
     """In a pause a load waits without a word to Redshift; when it is over, it loads."""
+    caplog.set_level("INFO")
     here = stage_two(redshiftPause=ALL_DAY)
     message = here.file("a.json.gz", 1, 2)
     life = here.life()
