@@ -350,7 +350,7 @@ def test_the_errors_of_a_request():
     def sorted_as(status, info=None):
         return type(classify(TransportError(status, "", info or {}), "x"))
 
-    assert {sorted_as(status) for status in (429, 500, 502, 503, 504)} == {Transient}
+    assert {sorted_as(status) for status in (429, 500, 502, 503, 504)} == {Unavailable}
     assert {sorted_as(status) for status in (400, 401, 403, 404)} == {Fatal}
     assert sorted_as(413) is TooLarge
     expired = {"message": "The security token included in the request is expired"}
