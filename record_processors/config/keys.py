@@ -167,6 +167,14 @@ BACKOFF_INTERVAL = Setting(
     unit="ms",
     section=THE_PIPELINE,
 )
+LOG_FORMAT = Setting(
+    "logFormat",
+    one_of("text", "json"),
+    "How the log is written: lines for people, or an object of JSON on each line, for machines.",
+    "text",
+    note="Objects have time, level, message; of a shard also application, shard, event.",
+    section=THE_PIPELINE,
+)
 
 # S3.
 S3_BUCKET = Setting(

@@ -5,15 +5,16 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta, timezone
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import tenacity
 
 from ..config.keys import BACKOFF_INTERVAL, LONGEST_WAIT, OUTAGE_PATIENCE, RETRY_LIMIT
 from ..config.setting import Settings
 from ..errors import Fatal, TakenInPart, Transient, Unavailable
+from ..events import OUTAGE, OUTAGE_OVER, PAUSED, TRIED_AGAIN, Event
 
 log = logging.getLogger(__name__)
 
@@ -79,7 +80,8 @@ class Retry:
         while (until := end()) is not None:
             self._insist_on_parent(what)
             if until != told:
-                log.info("%s: pauses until %s", what, f"{until:%Y-%m-%d %H:%M:%SZ}")
+                fields = PAUSED.of(what=what, until=f"{until:%Y-%m-%dT%H:%M:%SZ}")
+                log.info("%s: pauses until %s", what, f"{until:%Y-%m-%d %H:%M:%SZ}", extra=fields)
             told = until
             tenacity.nap.sleep(LONGEST_WAIT)
 
@@ -123,23 +125,36 @@ class Failures:
         """Tell of the last one."""
         error, tries = _error_of(state), state.attempt_number
         if isinstance(error, TakenInPart):
-            log.warning("%s: %s", self.what, error)
+            log.warning("%s: %s", self.what, error, extra=self._of(TRIED_AGAIN, state))
         elif not isinstance(error, Unavailable) or self.seconds >= self.patience:
-            log.warning("%s: try %d of %d: %s", self.what, tries, self.limit, error)
+            log.warning(
+                *("%s: try %d of %d: %s", self.what, tries, self.limit, error),
+                extra=self._of(TRIED_AGAIN, state),
+            )
         elif tries < self.limit:
-            log.warning("%s: try %d: %s", self.what, tries, error)
+            log.warning(
+                *("%s: try %d: %s", self.what, tries, error), extra=self._of(TRIED_AGAIN, state)
+            )
         elif self.seconds - self._told_at >= SECONDS_BETWEEN:
             self._told_at = self.seconds
             log.warning(
                 "%s: fails since %s, %d tries: %s; it is tried until %s (outagePatience)",
                 *(self.what, _time(-self.seconds), tries, error),
                 _time(self.patience - self.seconds),
+                extra=self._of(OUTAGE, state),
             )
 
     def end(self) -> None:
         """Tell that it goes on, if it was told that it does not."""
         if self._told_at:
-            log.warning("%s: goes on, after %d minutes", self.what, self.seconds // 60)
+            fields = OUTAGE_OVER.of(what=self.what, seconds=int(self.seconds))
+            log.warning(
+                "%s: goes on, after %d minutes", *(self.what, self.seconds // 60), extra=fields
+            )
+
+    def _of(self, event: Event, state: tenacity.RetryCallState) -> Mapping[str, Any]:
+        error, tries = str(_error_of(state)), state.attempt_number
+        return event.of(what=self.what, error=error, tries=tries, seconds=int(self.seconds))
 
     def given_up(self, error: Transient) -> str:
         """Return the sentence that ends the process."""

@@ -11,7 +11,7 @@ import pytest
 import tenacity
 from opensearchpy.exceptions import TransportError
 
-from record_processors import Batch, Fatal, Kept, Position, Record, Settings, Transient
+from record_processors import Batch, Fatal, Kept, Position, Record, Settings, Transient, Unavailable
 from record_processors.destinations.opensearch import bulk
 from record_processors.destinations.opensearch.documents import Item
 from record_processors.destinations.opensearch.emitter import OpenSearchEmitter
