@@ -595,7 +595,7 @@ def test_a_log_for_machines(make):
     assert events["dead-letters"]["count"] == 1
     assert (events["file-written"]["rows"], events["file-written"]["first"]) == (1, str(at(1)))
     assert (events["records-read"]["read"], events["records-read"]["refused"]) == (2, 1)
-    assert list(events)[0] == "shard-begins"
+    assert next(iter(events)) == "shard-begins"
     assert "flushed" in events
 
 
