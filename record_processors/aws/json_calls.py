@@ -169,7 +169,7 @@ class Signer:
         if self.host.endswith({"https": ":443", "http": ":80"}[url.scheme]):
             self.host = self.host.rpartition(":")[0]
         self.path = quote(url.path, safe="/~")
-        self._key = ("", b"")  # of a day
+        self._of_day: tuple[str, hmac.HMAC | None] = ("", None)
 
     def headers(self, target: str, body: bytes) -> Mapping[str, str]:
         """Return the headers of a request, its signature among them."""
@@ -186,21 +186,24 @@ class Signer:
         request = f"POST\n{self.path}\n\n{lines}\n{names}\n{sha256(body).hexdigest()}"
         scope = f"{now[:8]}/{self.calls.region}/{self.calls.service}/aws4_request"
         text = f"AWS4-HMAC-SHA256\n{now}\n{scope}\n{sha256(request.encode()).hexdigest()}"
-        signature = hmac.digest(self._key_of(now[:8]), text.encode(), "sha256").hex()
+        signature = self._keyed(now[:8]).copy()
+        signature.update(text.encode())
         headers["authorization"] = (
             f"AWS4-HMAC-SHA256 Credential={self.access_key}/{scope}, SignedHeaders={names}, "
-            f"Signature={signature}"
+            f"Signature={signature.hexdigest()}"
         )
         return headers
 
-    def _key_of(self, day: str) -> bytes:
-        if (known := self._key)[0] == day:
-            return known[1]
+    def _keyed(self, day: str) -> hmac.HMAC:
+        known, keyed = self._of_day
+        if keyed is not None and known == day:
+            return keyed
         key = f"AWS4{self.secret_key}".encode()
         for word in (day, self.calls.region, self.calls.service, "aws4_request"):
             key = hmac.digest(key, word.encode(), "sha256")
-        self._key = (day, key)
-        return key
+        keyed = hmac.new(key, digestmod="sha256")
+        self._of_day = (day, keyed)
+        return keyed
 
 
 def _options(url: str) -> dict[int, object]:

@@ -15,6 +15,7 @@ from ...filters.jmespath import JmesPath
 from ...flow.record import Position, Record
 from .settings import ATTRIBUTE_TYPES, DELETE_EXPRESSION, MARK, TTL, TimeToLive, guard_of
 from .values import (
+    PLAIN,
     AttributeValue,
     Written,
     attribute_value,
@@ -139,7 +140,8 @@ class Items:
         try:
             for name, value in fields.items():
                 if name not in self.types:
-                    item[name] = attribute_value(value)
+                    make = PLAIN.get(type(value), attribute_value)
+                    item[name] = make(value)
                 elif (made := typed_value(self.types[name], value)) is not None:
                     item[name] = made
         except Rejected as error:

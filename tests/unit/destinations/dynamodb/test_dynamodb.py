@@ -2,6 +2,7 @@
 
 import json
 import random
+import sys
 import threading
 
 import boto3
@@ -464,6 +465,17 @@ def test_settings_that_cannot_be(make, change, why):
     """What cannot be meant is one sentence at the check."""
     with pytest.raises(SettingsError, match=why):
         make(**change)
+
+
+def test_without_its_extra(make, monkeypatch):
+    """Where the library is not installed, one sentence says how to get it, whoever needs it."""
+    here = make()
+    monkeypatch.setitem(sys.modules, "pycurl", None)
+    monkeypatch.delitem(sys.modules, "record_processors.aws.json_calls", raising=False)
+    sentence = r"^pycurl is not installed; pip install 'kinesis-connectors\[dynamodb\]'$"
+    for needs in (here.life, lambda: list(here.table.look()), lambda: list(here.table.probe())):
+        with pytest.raises(Fatal, match=sentence):
+            needs()
 
 
 @pytest.mark.parametrize("guard", [{}, NO_GUARD])
