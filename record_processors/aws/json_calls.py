@@ -2,31 +2,29 @@
 
 botocore checks and writes each value of a request by the service's model, which takes several times
 what the rest of a record does. What is sent is the same: POSTs, signed, several at once by libcurl,
-which is an extra: who imports this insists on it.
-docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
+which is an extra: who imports this insists on it first.
 """
 
 from __future__ import annotations
 
-import hmac
 import os
 import re
-import time
 from collections.abc import Generator, Iterable, Mapping
-from hashlib import sha256
 from typing import Any, TypeAlias
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import botocore.session
 import msgspec
 import pycurl
+from botocore.credentials import ReadOnlyCredentials
 from botocore.exceptions import ClientError, HTTPClientError
 from botocore.httpsession import ProxyConfiguration, get_cert_path
 from botocore.utils import get_environ_proxies
 
 from ..errors import ConnectorError, Fatal, Transient
 from .clients import ANSWER_SECONDS, CONNECT_SECONDS, Client, session
-from .failures import ConditionFailed, Missing, classified
+from .failures import ConditionFailed, Missing, classified, classify
+from .signer import Signer
 
 # BatchWriteItem may give back all that it was sent, 16 MiB: docs.aws.amazon.com/amazondynamodb/
 # latest/APIReference/API_BatchWriteItem.html
@@ -48,8 +46,8 @@ class Calls:
         self.url = client.meta.endpoint_url.rstrip("/") + "/"
         self.region = client.meta.region_name
         self.service = service.signing_name
-        self.prefix = service.metadata["targetPrefix"]
         self.content_type = f"application/x-amz-json-{service.metadata['jsonVersion']}"
+        self.prefix = service.metadata["targetPrefix"]
         self._multi = pycurl.CurlMulti()
         options = _options(self.url)
         self._heard = dict(_lane(options) for _ in range(at_once))
@@ -92,8 +90,11 @@ class Calls:
         found = session().get_credentials()
         if found is None:
             raise Fatal("the AWS credentials are gone")
-        keys = found.get_frozen_credentials()
-        return Signer(self, keys.access_key or "", keys.secret_key or "", keys.token)
+        return self.signed_by(found.get_frozen_credentials())
+
+    def signed_by(self, keys: ReadOnlyCredentials) -> Signer:
+        """Return what signs with these credentials."""
+        return Signer(self.url, self.region, self.service, self.content_type, keys)
 
     def close(self) -> None:
         """End the connections."""
@@ -118,20 +119,18 @@ class Calls:
         return ended
 
     def _answer(self, curl: Curl, what: str, operation: str, failure: str) -> Answer | Exception:
+        if failure:
+            # Without what is another each time: equal failures are told of once.
+            error = HTTPClientError(error=re.sub(r" after \d+ m\w+", "", failure))
+            return classify(error, what)
         try:
             with classified(what):
-                return self._said(curl, operation, failure)
+                body = b"".join(self._heard[curl])
+                return self._read(operation, curl.getinfo(pycurl.RESPONSE_CODE), body)
         except (ConnectorError, ConditionFailed, Missing) as error:
             return error
 
-    def _said(self, curl: Curl, operation: str, failure: str) -> Answer:
-        if failure:
-            # Without what is another each time: equal failures are told of once.
-            raise HTTPClientError(error=re.sub(r" after \d+ m\w+", "", failure))
-        body = b"".join(self._heard[curl])
-        return self.read(operation, curl.getinfo(pycurl.RESPONSE_CODE), body)
-
-    def read(self, operation: str, status: int, body: bytes) -> Answer:
+    def _read(self, operation: str, status: int, body: bytes) -> Answer:
         """Return what the service answers. Raises ClientError, and Fatal for another's answer."""
         if status == 200 and body == b"{}":
             return {}
@@ -154,56 +153,6 @@ class Calls:
             },
             operation,
         )
-
-
-class Signer:
-    """Signs requests of one form with the same credentials: Signature Version 4."""
-
-    def __init__(self, calls: Calls, access_key: str, secret_key: str, token: str | None) -> None:
-        self.calls = calls
-        self.access_key = access_key
-        self.secret_key = secret_key
-        self.token = token
-        url = urlsplit(calls.url)
-        self.host = url.netloc
-        if self.host.endswith({"https": ":443", "http": ":80"}[url.scheme]):
-            self.host = self.host.rpartition(":")[0]
-        self.path = quote(url.path, safe="/~")
-        self._of_day: tuple[str, hmac.HMAC | None] = ("", None)
-
-    def headers(self, target: str, body: bytes) -> Mapping[str, str]:
-        """Return the headers of a request, its signature among them."""
-        now = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-        headers = {
-            "content-type": self.calls.content_type,
-            "host": self.host,
-            "x-amz-date": now,
-            **({"x-amz-security-token": self.token} if self.token else {}),
-            "x-amz-target": target,
-        }
-        names = ";".join(headers)
-        lines = "".join(f"{name}:{value}\n" for name, value in headers.items())
-        request = f"POST\n{self.path}\n\n{lines}\n{names}\n{sha256(body).hexdigest()}"
-        scope = f"{now[:8]}/{self.calls.region}/{self.calls.service}/aws4_request"
-        text = f"AWS4-HMAC-SHA256\n{now}\n{scope}\n{sha256(request.encode()).hexdigest()}"
-        signature = self._keyed(now[:8]).copy()
-        signature.update(text.encode())
-        headers["authorization"] = (
-            f"AWS4-HMAC-SHA256 Credential={self.access_key}/{scope}, SignedHeaders={names}, "
-            f"Signature={signature.hexdigest()}"
-        )
-        return headers
-
-    def _keyed(self, day: str) -> hmac.HMAC:
-        known, keyed = self._of_day
-        if keyed is not None and known == day:
-            return keyed
-        key = f"AWS4{self.secret_key}".encode()
-        for word in (day, self.calls.region, self.calls.service, "aws4_request"):
-            key = hmac.digest(key, word.encode(), "sha256")
-        keyed = hmac.new(key, digestmod="sha256")
-        self._of_day = (day, keyed)
-        return keyed
 
 
 def _options(url: str) -> dict[int, object]:

@@ -165,9 +165,7 @@ def _item_of(request: Mapping[str, Any]) -> Item:
     return found
 
 
-def _calls(
-    requests: Sequence[tuple[Key, msgspec.Raw]],
-) -> Iterator[Call]:
+def _calls(requests: Sequence[tuple[Key, msgspec.Raw]]) -> Iterator[Call]:
     """Cut requests into what one call takes; a kilobyte is left for what is around them."""
     call: Call = []
     size = 1024

@@ -15,10 +15,10 @@ import pytest
 import trustme
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials
+from botocore.credentials import Credentials, ReadOnlyCredentials
 
 from record_processors.aws import json_calls
-from record_processors.aws.json_calls import Calls, Signer
+from record_processors.aws.json_calls import Calls
 from record_processors.errors import Fatal, Transient
 
 TARGET = "DynamoDB_20120810.PutItem"
@@ -39,7 +39,11 @@ def test_a_signature_is_botocores(endpoint, token):
     """For the same headers and body botocore comes to the same signature."""
     client = boto3.client("dynamodb", endpoint_url=endpoint)
     calls = Calls(client, 1)
-    headers = dict(Signer(calls, "AKID", "a secret", token).headers(TARGET, b'{"a":"\xc3\xa9"}'))
+    headers = dict(
+        calls.signed_by(ReadOnlyCredentials("AKID", "a secret", token)).headers(
+            TARGET, b'{"a":"\xc3\xa9"}'
+        )
+    )
     signature = headers.pop("authorization")
     request = AWSRequest("POST", calls.url, data=b'{"a":"\xc3\xa9"}')
     for name in ("content-type", "x-amz-target"):
@@ -119,7 +123,7 @@ def said(url, *bodies, at_once=4):
     """Send requests; return what is said to each, by its place."""
     client = boto3.client("dynamodb", endpoint_url=url)
     with closing(Calls(client, at_once)) as calls:
-        signer = Signer(calls, "AKID", "a secret", None)
+        signer = calls.signed_by(ReadOnlyCredentials("AKID", "a secret", None))
         return dict(calls.each("writing", signer, "PutItem", bodies))
 
 
