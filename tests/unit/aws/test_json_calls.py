@@ -249,6 +249,7 @@ def test_nobody_answers(monkeypatch):
             found = said(url, b"{}", b"{}")
             assert {type(one) for one in found.values()} == {Transient}
             assert len({str(one) for one in found.values()}) == 1
+            assert " after " not in str(found[0])
 
 
 @pytest.mark.parametrize("variable", ["AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"])
