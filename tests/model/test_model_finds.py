@@ -161,7 +161,8 @@ LINES = [
     Broken(
         "a failure swallowed",
         "crash_boundary",
-        'log.critical("%s: %s", action, error, extra=ENDED.of())\nraise SystemExit(EXIT_FAILED) from error',
+        'log.critical("%s: %s", action, error, extra=ENDED.of())\n'
+        "raise SystemExit(EXIT_FAILED) from error",
         'log.critical("%s: %s", action, error, extra=ENDED.of())',
     ),
     Broken(
@@ -568,7 +569,7 @@ LINES = [
     ),
     Broken(
         "an older record taken for one that is refused",
-        "Guarded._put",
+        "_outcome",
         'return "older"',
         'return Refused("older")',
         DeliveryOfItems,
@@ -576,15 +577,15 @@ LINES = [
     Broken(
         "a lost answer taken for a good one",
         "_outcome",
-        "return Waiting(str(result))",
+        "return Waiting(str(answer))",
         'return "written"',
         DeliveryOfItems,
     ),
     Broken(
-        "a lane goes on after a failure, and its failure is forgotten",
-        "Lanes.run",
-        "results[place] = error\nreturn",
-        'results[place] = "written"',
+        "what was not begun taken for written",
+        "Guarded.send",
+        "[NOT_BEGUN] * len(changes)",
+        '["written"] * len(changes)',
         DeliveryOfItems,
     ),
     Broken(

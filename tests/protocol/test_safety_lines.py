@@ -267,14 +267,16 @@ LINES = [
     Broken(
         "a failure swallowed",
         "crash_boundary",
-        'log.critical("%s: %s", action, error, extra=ENDED.of())\nraise SystemExit(EXIT_FAILED) from error',
+        'log.critical("%s: %s", action, error, extra=ENDED.of())\n'
+        "raise SystemExit(EXIT_FAILED) from error",
         'log.critical("%s: %s", action, error, extra=ENDED.of())',
         protocol.test_s3_stays_down,
     ),
     Broken(
         "a failure swallowed at the end of a shard",
         "crash_boundary",
-        'log.critical("%s: %s", action, error, extra=ENDED.of())\nraise SystemExit(EXIT_FAILED) from error',
+        'log.critical("%s: %s", action, error, extra=ENDED.of())\n'
+        "raise SystemExit(EXIT_FAILED) from error",
         'log.critical("%s: %s", action, error, extra=ENDED.of())',
         protocol.test_a_shard_must_not_end_undelivered,
     ),
