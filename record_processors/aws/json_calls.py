@@ -17,7 +17,7 @@ import botocore.session
 import msgspec
 import pycurl
 from botocore.credentials import ReadOnlyCredentials
-from botocore.exceptions import ClientError, HTTPClientError
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, SSLError
 from botocore.httpsession import ProxyConfiguration, get_cert_path
 from botocore.utils import get_environ_proxies
 
@@ -29,6 +29,8 @@ from .signer import Signer
 # BatchWriteItem may give back all that it was sent, 16 MiB: docs.aws.amazon.com/amazondynamodb/
 # latest/APIReference/API_BatchWriteItem.html
 ANSWER_BYTES = 32 * 1024 * 1024
+# Of certificates: the server's, or our own file of them.
+UNTRUSTED = {pycurl.E_PEER_FAILED_VERIFICATION, pycurl.E_SSL_CACERT_BADFILE}
 LOOK_SECONDS = 1.0  # after which libcurl looks at its clocks
 
 Answer = dict[str, Any]
@@ -107,22 +109,30 @@ class Calls:
         curl.setopt(pycurl.POSTFIELDS, body)
         self._multi.add_handle(curl)
 
-    def _ended(self) -> list[tuple[Curl, str]]:
+    def _ended(self) -> list[tuple[Curl, BotoCoreError | None]]:
         """Return what has ended, each with what was in its way; wait for something to happen."""
         self._multi.perform()
         _, answered, failed = self._multi.info_read()
         if not answered and not failed:
             self._multi.select(LOOK_SECONDS)
-        ended = [*((curl, "") for curl in answered), *((curl, said) for curl, _, said in failed)]
+        ended: list[tuple[Curl, BotoCoreError | None]] = [(curl, None) for curl in answered]
+        ended += [(curl, self._failure(code, said)) for curl, code, said in failed]
         for curl, _ in ended:
             self._multi.remove_handle(curl)
         return ended
 
-    def _answer(self, curl: Curl, what: str, operation: str, failure: str) -> Answer | Exception:
+    def _failure(self, code: int, said: str) -> BotoCoreError:
+        """Return what botocore would raise, without what is another each time."""
+        said = re.sub(r" after \d+ m\w+", "", said)  # equal failures are told of once
+        if code in UNTRUSTED:
+            return SSLError(endpoint_url=self.url, error=said)  # type: ignore[arg-type] # any text
+        return HTTPClientError(error=said)
+
+    def _answer(
+        self, curl: Curl, what: str, operation: str, failure: BotoCoreError | None
+    ) -> Answer | Exception:
         if failure:
-            # Without what is another each time: equal failures are told of once.
-            error = HTTPClientError(error=re.sub(r" after \d+ m\w+", "", failure))
-            return classify(error, what)
+            return classify(failure, what)
         try:
             with classified(what):
                 body = b"".join(self._heard[curl])
