@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import os
 
+from .agent import Agent, agent
 from .registry import CHOOSERS, DESTINATIONS, FILTERS, TRANSFORMERS
 from .setting import Setting, Settings
 from .types import (
     BUCKET_NAME,
     STREAM,
     TABLE,
+    Duration,
     class_path,
     class_paths,
+    duration,
     endpoint,
     matching,
     one_of,
@@ -154,6 +157,24 @@ BACKOFF_INTERVAL = Setting(
     f"The longest wait before the second try; it doubles from try to try, up to {LONGEST_WAIT} s.",
     100,
     unit="ms",
+    section=THE_PIPELINE,
+)
+
+METRICS = Setting[Agent | None](
+    "metrics",
+    agent,
+    "Where the metrics go, as datagrams: an agent that knows StatsD's lines with tags (Datadog, "
+    "Telegraf, CloudWatch, Prometheus' exporter), or CloudWatch's with its embedded metric format.",
+    example="statsd://127.0.0.1:8125",
+    default_in_words="none",
+    note="No agent there: nothing is lost but the metrics.",
+    section=THE_PIPELINE,
+)
+UNHEALTHY_AFTER = Setting(
+    "unhealthyAfter",
+    duration,
+    "How long a destination may fail without interruption until `health` calls it unhealthy.",
+    Duration(300),
     section=THE_PIPELINE,
 )
 

@@ -66,6 +66,27 @@ integer = ValueType("a whole number", _integer)
 decimal = ValueType("a number", _decimal)
 
 
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+class Duration(int):
+    """Seconds, written in the largest unit in which they are a whole number."""
+
+    def __str__(self) -> str:
+        """Return it as it stands in a file: ``5m``."""
+        unit = next(name for name in reversed(UNITS) if self % UNITS[name] == 0)
+        return f"{self // UNITS[unit]}{unit}"
+
+
+def _duration(value: str) -> Duration:
+    if not (found := re.fullmatch(r"([1-9][0-9]{0,8}) *([smhd])", value)):
+        raise ValueError("not a time like 90s, 5m, 1h or 2d")
+    return Duration(int(found[1]) * UNITS[found[2]])
+
+
+duration = ValueType("a time like 90s, 5m, 1h or 2d", _duration)
+
+
 def _boolean(value: str) -> bool:
     if value not in {"true", "false"}:
         raise ValueError("not 'true' or 'false'")

@@ -12,6 +12,8 @@ import tenacity
 from ..config.keys import BACKOFF_INTERVAL, LONGEST_WAIT, RETRY_LIMIT
 from ..config.setting import Settings
 from ..errors import Fatal, TakenInPart, Transient
+from . import trouble
+from .metrics import RETRIES
 
 log = logging.getLogger(__name__)
 
@@ -26,17 +28,21 @@ class Retry:
     the KCL keeps the lease: the wait is the back-pressure.
 
     With ``parent``, the id of the process that must be alive, nothing is tried once that is gone.
+    ``service`` is whom it calls, for the metrics.
     """
 
-    def __init__(self, limit: int, interval: int, parent: int | None = None) -> None:
+    def __init__(
+        self, limit: int, interval: int, parent: int | None = None, service: str = "other"
+    ) -> None:
+        self.service = service
         self.limit = limit
         self.interval = interval / 1000
         self._parent = parent
 
     @classmethod
-    def from_settings(cls, settings: Settings) -> Retry:
+    def from_settings(cls, settings: Settings, service: str = "other") -> Retry:
         """Take ``retryLimit`` and ``backoffInterval``; the daemon must be alive."""
-        return cls(settings[RETRY_LIMIT], settings[BACKOFF_INTERVAL], os.getppid())
+        return cls(settings[RETRY_LIMIT], settings[BACKOFF_INTERVAL], os.getppid(), service)
 
     def __call__(self, what: str, action: Callable[[], Result]) -> Result:
         """Return what ``action`` returns.
@@ -62,6 +68,8 @@ class Retry:
             raise Fatal(
                 f"{what}: given up after {self.limit} tries (retryLimit): {error}"
             ) from error
+        finally:
+            trouble.over(what)
 
     def _insist_on_parent(self, what: str) -> None:
         if self._parent not in {None, os.getppid()}:
@@ -70,9 +78,12 @@ class Retry:
 
     def _report(self, what: str, state: tenacity.RetryCallState) -> None:
         error = _error_of(state)
+        RETRIES.add(1, self.service)
         if isinstance(error, TakenInPart):
+            trouble.over(what)
             log.warning("%s: %s", what, error)
         else:
+            trouble.failing(what, error)
             log.warning("%s: try %d of %d: %s", what, state.attempt_number, self.limit, error)
 
 

@@ -1,11 +1,19 @@
-"""What became of the records, told to the log now and then."""
+"""What became of the records, told to the metrics, and now and then to the log."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
 
+from ..config.metric import Counter
 from ..errors import counted
+from .metrics import (
+    RECORDS_FILTERED,
+    RECORDS_KEPT,
+    RECORDS_READ,
+    RECORDS_REFUSED,
+    RECORDS_SKIPPED,
+)
 
 log = logging.getLogger(__name__)
 
@@ -16,18 +24,22 @@ MANY = 1000  # records: if a filter passes over so many from the first on, it is
 class Tally:
     """Counts the records of a life: read, filtered out, rejected, skipped as durable already.
 
-    Tells as soon as something was read, then once a minute if more was, and at the end.
+    Those ``handed_back`` by the destination, which had been kept, are among the rejected. The log
+    is told as soon as something was read, then once a minute if more was, and at the end; the
+    metrics of records are what is counted here, added once a call.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self.clock = clock
-        self.read = self.filtered = self.rejected = self.skipped = 0
+        self.read = self.filtered = self.rejected = self.skipped = self.handed_back = 0
+        self._added: dict[Counter, int] = {}
         self._told = 0  # of ``read``
         self._told_at = float("-inf")
         self._is_suspicious = True
 
     def tell(self, held: Callable[[], str]) -> None:
         """Write the line if it is time; ``held`` returns what still waits for its batch."""
+        self._add()
         if self.read == self._told:
             return
         if self._is_suspicious and self.read >= MANY:
@@ -43,17 +55,34 @@ class Tally:
 
     def close(self) -> None:
         """Write the line once more, at the end of the life, if it says something new."""
+        self._add()
         if self.read != self._told:
             self._write("")
 
+    @property
+    def _kept(self) -> int:
+        return self.read - self.filtered - self.rejected - self.skipped
+
+    def _add(self) -> None:
+        """Add to the metrics what was counted since the last time."""
+        now = {
+            RECORDS_READ: self.read,
+            RECORDS_KEPT: self._kept + self.handed_back,
+            RECORDS_FILTERED: self.filtered,
+            RECORDS_REFUSED: self.rejected,
+            RECORDS_SKIPPED: self.skipped,
+        }
+        for metric, number in now.items():
+            metric.add(number - self._added.get(metric, 0))
+        self._added = now
+
     def _write(self, held: str) -> None:
         self._told, self._told_at = self.read, self.clock()
-        kept = self.read - self.filtered - self.rejected - self.skipped
         skipped = f", skipped {self.skipped:,} (durable already)" if self.skipped else ""
         log.info(
             "read %s: kept %s, filtered out %s, refused %s%s%s",
             counted(self.read, "record"),
-            *(f"{number:,}" for number in (kept, self.filtered, self.rejected)),
+            *(f"{number:,}" for number in (self._kept, self.filtered, self.rejected)),
             skipped,
             f"; {held}" if held else "",
         )

@@ -12,6 +12,7 @@ from ...aws.clients import client
 from ...aws.failures import call
 from ...aws.json_calls import ANSWER_SECONDS, Calls
 from ...config.component import Contradiction, Shipped
+from ...config.metric import Counter
 from ...config.resource import Failed, Resource
 from ...config.setting import Settings
 from ...config.shipped import DAEMON
@@ -27,6 +28,11 @@ from .writes import LANES, Batched, Guarded, Refused, Waiting, Writes
 
 log = logging.getLogger(__name__)
 
+ITEMS = Counter("dynamodb.items", "Items written or deleted, the last of each key of a batch.")
+OLDER = Counter(
+    "dynamodb.older", "Items left as they were, since the table held what was as new, or newer."
+)
+
 Row = Any  # bytes that are one JSON object, or a dict
 
 
@@ -35,6 +41,7 @@ class DynamoDBEmitter(Emitter[Row]):
 
     accepts = frozenset({"json", "dict"})
     declares = DECLARED
+    measures = (*Emitter.measures, ITEMS, OLDER)
     # A thousand keys by sixteen at once, each answered at the last moment.
     longest_try = 64 * ANSWER_SECONDS
     shipped = Shipped(
@@ -76,7 +83,7 @@ class DynamoDBEmitter(Emitter[Row]):
     def from_settings(cls, settings: Settings) -> DynamoDBEmitter:
         """Make the client; the table is looked at when the shard is known."""
         calls = Calls(client("dynamodb", settings), LANES)
-        return cls(settings, Table(settings), calls, Retry.from_settings(settings))
+        return cls(settings, Table(settings), calls, Retry.from_settings(settings, "dynamodb"))
 
     def start(self, shard: str, format: str, null: str | None) -> None:  # noqa: A002
         """Ask the table for its key. Raises Fatal."""
@@ -150,6 +157,8 @@ class DynamoDBEmitter(Emitter[Row]):
             return NotTaken(tuple(left), tuple(left.values()))
 
         send_all(self.retry, self.writes.what, changes, send)
+        ITEMS.add(len(changes) - len(refused) - older)
+        OLDER.add(older)
         if older:
             log.info(
                 "%s: what %s held was as new already, or newer",
