@@ -43,12 +43,8 @@ class Sender:
         """Send what has come since the last time."""
         self._sent_at = time.monotonic()
         for datagram in self.format(taken(), self.tags, time.time()):
-            try:
-                if self._socket is not None:
-                    self._socket.send(datagram)
-                    continue
-            except OSError as error:
-                self._tell(error)
+            if self._sends(datagram):
+                continue
             METRICS_LOST.add()
             if self._sent_at - self._looked_up_at >= SECONDS_BETWEEN_LOOKUPS:
                 self._connect()
@@ -56,8 +52,17 @@ class Sender:
     def close(self) -> None:
         """Send the rest."""
         self.send()
-        if self._socket is not None:
-            self._socket.close()
+        self._hang_up()
+
+    def _sends(self, datagram: bytes) -> bool:
+        if self._socket is None:
+            return False
+        try:
+            self._socket.send(datagram)
+        except OSError as error:
+            self._tell(error)
+            return False
+        return True
 
     def _tell(self, error: OSError) -> None:
         if self._is_told:
@@ -77,12 +82,15 @@ class Sender:
             # Of a name with both, as localhost, IPv4: agents listen there, if not on both.
             found.sort(key=lambda one: one[0] != socket.AF_INET)
             family, kind, protocol, _, address = found[0]
-            made = socket.socket(family, kind, protocol)
-            made.setblocking(False)
-            made.connect(address)
+            self._hang_up()
+            self._socket = socket.socket(family, kind, protocol)
+            self._socket.setblocking(False)
+            self._socket.connect(address)
         except OSError as error:
+            self._hang_up()
             self._tell(error)
-        else:
-            if self._socket is not None:
-                self._socket.close()
-            self._socket = made
+
+    def _hang_up(self) -> None:
+        if self._socket is not None:
+            self._socket.close()
+        self._socket = None
