@@ -220,6 +220,13 @@ def test_a_number_that_is_anothers_by_now(keeps):
     assert not Process(2**22 + 1, 1).lives
 
 
+def test_a_process_that_nobody_has_buried(keeps):
+    """One that has ended is dead, though its parent has not asked for its end yet."""
+    with subprocess.Popen([sys.executable, "-c", ""]) as child:
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+        assert Process.of(child.pid) is None
+
+
 # ---- the command
 
 
