@@ -19,7 +19,7 @@ from record_processors.config.keys import RECORD_LIMIT
 from record_processors.config.known_settings import COMMON, elsewhere
 from record_processors.config.properties import SettingsError, load
 from record_processors.config.reference import reference
-from record_processors.config.registry import DESTINATIONS
+from record_processors.config.registry import DESTINATIONS, load_class
 from record_processors.config.shipped_files import shipped_files
 from record_processors.config.unknown_keys import explain
 from record_processors.kcl.assembly import assemble
@@ -641,6 +641,20 @@ def test_the_reference_tells_every_key():
     """Each key of ours and of KCL's has its row in properties/README.md."""
     text = FILES["README.md"]
     assert [key for key in ALL if text.count(f"\n| `{key}` |") != 1] == []
+
+
+def test_the_reference_tells_every_metric():
+    """Each metric that something of ours counts has its row, and no other has."""
+    every = {
+        metric
+        for name in DESTINATIONS
+        for metric in load_class("connectorDestination", name).measures
+    }
+    rows = re.findall(r"^\| `([\w.]+)` \| (?:counter|gauge|timer) \|", FILES["README.md"], re.M)
+    assert sorted(rows) == sorted(metric.name for metric in every)
+    modules = [path.read_text() for path in (REPOSITORY / "record_processors").rglob("*.py")]
+    made = r'= (?:Counter|Gauge|Timer|TimeSpent)\(\s*"([\w.]+)"'
+    assert sorted(rows) == sorted(name for text in modules for name in re.findall(made, text))
 
 
 @pytest.mark.parametrize("setting", OURS.values(), ids=lambda setting: setting.key)

@@ -25,9 +25,10 @@ from record_processors.kcl.health import (
     Limits,
     Process,
     folder,
+    folders,
     prepare,
 )
-from record_processors.kcl.lock import lock
+from record_processors.kcl.lock import digest, lock
 from support.fakes import properties
 from support.fault_proxy import Fault
 
@@ -183,6 +184,20 @@ def test_the_folder_is_this_users_alone(place, memory):
     path = Path(prepare("flights", place))
     assert [each.stat().st_mode & 0o777 for each in (path, path.parent)] == [0o700, 0o700]
     assert path.parent.parent == memory
+
+
+def test_another_users_folder(place, memory, monkeypatch):
+    """One that bears this user's number, and is another's, is neither written nor read."""
+    prepare("flights", place)
+    me = os.geteuid()
+    monkeypatch.setattr(os, "geteuid", lambda: me + 1)
+    top = folder("flights", place).parent
+    (top / folder("flights", place).name).mkdir(parents=True)
+    with pytest.raises(LaunchError, match=f"{top}: .* it is not this user's own"):
+        prepare("flights", place)
+    assert folders("flights", place) == [
+        memory / f"kinesis-connectors-{me}" / digest("flights", place)
+    ]
 
 
 @pytest.mark.parametrize("kind", ["link", "file"])
