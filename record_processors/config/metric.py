@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from typing import ClassVar, Literal, NamedTuple
 
 Unit = Literal["count", "bytes", "milliseconds"]
@@ -68,17 +67,19 @@ class Counter(Metric):
 
 
 class TimeSpent(Counter):
-    """Adds up the time of what happens often, in milliseconds."""
+    """Adds up the time of what happens often, in milliseconds: ``with SPENT: …``, not nested."""
 
     def __init__(self, name: str, help: str) -> None:  # noqa: A002
         super().__init__(name, help, "milliseconds")
+        self._began = 0.0
 
-    @contextmanager
-    def running(self) -> Iterator[None]:
+    def __enter__(self) -> None:
         """Take the time of what is done meanwhile."""
-        began = time.monotonic()
-        yield
-        self.add((time.monotonic() - began) * 1000)
+        self._began = time.monotonic()
+
+    def __exit__(self, *_: object) -> None:
+        """Add it, also if that failed."""
+        self.add((time.monotonic() - self._began) * 1000)
 
 
 class Gauge(Metric):
@@ -99,31 +100,34 @@ class Gauge(Metric):
 
 
 class Timer(Metric):
-    """Takes the time of what happens not too often: each time is told, in milliseconds."""
+    """Takes the time of what happens not too often: ``with TIMER: …``, not nested.
+
+    Each time is told, in milliseconds.
+    """
 
     kind = "timer"
 
     def __init__(self, name: str, help: str) -> None:  # noqa: A002
         super().__init__(name, help, "milliseconds")
-        self._begin()
+        self._began = 0.0
+        self._forget()
 
-    def _begin(self) -> None:
+    def _forget(self) -> None:
         self._values: list[float] = []
         self._count = 0
 
-    @contextmanager
-    def running(self) -> Iterator[None]:
-        """Take the time of what is done meanwhile, also if it fails."""
-        began = time.monotonic()
-        try:
-            yield
-        finally:
-            self._count += 1
-            if len(self._values) < MOST_VALUES:
-                self._values.append((time.monotonic() - began) * 1000)
+    def __enter__(self) -> None:
+        """Take the time of what is done meanwhile."""
+        self._began = time.monotonic()
+
+    def __exit__(self, *_: object) -> None:
+        """Keep it, also if that failed."""
+        self._count += 1
+        if len(self._values) < MOST_VALUES:
+            self._values.append((time.monotonic() - self._began) * 1000)
 
     def take(self) -> Iterator[Sample]:
         """Yield the times taken."""
         values, count = self._values, self._count
-        self._begin()
+        self._forget()
         return iter([Sample("", values, len(values) / count)] if values else [])

@@ -77,7 +77,7 @@ class Pipeline(Destination, Generic[Row]):
         """Take what the KCL delivered, perhaps nothing; flush at each threshold."""
         for chunk in _chunks(records):
             # Before the filter, and so in vain for some: what cannot be read is a dead letter.
-            with TRANSFORM_TIME.running():
+            with TRANSFORM_TIME:
                 rows_of = self.transformer.transform_all(chunk)
                 verdicts = iter(self.filter.keep_all(list(compress(chunk, rows_of))))
             self.tally.read += len(chunk)
@@ -165,7 +165,7 @@ class Pipeline(Destination, Generic[Row]):
         batch = Batch(tuple(self.buffer.kept), last, self._write_rejected)
         BATCHES.add(1, self.buffer.threshold)
         BATCH_BYTES.add(self.buffer.bytes)
-        with EMIT_TIME.running():
+        with EMIT_TIME:
             through = self.emitter.emit(batch) or last
         if through < batch.first.position:
             raise Fatal(f"{self._emitter_name} returned {through}, before its batch begins")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from ..config.metric import Counter
 from ..errors import counted
 from .metrics import (
     RECORDS_FILTERED,
@@ -16,6 +15,8 @@ from .metrics import (
 )
 
 log = logging.getLogger(__name__)
+
+COUNTED = (RECORDS_READ, RECORDS_KEPT, RECORDS_FILTERED, RECORDS_REFUSED, RECORDS_SKIPPED)
 
 SECONDS_BETWEEN = 60.0
 MANY = 1000  # records: if a filter passes over so many from the first on, it is likely wrong
@@ -32,7 +33,7 @@ class Tally:
     def __init__(self, clock: Callable[[], float]) -> None:
         self.clock = clock
         self.read = self.filtered = self.rejected = self.skipped = self.handed_back = 0
-        self._added: dict[Counter, int] = {}
+        self._added = (0,) * len(COUNTED)
         self._told = 0  # of ``read``
         self._told_at = float("-inf")
         self._is_suspicious = True
@@ -65,16 +66,11 @@ class Tally:
 
     def _add(self) -> None:
         """Add to the metrics what was counted since the last time."""
-        now = {
-            RECORDS_READ: self.read,
-            RECORDS_KEPT: self._kept + self.handed_back,
-            RECORDS_FILTERED: self.filtered,
-            RECORDS_REFUSED: self.rejected,
-            RECORDS_SKIPPED: self.skipped,
-        }
-        for metric, number in now.items():
-            metric.add(number - self._added.get(metric, 0))
-        self._added = now
+        now = (self.read, self._kept + self.handed_back, self.filtered, self.rejected, self.skipped)
+        if now != self._added:
+            for metric, number, before in zip(COUNTED, now, self._added, strict=True):
+                metric.add(number - before)
+            self._added = now
 
     def _write(self, held: str) -> None:
         self._told, self._told_at = self.read, self.clock()

@@ -84,12 +84,12 @@ class Load:
         rows = 0
         try:
             with self.connection.transaction() as cursor:
-                with LOCK_TIME.running():
+                with LOCK_TIME:
                     self.ledger.lock(cursor)
                 verdict = self._judge(cursor, files, faults)
                 if fresh := verdict.fresh:
                     sources = Sources(fresh, repaired)
-                    with COPY_TIME.running():
+                    with COPY_TIME:
                         manifest = self.copy_files(cursor, sources.files)
                     rows = copied_rows(cursor)
                     self._insist_on_all(sources.files, rows)

@@ -82,7 +82,7 @@ def test_times_of_which_there_are_many():
     """So many are kept as an agent takes, and which part of all they are is told."""
     timer = Timer("test.time", "A time.")
     for _ in range(4 * MOST_VALUES):
-        with timer.running():
+        with timer:
             pass
     (sample,) = timer.take()
     assert (len(sample.values), sample.rate) == (MOST_VALUES, 0.25)
@@ -93,7 +93,7 @@ def test_times_of_which_there_are_many():
 def test_a_time_of_what_fails():
     """What ends with an error took its time, too."""
     timer = Timer("test.time", "A time.")
-    with pytest.raises(Fatal), timer.running():
+    with pytest.raises(Fatal), timer:
         raise Fatal("gone")
     assert len(list(timer.take())) == 1
     del Metric.declared["test.time"]
