@@ -221,9 +221,15 @@ def test_ipv6(sender):
         assert totals(read_statsd(listener.wait())) == {"things": 1}
 
 
-def test_localhost_is_where_agents_listen(sender):
+def test_localhost_is_where_agents_listen(sender, monkeypatch):
     """A name with addresses of both kinds is taken for its IPv4."""
     Counter("things", "Things.").add()
+    found = socket.getaddrinfo
+
+    def both(host, port, **how):
+        return [*found("::1", port, **how), *found("127.0.0.1", port, **how)]
+
+    monkeypatch.setattr(socket, "getaddrinfo", both)
     with Listener() as listener:
         sender(listener, host="localhost").close()
         assert totals(read_statsd(listener.wait())) == {"things": 1}
