@@ -52,7 +52,7 @@ class Bucket:
         return cls(
             _shared_client("s3", settings),
             settings[S3_BUCKET],
-            Retry.from_settings(settings),
+            Retry.from_settings(settings, "s3"),
             {**encryption_of(settings), **(stored or {})},
         )
 

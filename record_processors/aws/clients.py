@@ -13,7 +13,7 @@ from ..config.keys import DYNAMODB_ENDPOINT, KINESIS_ENDPOINT, S3_ENDPOINT, regi
 from ..config.setting import Setting, Settings
 from ..errors import Fatal
 from ..flow.retry import Retry
-from .failures import call
+from .failures import call, classified
 
 CONNECT_SECONDS = 5  # for a connection
 READ_SECONDS = 60  # for an answer
@@ -42,8 +42,7 @@ def client(
     It does not try again by itself, unless told to: ``Retry`` does. Only credentials are looked for
     again here, as a client that was made without never looks for them. Raises Fatal.
     """
-    endpoint = settings[ENDPOINTS[service]] if service in ENDPOINTS else None
-    of_kcl = KCL_CLIENTS.get(service, service)
+    region, endpoint = _place(service, settings)
     config = Config(
         connect_timeout=CONNECT_SECONDS,
         read_timeout=read_seconds,
@@ -55,15 +54,34 @@ def client(
             raise botocore.exceptions.NoCredentialsError
         return boto3.client(
             service,  # type: ignore[call-overload]
-            region_name=settings.texts.get(f"{of_kcl}.region") or region_of(settings),
-            endpoint_url=endpoint or settings.texts.get(f"{of_kcl}.endpointOverride"),
+            region_name=region,
+            endpoint_url=endpoint,
             config=config,
         )
 
     try:
-        return call(Retry.from_settings(settings), f"a client of {service}", make)
+        return call(Retry.from_settings(settings, "credentials"), f"a client of {service}", make)
     except ValueError as error:  # of an endpoint
         raise Fatal(f"{service}: {error}") from error
+
+
+def endpoint_of(service: str, settings: Settings) -> str:
+    """Return where a client would send its calls, without looking for credentials. Raises Fatal."""
+    region, endpoint = _place(service, settings)
+    none = {"aws_access_key_id": "none", "aws_secret_access_key": "none"}
+    with classified(f"the endpoint of {service}"):
+        made = boto3.client(service, region_name=region, endpoint_url=endpoint, **none)  # type: ignore[call-overload]
+    return str(made.meta.endpoint_url)
+
+
+def _place(service: str, settings: Settings) -> tuple[str | None, str | None]:
+    """Return region and endpoint, as far as the settings or the environment name them."""
+    of_kcl = KCL_CLIENTS.get(service, service)
+    endpoint = settings[ENDPOINTS[service]] if service in ENDPOINTS else None
+    return (
+        settings.texts.get(f"{of_kcl}.region") or region_of(settings),
+        endpoint or settings.texts.get(f"{of_kcl}.endpointOverride"),
+    )
 
 
 def session() -> boto3.Session:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 from ..events import Event
+from .metric import Metric
 from .resource import Resource
 from .setting import Setting, Settings
 
@@ -60,6 +61,9 @@ class Destination(Component):
 
     longest_try: ClassVar[int] = 60
     """Seconds that one try may last, before the daemon may take the process for hung."""
+
+    measures: ClassVar[Sequence[Metric]] = ()
+    """Its metrics, for the reference: those of every pipeline, and those that it adds."""
 
     shipped: ClassVar[Shipped | None] = None
 

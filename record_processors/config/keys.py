@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import os
 
+from .agent import Agent, agent
 from .registry import CHOOSERS, DESTINATIONS, FILTERS, TRANSFORMERS
 from .setting import Setting, Settings
 from .types import (
     BUCKET_NAME,
     STREAM,
     TABLE,
+    Duration,
     class_path,
     class_paths,
     duration,
@@ -152,8 +154,7 @@ OUTAGE_PATIENCE = Setting(
     "outagePatience",
     duration,
     "How long a call is tried at least, if a service is down or busy.",
-    3600,
-    default_in_words="1h",
+    Duration(3600),
     example="12h",
     note="Meanwhile the lease is kept, and the stream waits; it must keep its records for longer.",
     section=THE_PIPELINE,
@@ -173,6 +174,24 @@ LOG_FORMAT = Setting(
     "How the log is written: lines for people, or an object of JSON on each line, for machines.",
     "text",
     note="Objects have time, level, message; of a shard also application, shard, event.",
+    section=THE_PIPELINE,
+)
+
+METRICS = Setting[Agent | None](
+    "metrics",
+    agent,
+    "Where the metrics go, as datagrams: an agent that knows StatsD's lines with tags (Datadog, "
+    "Telegraf, CloudWatch, Prometheus' exporter), or CloudWatch's with its embedded metric format.",
+    example="statsd://127.0.0.1:8125",
+    default_in_words="none",
+    note="No agent there: nothing is lost but the metrics.",
+    section=THE_PIPELINE,
+)
+UNHEALTHY_AFTER = Setting(
+    "unhealthyAfter",
+    duration,
+    "How long a destination may fail without interruption until `health` calls it unhealthy.",
+    Duration(300),
     section=THE_PIPELINE,
 )
 

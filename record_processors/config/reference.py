@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from ..events import OF_EVERY_PIPELINE, Event
-from .component import Destination
+from .component import Component, Destination
 from .kcl_keys import KCL_KEYS
 from .keys import DESTINATION, FILTER, TRANSFORMER
 from .known_settings import Elsewhere, elsewhere
@@ -28,6 +28,16 @@ transformer, filter or destination that reads them.
 """  # noqa: E501 - lines of a page
 
 
+METRICS = """\
+## Metrics
+
+What `metrics` sends, at most once in ten seconds from each shard's process; a counter of which nothing has come is left out. To StatsD,
+names begin with `kinesis_connectors.`, tags are `application` and `shard`, times are in milliseconds. In CloudWatch the namespace is
+`KinesisConnectors`, the dimensions are `application`, and `application` with `shard`; the agent keeps the documents in the log group
+`kinesis-connectors`.
+"""  # noqa: E501 - lines of a page
+
+
 def reference() -> str:
     """Return the page that lies beside the shipped files: every key that a file may hold."""
     every = [each for key in (TRANSFORMER, FILTER, DESTINATION) for _, each in ours(key.key)]
@@ -43,11 +53,34 @@ def reference() -> str:
     rest = set(KCL_KEYS) - {setting.key for settings in shown.values() for setting in settings}
     others = [KCL_KEYS[key] for key in sorted(rest, key=str.lower)]
     lines += ["", "## The rest of KCL's keys", "", *_table(others, users)]
+    lines += ["", METRICS, *_metrics(every)]
     events = dict.fromkeys(
         [*OF_EVERY_PIPELINE, *(event for each in every for event in each.events)]
     )
     lines += ["", "## Events of the log", "", *_events(events)]
     return "\n".join(lines) + "\n"
+
+
+def _metrics(classes: Iterable[type[Component]]) -> Iterator[str]:
+    destinations = {
+        name: each.measures for name, each in ours(DESTINATION.key) if issubclass(each, Destination)
+    }
+    every = dict.fromkeys(
+        metric for each in classes if issubclass(each, Destination) for metric in each.measures
+    )
+    yield "| metric | kind | unit | what it says | told apart by | for |"
+    yield "| --- | --- | --- | --- | --- | --- |"
+    for metric in every:
+        users = [name for name, measures in destinations.items() if metric in measures]
+        cells = [
+            f"`{metric.name}`",
+            metric.kind,
+            metric.unit,
+            metric.help,
+            f"`{metric.tag}`" if metric.tag else "",
+            "all" if len(users) == len(destinations) else ", ".join(sorted(users)),
+        ]
+        yield "| " + " | ".join(cells) + " |"
 
 
 def _table(settings: list[Setting[object]], users: dict[str, Elsewhere]) -> Iterator[str]:

@@ -69,13 +69,24 @@ decimal = ValueType("a number", _decimal)
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
-def _duration(value: str) -> int:
+class Duration(int):
+    """Seconds, written in the largest unit in which they are a whole number."""
+
+    def __str__(self) -> str:
+        """Return it as it stands in a file: ``5m``."""
+        if not self:
+            return "0"
+        unit = next(name for name in reversed(UNITS) if self % UNITS[name] == 0)
+        return f"{self // UNITS[unit]}{unit}"
+
+
+def _duration(value: str) -> Duration:
     if not (found := re.fullmatch(r"([0-9]{1,9}) *([smhd])|0", value)):
-        raise ValueError("not a duration like 90s, 10m, 1h or 2d")
-    return int(found[1]) * UNITS[found[2]] if found[1] else 0
+        raise ValueError("not a time like 90s, 5m, 1h or 2d")
+    return Duration(int(found[1]) * UNITS[found[2]] if found[1] else 0)
 
 
-duration = ValueType("a duration, like 90s, 10m, 1h or 2d", _duration)  # in seconds
+duration = ValueType("a time like 90s, 5m, 1h or 2d", _duration)
 
 
 def _boolean(value: str) -> bool:

@@ -22,6 +22,7 @@ from ..aws.put_records import (
 )
 from ..config.component import Contradiction, Shipped
 from ..config.keys import STREAMS, TRANSFORMER
+from ..config.metric import Counter
 from ..config.registry import chosen, name_of
 from ..config.resource import Resource, Statement
 from ..config.setting import Setting, Settings
@@ -34,6 +35,9 @@ from ..flow.record import Record
 from ..flow.retry import Retry
 
 KEEP, RANDOM = "keep", "random"
+
+
+ROWS_PUT = Counter("kinesis.rows", "Rows put on kinesisOutputStream.")
 
 
 class Field(NamedTuple):
@@ -124,6 +128,7 @@ class KinesisEmitter(Emitter[bytes]):
     """
 
     accepts = frozenset({"csv", "delimited", "json", "text"})
+    measures = (*Emitter.measures, ROWS_PUT)
     declares = (OUTPUT_STREAM, OUTPUT_SHARDS, PARTITION_KEY)
     shipped = Shipped(
         "kinesis",
@@ -177,7 +182,7 @@ class KinesisEmitter(Emitter[bytes]):
             kinesis,
             settings[OUTPUT_STREAM],
             settings[PARTITION_KEY],
-            Retry.from_settings(settings),
+            Retry.from_settings(settings, "kinesis"),
         )
 
     def emit(self, batch: Batch[bytes]) -> None:
@@ -191,6 +196,7 @@ class KinesisEmitter(Emitter[bytes]):
         # One call after the other: of no key is a row on its way while an earlier one is not there.
         for records in batches(outgoing):
             put_records(self.kinesis, self.stream, records, self.retry)
+            ROWS_PUT.add(len(records))
 
     def outgoing(self, kept: Kept[bytes]) -> list[OutgoingRecord]:
         """Return what is put for a record. Raises Refused."""

@@ -10,6 +10,7 @@ from ..aws.iam import allow
 from ..aws.objects import Files
 from ..aws.output_stream import OUTPUT_SHARDS, OUTPUT_STREAM, OutputStream, writes_to_itself
 from ..config.component import Contradiction, Shipped
+from ..config.metric import Counter
 from ..config.resource import Resource, Statement
 from ..config.setting import Settings
 from ..config.shipped import FILES_OF_ROWS
@@ -18,6 +19,8 @@ from ..files.chain_emitter import ChainEmitter
 from ..files.file import File
 from ..files.loadable import loadable
 from ..flow.retry import Retry
+
+FILES_ANNOUNCED = Counter("files.announced", "Messages of files on the manifest stream.")
 
 
 class ManifestStream(OutputStream):
@@ -37,6 +40,7 @@ class S3ManifestEmitter(ChainEmitter):
     two loads it once.
     """
 
+    measures = (*ChainEmitter.measures, FILES_ANNOUNCED)
     declares = (*ChainEmitter.declares, OUTPUT_STREAM, OUTPUT_SHARDS)
     shipped = Shipped(
         "s3_manifest",
@@ -73,7 +77,7 @@ class S3ManifestEmitter(ChainEmitter):
             Chain.from_settings(settings),
             client("kinesis", settings),
             settings[OUTPUT_STREAM],
-            Retry.from_settings(settings),
+            Retry.from_settings(settings, "kinesis"),
         )
 
     def loadable(self, rows_of: Sequence[Sequence[bytes]]) -> Sequence[Sequence[bytes]]:
@@ -91,3 +95,4 @@ class S3ManifestEmitter(ChainEmitter):
                 Data=file.encode(),
             ),
         )
+        FILES_ANNOUNCED.add()

@@ -14,6 +14,7 @@ from ..aws.failures import ConditionFailed, Denied, Missing
 from ..aws.layout import LAYOUT, file_key, files_folder
 from ..aws.stored_as import stored_as
 from ..config.keys import APPLICATION_NAME, DESTINATION, STREAM_NAME
+from ..config.metric import Counter
 from ..config.null_string import NULL_STRING, SAYS
 from ..config.registry import names_in
 from ..config.setting import Settings
@@ -26,6 +27,14 @@ from .file import File
 from .formats import FORMATS
 
 log = logging.getLogger(__name__)
+
+FILES = Counter("files.written", "Files written to S3.")
+FILE_ROWS = Counter("files.rows", "Rows in these files.")
+FILE_BYTES = Counter("files.bytes", "Bytes of these files, compressed.", "bytes")
+FILES_FOUND = Counter(
+    "files.found", "Files that an earlier life, or another process, had written: taken as they are."
+)
+MEASURES = (FILES, FILE_ROWS, FILE_BYTES, FILES_FOUND)
 
 ALSO_IN = (
     "also-in"  # of the metadata: destinations that had the file's records before it was written
@@ -118,6 +127,9 @@ class Chain:
             self.bucket.create(key, body, {**file.metadata, **self._also})
         except ConditionFailed:
             return self._winner(batch, file)
+        FILES.add()
+        FILE_ROWS.add(rows)
+        FILE_BYTES.add(len(body))
         log.info(
             *("wrote %s: %s, %s bytes", file.url, counted(rows, "row"), f"{len(body):,}"),
             extra=FILE_WRITTEN.of(
@@ -192,6 +204,7 @@ class Chain:
 
 
 def _report(file: File) -> None:
+    FILES_FOUND.add()
     log.warning(
         *("%s was written before, through %s: taken as it is", file.url, file.last),
         extra=FILE_FOUND.of(url=file.url, last=file.last),

@@ -12,7 +12,7 @@ from ..config.setting import Setting
 from ..flow.batch import Batch
 from ..flow.emitter import Emitter
 from ..flow.record import Position, Record
-from .chain import Chain
+from .chain import MEASURES, Chain
 from .compression import COMPRESSION
 from .file import File
 from .formats import FORMATS
@@ -26,6 +26,7 @@ class ChainEmitter(Emitter[Any]):
 
     accepts = frozenset(FORMATS)
     declares: ClassVar[Sequence[Setting[Any]]] = (COMPRESSION, LAYOUT, STORAGE_CLASS, TAGS)
+    measures = (*Emitter.measures, *MEASURES)
     longest_try = READ_SECONDS
 
     def __init__(self, chain: Chain) -> None:

@@ -67,6 +67,19 @@ class Buffer(Generic[Row]):
         """Whether something has waited for the time limit."""
         return self._last is not None and self.clock() - self._since >= self.seconds_limit
 
+    @property
+    def threshold(self) -> str:
+        """Which threshold makes a batch of what is kept: the metrics' word for it."""
+        if len(self.kept) >= self.record_limit:
+            return "count"
+        if self.bytes >= self.byte_limit:
+            return "bytes"
+        return "time" if self.due else "stop"
+
+    def age(self) -> float:
+        """Return for how many milliseconds the oldest record has waited; 0 if none waits."""
+        return 0.0 if self._last is None else max(0.0, self.clock() - self._since) * 1000
+
     def held(self) -> str:
         """Say what waits here, and for what; "" if nothing does."""
         if not self.kept:

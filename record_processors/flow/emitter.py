@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from typing import ClassVar, Generic
 
 from ..config.component import Destination
+from ..config.metric import Metric
 from ..config.setting import Settings
 from .batch import Batch, Row
+from .metrics import OF_EVERY_PIPELINE
 from .record import Position, Record
 
 
@@ -21,6 +23,8 @@ class Emitter(Destination, ABC, Generic[Row]):
 
     stage: ClassVar[str] = "emit"
     """What the dead letters say of the records that it rejects: where it was."""
+
+    measures: ClassVar[Sequence[Metric]] = OF_EVERY_PIPELINE
 
     shard: str = ""
     format: str = "text"

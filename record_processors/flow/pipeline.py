@@ -16,6 +16,7 @@ from .buffer import Buffer
 from .dead_letters import DeadLetters
 from .emitter import Emitter
 from .filter import Filter
+from .metrics import BATCH_BYTES, BATCHES, BUFFER_AGE, EMIT_TIME, TRANSFORM_TIME
 from .record import Position, Record
 from .tally import Tally
 from .transformer import Transformer
@@ -64,6 +65,7 @@ class Pipeline(Destination, Generic[Row]):
 
     def start(self, shard: str) -> None:
         """Begin the life of this process on ``shard``; called once, before any record."""
+        BUFFER_AGE.read = self.buffer.age
         self.dead_letters.start(shard)
         self.emitter.start(shard, self.transformer.format, self.transformer.null)
 
@@ -76,8 +78,9 @@ class Pipeline(Destination, Generic[Row]):
         """Take what the KCL delivered, perhaps nothing; flush at each threshold."""
         for chunk in _chunks(records):
             # Before the filter, and so in vain for some: what cannot be read is a dead letter.
-            rows_of = self.transformer.transform_all(chunk)
-            verdicts = iter(self.filter.keep_all(list(compress(chunk, rows_of))))
+            with TRANSFORM_TIME:
+                rows_of = self.transformer.transform_all(chunk)
+                verdicts = iter(self.filter.keep_all(list(compress(chunk, rows_of))))
             self.tally.read += len(chunk)
             taken_of = self.emitter.loadable(rows_of)
             for record, rows, taken in zip(chunk, rows_of, taken_of, strict=True):
@@ -162,14 +165,19 @@ class Pipeline(Destination, Generic[Row]):
 
     def _emit(self, last: Position) -> Position:
         batch = Batch(tuple(self.buffer.kept), last, self._write_rejected)
-        through = self.emitter.emit(batch) or last
+        BATCHES.add(1, self.buffer.threshold)
+        BATCH_BYTES.add(self.buffer.bytes)
+        with EMIT_TIME:
+            through = self.emitter.emit(batch) or last
         if through < batch.first.position:
             raise Fatal(f"{self._emitter_name} returned {through}, before its batch begins")
         batch.write_letters()
         return through
 
     def _write_rejected(self, rejected: Sequence[RejectedRecord]) -> None:
-        self.tally.rejected += len({one.record.position for one in rejected})
+        count = len({one.record.position for one in rejected})
+        self.tally.rejected += count
+        self.tally.handed_back += count
         self.dead_letters.write_rejected(rejected, self.emitter.stage)
 
     def _skips(self, position: Position, checkpoint: Checkpoint) -> bool:

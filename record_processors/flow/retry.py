@@ -15,6 +15,8 @@ from ..config.keys import BACKOFF_INTERVAL, LONGEST_WAIT, OUTAGE_PATIENCE, RETRY
 from ..config.setting import Settings
 from ..errors import Fatal, TakenInPart, Transient, Unavailable
 from ..events import OUTAGE, OUTAGE_OVER, PAUSED, TRIED_AGAIN, Event
+from . import heartbeat, trouble
+from .metrics import RETRIES
 
 log = logging.getLogger(__name__)
 
@@ -32,21 +34,28 @@ class Retry:
     KCL keeps the lease: the wait is the back-pressure.
 
     With ``parent``, the id of the process that must be alive, nothing is tried once that is gone.
+    ``service`` is whom it calls, for the metrics.
     """
 
     def __init__(
-        self, limit: int, interval: int, parent: int | None = None, patience: float = 0
+        self,
+        limit: int,
+        interval: int,
+        parent: int | None = None,
+        patience: float = 0,
+        service: str = "other",
     ) -> None:
+        self.service = service
         self.limit = limit
         self.interval = interval / 1000
         self.patience = patience
         self._parent = parent
 
     @classmethod
-    def from_settings(cls, settings: Settings) -> Retry:
+    def from_settings(cls, settings: Settings, service: str = "other") -> Retry:
         """Take ``retryLimit``, ``backoffInterval``, ``outagePatience``; the daemon must live."""
         limit, interval = settings[RETRY_LIMIT], settings[BACKOFF_INTERVAL]
-        return cls(limit, interval, os.getppid(), settings[OUTAGE_PATIENCE])
+        return cls(limit, interval, os.getppid(), settings[OUTAGE_PATIENCE], service)
 
     def __call__(self, what: str, action: Callable[[], Result]) -> Result:
         """Return what ``action`` returns.
@@ -54,7 +63,7 @@ class Retry:
         Raises Fatal when it raised Transient too often or for too long, or when the daemon is gone;
         whatever else it raises goes through.
         """
-        failures = Failures(what, self.limit, self.patience)
+        failures = Failures(what, self.service, self.limit, self.patience)
 
         def attempt() -> Result:
             self._insist_on_parent(what)
@@ -71,6 +80,8 @@ class Retry:
             )(attempt)
         except Transient as error:
             raise Fatal(failures.given_up(error)) from error
+        finally:
+            trouble.over(what)
         failures.end()
         return result
 
@@ -83,6 +94,7 @@ class Retry:
                 fields = PAUSED.of(what=what, until=f"{until:%Y-%m-%dT%H:%M:%SZ}")
                 log.info("%s: pauses until %s", what, f"{until:%Y-%m-%d %H:%M:%SZ}", extra=fields)
             told = until
+            heartbeat.beat()
             tenacity.nap.sleep(LONGEST_WAIT)
 
     def _insist_on_parent(self, what: str) -> None:
@@ -97,8 +109,9 @@ class Failures:
     The log tells of each until there were ``limit``, then of one a minute.
     """
 
-    def __init__(self, what: str, limit: int, patience: float) -> None:
+    def __init__(self, what: str, service: str, limit: int, patience: float) -> None:
         self.what = what
+        self.service = service
         self.limit = limit
         self.patience = patience
         self.others = 0  # than Unavailable
@@ -108,11 +121,14 @@ class Failures:
     def add(self, state: tenacity.RetryCallState) -> None:
         """Count one more, or begin anew."""
         error = _error_of(state)
+        RETRIES.add(1, self.service)
         if isinstance(error, TakenInPart):
+            trouble.over(self.what)
             state.attempt_number, state.start_time, state.idle_for = 0, time.monotonic(), 0.0
             self.others, self._told_at = 0, 0.0
-        elif not isinstance(error, Unavailable):
-            self.others += 1
+        else:
+            trouble.failing(self.what, error)
+            self.others += not isinstance(error, Unavailable)
         self.seconds = max(state.seconds_since_start or 0.0, state.idle_for)
 
     def are_final(self, state: tenacity.RetryCallState) -> bool:

@@ -128,6 +128,9 @@ def several(members: Members) -> type[Several]:
         {
             "members": members,
             "declares": tuple(chain.from_iterable(each.declares for each in members.values())),
+            "measures": tuple(
+                dict.fromkeys(chain.from_iterable(each.measures for each in members.values()))
+            ),
             "accepts": frozenset.intersection(*taken) if taken else None,
             "longest_try": sum(each.longest_try for each in members.values()),
             "secrets_come_from": "; ".join(dict.fromkeys(said)),

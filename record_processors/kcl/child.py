@@ -54,9 +54,11 @@ def process(path: str) -> int:
     # Imported only now: what an import prints must not reach the protocol.
     from ..config.keys import APPLICATION_NAME, LOG_FORMAT  # noqa: PLC0415
     from ..config.properties import SettingsError, load  # noqa: PLC0415
+    from ..flow import heartbeat  # noqa: PLC0415
     from ..flow.retry import Retry  # noqa: PLC0415
     from .assembly import assemble  # noqa: PLC0415
     from .processor import RecordProcessor, crash_boundary, serve  # noqa: PLC0415
+    from .reporting import Reporting  # noqa: PLC0415
 
     try:
         settings = load(path)
@@ -68,10 +70,15 @@ def process(path: str) -> int:
     log_as(settings[LOG_FORMAT])
     with crash_boundary("start"):
         pipeline = assemble(settings)
-        processor = RecordProcessor(pipeline, Retry.from_settings(settings))
+        reporting = Reporting(settings)
+        processor = RecordProcessor(pipeline, Retry.from_settings(settings, "kcl"), reporting)
     gc.freeze()  # what is there now stays: the collector need not look at it again and again
     gc.enable()
-    serve(processor, protocol_input, protocol_output)
-    with crash_boundary("end"):
-        pipeline.close()
+    try:
+        serve(processor, protocol_input, protocol_output)
+        with crash_boundary("end"):
+            pipeline.close()
+        reporting.leave_the_shard()  # after a crash the file stays, and tells of it
+    finally:
+        heartbeat.end()
     return EXIT_OK

@@ -16,6 +16,7 @@ from ..config.keys import APPLICATION_NAME, LOG_FORMAT, WORKER_ID
 from ..config.registry import chosen
 from ..config.setting import Settings
 from ..errors import LaunchError
+from .health import FOLDER_VARIABLE, prepare
 from .heap import given_heap, heap_size
 from .java import find_java, flags, said_options
 from .lock import lock
@@ -46,6 +47,7 @@ class Host:
         settings = self.settings
         # Whoever has the socket has the lock: the supervisor, and Java until it has ended too.
         held = lock(settings[APPLICATION_NAME], looked.endpoint, looked.account)
+        health = prepare(settings[APPLICATION_NAME], looked.endpoint)
         properties = settings.path if names_worker(settings) else with_worker_id(settings)
         # Lines that begin so are the daemon's: by chance, so that no child writes one.
         mark = f"{secrets.token_hex(4)} "
@@ -60,7 +62,7 @@ class Host:
         # The daemon finds `kinesis-connectors`, its children's program, beside this Python.
         scripts = sysconfig.get_path("scripts")
         path = os.pathsep.join([scripts, os.environ.get("PATH", os.defpath)])
-        environment = {**MALLOC, **os.environ, "PATH": path}
+        environment = {**MALLOC, **os.environ, "PATH": path, FOLDER_VARIABLE: health}
         sys.stdout.flush()
         try:
             os.execve(sys.executable, command, environment)  # noqa: S606 - that is the aim

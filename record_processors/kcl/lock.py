@@ -23,8 +23,8 @@ def lock(application: str, endpoint: str, account: str | None) -> socket.socket:
     An application is one account's at one endpoint of DynamoDB: others of its name may run beside.
     While the account is not known, any may be the same. Raises LaunchError when it runs here.
     """
-    ours = f"kinesis-connectors/{_digest(application, endpoint)}/"
-    name = ours + (_digest(account) if account else UNKNOWN)
+    ours = _prefix(application, endpoint)
+    name = ours + (digest(account) if account else UNKNOWN)
     held = socket.socket(socket.AF_UNIX)
     try:
         held.bind(f"\0{name}")
@@ -42,6 +42,15 @@ def lock(application: str, endpoint: str, account: str | None) -> socket.socket:
     return held
 
 
+def is_held(application: str, endpoint: str) -> bool:
+    """Whether a daemon of an application runs on this host, in whichever account."""
+    return any(name.startswith(_prefix(application, endpoint)) for name in _names())
+
+
+def _prefix(application: str, endpoint: str) -> str:
+    return f"kinesis-connectors/{digest(application, endpoint)}/"
+
+
 def _runs(application: str, where: str = "") -> LaunchError:
     return LaunchError(f"a daemon of {application} runs on this host already{where}")
 
@@ -51,5 +60,6 @@ def _names() -> list[str]:
     return [line[-1][1:] for line in words if line[-1].startswith("@")]
 
 
-def _digest(*words: str) -> str:
+def digest(*words: str) -> str:
+    """Return words as one that is short and plain."""
     return hashlib.sha256("\n".join(words).encode()).hexdigest()[:16]

@@ -15,11 +15,14 @@ from amazon_kclpy.v3 import processor as v3
 
 from ..errors import EXIT_FAILED, ConnectorError, Fatal, LeaseLost, Unavailable
 from ..events import ENDED, FLUSHED, LEASE_LOST, SHARD_BEGINS, SHARD_ENDED
+from ..flow import heartbeat
+from ..flow.metrics import MILLIS_BEHIND_LATEST
 from ..flow.pipeline import Pipeline
 from ..flow.record import Position
 from ..flow.retry import Retry
 from .line_reader import LineReader
 from .protocol import ProcessRecords, load_action
+from .reporting import Reporting
 
 log = logging.getLogger(__name__)
 
@@ -37,9 +40,12 @@ class RecordProcessor(v3.RecordProcessorBase):  # type: ignore[misc]
     starts again from the last checkpoint.
     """
 
-    def __init__(self, pipeline: Pipeline[Any], retry: Retry) -> None:
+    def __init__(
+        self, pipeline: Pipeline[Any], retry: Retry, reporting: Reporting | None = None
+    ) -> None:
         self.pipeline = pipeline
         self.retry = retry
+        self.reporting = reporting
         self.lease_is_lost = False
 
     def initialize(self, initialize_input: messages.InitializeInput) -> None:
@@ -48,6 +54,8 @@ class RecordProcessor(v3.RecordProcessorBase):  # type: ignore[misc]
             shard = initialize_input.shard_id
             # The thread's name is what the log calls this process: application and shard.
             threading.current_thread().name += f" {shard}"
+            if self.reporting is not None:
+                self.reporting.start(shard)
             self.pipeline.start(shard)
             position = initialize_input.sequence_number
             log.info("begins after %s", position, extra=SHARD_BEGINS.of(position=position))
@@ -57,6 +65,7 @@ class RecordProcessor(v3.RecordProcessorBase):  # type: ignore[misc]
         with self._owning("process_records"):
             if self.lease_is_lost:
                 return
+            MILLIS_BEHIND_LATEST.set(process_records_input.millis_behind_latest)
             checkpoint = self._checkpoint(process_records_input.checkpointer)
             self.pipeline.process(process_records_input.delivered, checkpoint)
 
@@ -94,10 +103,13 @@ class RecordProcessor(v3.RecordProcessorBase):  # type: ignore[misc]
                 yield
             except LeaseLost as error:
                 self._fall_silent(str(error))
+            heartbeat.beat()
 
     def _fall_silent(self, why: str) -> None:
         if not self.lease_is_lost:
             log.info("nothing more is written: %s", why, extra=LEASE_LOST.of(why=why))
+            if self.reporting is not None:
+                self.reporting.leave_the_shard()
         self.lease_is_lost = True
 
     def _checkpoint(self, checkpointer: kcl.Checkpointer) -> Callable[[Position], None]:

@@ -12,9 +12,11 @@ from record_processors import Fatal, Position, Settings
 from record_processors.commands.iam_policy import policy_of
 from record_processors.commands.main import main
 from record_processors.config.known_settings import COMMON, known_settings
+from record_processors.config.metric import Metric
 from record_processors.config.properties import load
 from record_processors.config.registry import DESTINATIONS, chosen, load_class, names_in
 from record_processors.filters.expression import EXPRESSION
+from record_processors.flow.metrics import OF_EVERY_PIPELINE
 from record_processors.kcl.assembly import assemble
 from support.fault_proxy import Fault
 from support.guarded import Guarded, User, needless
@@ -107,6 +109,26 @@ def test_it_reads_what_it_declares(make, destination, asked):
     refused_by_all = {EXPRESSION.key}  # the filter that needs none
     assert asked <= known_settings(chosen(harness.settings.texts)).keys() | refused_by_all
     assert {setting.key for setting in each.declares} - COMMON.keys() <= asked
+
+
+def counted():
+    """Return the metrics of which something has come since this was called last."""
+    return {metric for metric in Metric.declared.values() if list(metric.take())}
+
+
+@every_destination()
+def test_it_counts_what_it_says(make, destination):
+    """Nothing counts that the reference does not name; each of ours counts what it delivers."""
+    harness = make(destination)
+    counted()
+    harness.carry(harness.records(3))
+    harness.read_the_rest()
+    found = counted()
+    measures = set(chosen(harness.settings.texts).destination.measures)
+
+    assert found <= measures
+    own = measures - set(OF_EVERY_PIPELINE)
+    assert bool(own & found) is bool(ours_in(destination))
 
 
 @every_destination()

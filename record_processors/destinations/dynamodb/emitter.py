@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ...aws.clients import ANSWER_SECONDS, client
 from ...aws.failures import call
 from ...config.component import Contradiction, Shipped
+from ...config.metric import Counter
 from ...config.resource import Failed, Resource
 from ...config.setting import Settings
 from ...config.shipped import DAEMON
@@ -30,6 +31,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+ITEMS = Counter("dynamodb.items", "Items written or deleted, the last of each key of a batch.")
+OLDER = Counter(
+    "dynamodb.older", "Items left as they were, since the table held what was as new, or newer."
+)
+
 Row = Any  # bytes that are one JSON object, or a dict
 
 
@@ -38,6 +44,7 @@ class DynamoDBEmitter(Emitter[Row]):
 
     accepts = frozenset({"json", "dict"})
     declares = DECLARED
+    measures = (*Emitter.measures, ITEMS, OLDER)
     # A thousand keys by sixteen at once, each answered at the last moment.
     longest_try = 64 * ANSWER_SECONDS
     shipped = Shipped(
@@ -85,7 +92,7 @@ class DynamoDBEmitter(Emitter[Row]):
         from ...aws.json_calls import Calls  # noqa: PLC0415 - it stands on the extra
 
         calls = Calls(client("dynamodb", settings), LANES)
-        return cls(settings, Table(settings), calls, Retry.from_settings(settings))
+        return cls(settings, Table(settings), calls, Retry.from_settings(settings, "dynamodb"))
 
     def start(self, shard: str, format: str, null: str | None) -> None:  # noqa: A002
         """Ask the table for its key. Raises Fatal."""
@@ -159,6 +166,8 @@ class DynamoDBEmitter(Emitter[Row]):
             return NotTaken(tuple(left), tuple(left.values()))
 
         send_all(self.retry, self.writes.what, changes, send)
+        ITEMS.add(len(changes) - len(refused) - older)
+        OLDER.add(older)
         if older:
             log.info(
                 "%s: what %s held was as new already, or newer",

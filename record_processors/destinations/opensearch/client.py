@@ -85,7 +85,7 @@ def login_of(settings: Settings) -> Login:
         raise Fatal(f"of {USERNAME_VARIABLE} and {PASSWORD_VARIABLE} one is not in the environment")
     if (aws := aws_of(settings[OPEN_SEARCH_URL])) is None:
         return None
-    retry = Retry.from_settings(settings)
+    retry = Retry.from_settings(settings, "opensearch")
     credentials = call(retry, "credentials for OpenSearch", _credentials)
     return Urllib3AWSV4SignerAuth(credentials, aws.region, aws.service)
 

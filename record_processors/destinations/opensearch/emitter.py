@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ...aws.clients import READ_SECONDS
 from ...config.component import Shipped
 from ...config.keys import STREAM_NAME
+from ...config.metric import Counter
 from ...config.resource import Resource
 from ...config.setting import Setting, Settings
 from ...config.shipped import DAEMON
@@ -32,6 +33,11 @@ if TYPE_CHECKING:
     from .bulk import Bulk
 
 
+DOCUMENTS = Counter(
+    "opensearch.documents", "Documents sent, those that were there already or refused included."
+)
+
+
 class OpenSearchEmitter(Emitter[bytes]):
     """Writes each row as a document.
 
@@ -42,6 +48,7 @@ class OpenSearchEmitter(Emitter[bytes]):
 
     accepts = frozenset({"json"})
     declares = tuple(DECLARED)
+    measures = (*Emitter.measures, DOCUMENTS)
     longest_try = READ_SECONDS
     secrets_come_from = (
         "that of OpenSearch is in OPENSEARCH_PASSWORD of the environment, or there is none because "
@@ -91,7 +98,7 @@ class OpenSearchEmitter(Emitter[bytes]):
         bulk = Bulk(
             Client.from_settings(settings),
             settings[OPEN_SEARCH_INDEX],
-            Retry.from_settings(settings),
+            Retry.from_settings(settings, "opensearch"),
         )
         return cls(bulk, settings[STREAM_NAME], settings[OPEN_SEARCH_ID_FIELD])
 
@@ -100,7 +107,9 @@ class OpenSearchEmitter(Emitter[bytes]):
         documents = (
             by_field(self.id_field) if self.id_field else by_position(self.stream, self.shard)
         )
-        self.bulk.send(documents(batch), batch)
+        items = list(documents(batch))
+        self.bulk.send(items, batch)
+        DOCUMENTS.add(len(items))
 
     def close(self) -> None:
         """End the connection."""

@@ -109,7 +109,7 @@ class Index(Creatable):
 
         what = f"looking at {self.name}" if method == "GET" else f"making {self.name}"
         with closing(Client.from_settings(self.settings)) as client:
-            return Retry.from_settings(self.settings)(
+            return Retry.from_settings(self.settings, "opensearch")(
                 what, lambda: client.request(what, method, path, params)
             )
 

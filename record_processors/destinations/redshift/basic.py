@@ -17,6 +17,7 @@ from ...files.loadable import loadable
 from .destination import SHIPPED, LoadingDestination
 from .file_letters import FileLetters
 from .loader import Loader
+from .measures import MEASURES
 from .resources import DataTable, LedgerTable, LoadedFiles, RedshiftLogin
 from .rules import AS_READ, disagreements, unread
 from .settings import DATA_FORMAT, DECLARED
@@ -30,6 +31,7 @@ class RedshiftBasicEmitter(LoadingDestination, ChainEmitter):
     """
 
     accepts = ChainEmitter.accepts & AS_READ
+    measures = (*ChainEmitter.measures, *MEASURES)
     declares = (*ChainEmitter.declares, *DECLARED)
     shipped = Shipped(
         "redshift_basic",

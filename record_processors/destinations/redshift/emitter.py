@@ -17,6 +17,7 @@ from ...flow.emitter import Emitter
 from ...flow.record import Record
 from .destination import SHIPPED, LoadingDestination
 from .loader import Loader
+from .measures import MEASURES
 from .resources import DataTable, LedgerTable, ManifestFiles, RedshiftLogin
 from .settings import DECLARED
 
@@ -26,6 +27,7 @@ class RedshiftManifestEmitter(LoadingDestination, Emitter[File]):
 
     own_transformer = FileMessages
     declares = DECLARED
+    measures = (*Emitter.measures, *MEASURES)
     shipped = Shipped(
         "redshift_manifest",
         "Stage two: the files that stage one (s3_manifest.properties) announces on the manifest "

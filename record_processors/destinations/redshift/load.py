@@ -12,6 +12,7 @@ from ...aws.bucket import Bucket
 from ...config.setting import Settings
 from ...errors import counted
 from ...files.file import File
+from ...flow import heartbeat
 from ...flow.letter import report
 from .connection import Connection, Cursor, LoadErrorDetail, copied_rows, run_copy
 from .copy import copy_statement, manifest_of, manifests_folder
@@ -20,6 +21,15 @@ from .events import COUNT_DIFFERS, LOADED, LOADED_BEFORE
 from .fault import Fault, SetAside, fault_of
 from .file_check import BadFile, FileCheck
 from .ledger import Ledger, RejectedFile, Verdict
+from .measures import (
+    COPY_TIME,
+    FILES,
+    FILES_BEFORE,
+    LOADS,
+    LOCK_TIME,
+    ROWS,
+    ROWS_LEFT_OUT,
+)
 from .repair import Repaired
 from .row_letters import RowLetters
 from .settings import COPY_MANDATORY, DATA_TABLE
@@ -75,11 +85,13 @@ class Load:
         rows = 0
         try:
             with self.connection.transaction() as cursor:
-                self.ledger.lock(cursor)
+                with LOCK_TIME:
+                    self.ledger.lock(cursor)
                 verdict = self._judge(cursor, files, faults)
                 if fresh := verdict.fresh:
                     sources = Sources(fresh, repaired)
-                    manifest = self.copy_files(cursor, sources.files)
+                    with COPY_TIME:
+                        manifest = self.copy_files(cursor, sources.files)
                     rows = copied_rows(cursor)
                     self._insist_on_all(sources.files, rows)
                     kept = self.letters.write(sources.repaired)
@@ -90,7 +102,12 @@ class Load:
         except BadFile as bad:
             file = Sources(fresh, repaired).original(bad.file)
             return SetAside([RejectedFile(file, bad.reason)])
+        heartbeat.beat()  # a search makes many loads in one try
         if fresh:
+            LOADS.add()
+            FILES.add(len(fresh))
+            ROWS.add(rows)
+            ROWS_LEFT_OUT.add(sum(len(one.left_out) for one in sources.repaired.values()))
             what = counted(rows, "row"), counted(len(fresh), "file")
             log.info(
                 *("loaded %s of %s into %s", *what, self.table),
@@ -100,6 +117,7 @@ class Load:
             for letters in kept:
                 report(*letters)
         if verdict.loaded:
+            FILES_BEFORE.add(len(verdict.loaded))
             before = counted(len(verdict.loaded), "file")
             log.info(
                 *("%s had been loaded into %s before", before, self.table),

@@ -15,6 +15,7 @@ from .connection import Connection
 from .file_check import BadFile, FileCheck
 from .ledger import Ledger, RejectedFile
 from .load import Load
+from .measures import FILES_REFUSED
 from .pause import Window, end_of_pause
 from .rehearsal import Rehearsal
 from .repair import Repair
@@ -61,7 +62,7 @@ class Loader:
             Repair(settings, bucket),
             check,
             UnmatchedFields(settings, connection, bucket),
-            Retry.from_settings(settings),
+            Retry.from_settings(settings, "redshift"),
             settings[PAUSE],
         )
 
@@ -83,6 +84,7 @@ class Loader:
             search = LoadSearch(alike, load.run, self.rehearsal.run)
             what = f"loading {counted(len(alike), 'file')} into {self.load.table}"
             rejected += self.retry(what, search.run)
+        FILES_REFUSED.add(len(rejected))
         return [RejectedFile(files[file], reason) for file, reason in rejected]
 
     def close(self) -> None:

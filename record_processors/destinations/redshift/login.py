@@ -29,7 +29,7 @@ def login_of(settings: Settings) -> Callable[[], Login]:
     database = database_of(settings)
     if (user := settings[REDSHIFT_USER]) is not None:
         return lambda: (user, _password())
-    retry = Retry.from_settings(settings)
+    retry = Retry.from_settings(settings, "redshift")
     if (secret := settings[REDSHIFT_SECRET]) is not None:
         secrets = client("secretsmanager", settings)
         return lambda: _from_secret(

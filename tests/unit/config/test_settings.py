@@ -19,9 +19,8 @@ from record_processors.config.keys import RECORD_LIMIT
 from record_processors.config.known_settings import COMMON, elsewhere
 from record_processors.config.properties import SettingsError, load
 from record_processors.config.reference import reference
-from record_processors.config.registry import DESTINATIONS
+from record_processors.config.registry import DESTINATIONS, load_class
 from record_processors.config.shipped_files import shipped_files
-from record_processors.config.types import duration
 from record_processors.config.unknown_keys import explain
 from record_processors.kcl.assembly import assemble
 from support.fakes import STAGE_ONE, STAGE_TWO, properties
@@ -644,6 +643,20 @@ def test_the_reference_tells_every_key():
     assert [key for key in ALL if text.count(f"\n| `{key}` |") != 1] == []
 
 
+def test_the_reference_tells_every_metric():
+    """Each metric that something of ours counts has its row, and no other has."""
+    every = {
+        metric
+        for name in DESTINATIONS
+        for metric in load_class("connectorDestination", name).measures
+    }
+    rows = re.findall(r"^\| `([\w.]+)` \| (?:counter|gauge|timer) \|", FILES["README.md"], re.M)
+    assert sorted(rows) == sorted(metric.name for metric in every)
+    modules = [path.read_text() for path in (REPOSITORY / "record_processors").rglob("*.py")]
+    made = r'= (?:Counter|Gauge|Timer|TimeSpent)\(\s*"([\w.]+)"'
+    assert sorted(rows) == sorted(name for text in modules for name in re.findall(made, text))
+
+
 @pytest.mark.parametrize("setting", OURS.values(), ids=lambda setting: setting.key)
 def test_every_setting_has_a_sentence(setting):
     """Each key is explained in a sentence."""
@@ -657,8 +670,6 @@ def test_every_default_is_a_value(setting):
     """A default is what the setting's own text would be read as."""
     if setting.default not in (None, "", ()):
         written = str(setting.default).lower() if setting.default is True else str(setting.default)
-        if setting.parse is duration:  # the value is in seconds, which nobody writes
-            written = setting.default_in_words
         assert setting.parse(written) == setting.default
 
 

@@ -10,10 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from record_processors.aws.clients import endpoint_of
 from record_processors.commands import main as cli
+from record_processors.config.keys import APPLICATION_NAME
 from record_processors.config.properties import load
 from record_processors.errors import LaunchError
 from record_processors.kcl import heap, java
+from record_processors.kcl.health import FOLDER_VARIABLE, folder
 from support.fakes import properties
 from support.small_aws import make, small_aws
 
@@ -204,6 +207,15 @@ def test_run_starts_java(tmp_path, recording_java):
     assert "software.amazon.kinesis.multilang.MultiLangDaemon" in started.arguments
     assert "-Dfile.encoding=UTF-8" in started.arguments
     assert "<configuration" in Path(started.argument("--log-configuration")).read_text()
+
+
+def test_the_children_know_where_to_say_how_they_are(tmp_path, recording_java):
+    """It is where `health` looks for them: the same by the file, whoever asks, and private."""
+    path = properties(tmp_path)
+    told = Started(path).environment[FOLDER_VARIABLE]
+    settings = load(path)
+    assert told == str(folder(settings[APPLICATION_NAME], endpoint_of("dynamodb", settings)))
+    assert Path(told).stat().st_mode & 0o777 == 0o700
 
 
 def test_the_children_find_their_program(tmp_path, recording_java):
