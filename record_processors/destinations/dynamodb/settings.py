@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from ...config.component import Contradiction
 from ...config.setting import Setting, Settings
-from ...config.types import TABLE, ValueType, matching, text
+from ...config.types import TABLE, UNITS, ValueType, matching, text
 from ...errors import one_line
 from ...filters.jmespath import JmesPath
 
@@ -17,7 +17,6 @@ NO_GUARD = "none"
 KEY_TYPES = ("S", "N", "B")
 TYPES = (*KEY_TYPES, "SS", "NS", "BS")
 MARK = "_deleted"
-UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 class TimeToLive(NamedTuple):
