@@ -49,6 +49,7 @@ def new_letters(s3: Client, settings: Settings) -> Fact:
         "letters",
         value,
         f"{at_least}{counted(new, 'file')} of dead letters in the last day, the last at "
-        f"{last:%Y-%m-%d %H:%M:%S} UTC, in {where}",
+        f"{last:%Y-%m-%d %H:%M:%S} UTC, in {where}: `kinesis-connectors letters {settings.path}` "
+        "shows them",
         attention=True,
     )

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from botocore.exceptions import ClientError
 
-from ..config.keys import DEAD_LETTER_PREFIX, KMS_KEY
+from ..config.keys import DEAD_LETTER_PREFIX, KMS_KEY, S3_BUCKET
 from ..config.resource import Fact, Failed, Finding, Resource, Statement
 from ..config.setting import Settings
 from .arns import Arns, no_pattern
@@ -81,7 +81,13 @@ class DeadLetterFiles(Resource):
 
     def state(self) -> Iterator[Fact]:
         """Tell how many files of them are new in the last day."""
-        yield new_letters(quick_client("s3", self.settings), self.settings)
+        s3 = quick_client("s3", self.settings)
+        try:
+            yield new_letters(s3, self.settings)
+        except ERRORS as error:
+            where = about(S3_BUCKET, self.settings[S3_BUCKET])
+            said = why(error, "s3:ListBucket")
+            raise Failed(f"{where}: dead letters cannot be listed: {said}") from error
 
     def permissions(self, account: str) -> Iterator[Statement]:
         """Allow to write them, and the use of a key of one's own for whatever is written."""

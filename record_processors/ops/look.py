@@ -42,7 +42,7 @@ def _look_at(settings: Settings, behind: int) -> Pipeline:
         stream=settings[STREAM_NAME],
     )
     hasty = impatient(settings)  # somebody waits for the answer
-    with _noting(pipeline, "the leases"):
+    with _noting(pipeline, "dynamodb:Scan"):
         dynamodb = quick_client("dynamodb", hasty)
         if (leases := read_leases(dynamodb, settings)) is None:
             pipeline.needs(
@@ -58,10 +58,10 @@ def _look_at(settings: Settings, behind: int) -> Pipeline:
             _read_stream(pipeline, hasty, leases, pool)
         judge(pipeline, settings, behind)
     if _writes_files(settings):
-        with _noting(pipeline, "the files"), ThreadPoolExecutor(THREADS) as pool:
+        with _noting(pipeline, "s3:ListBucket"), ThreadPoolExecutor(THREADS) as pool:
             _look_for_files(pipeline, hasty, pool)
     for resource in resources(hasty):
-        with _noting(pipeline, "the destination"):
+        with _noting(pipeline):
             for fact in resource.state():
                 pipeline.facts[fact.name] = fact.value
                 pipeline.said.append(fact.sentence)
@@ -71,16 +71,16 @@ def _look_at(settings: Settings, behind: int) -> Pipeline:
 
 
 @contextmanager
-def _noting(pipeline: Pipeline, what: str) -> Iterator[None]:
+def _noting(pipeline: Pipeline, permission: str = "") -> Iterator[None]:
     """Note what keeps us from looking, and go on with the rest."""
     try:
         yield
     except Failed as failure:
-        pipeline.needs("notLookedAt", f"{what} cannot be looked at: {failure}")
+        pipeline.needs("notLookedAt", f"not all can be seen: {failure}")
     except ERRORS as error:
-        pipeline.needs("notLookedAt", f"{what} cannot be looked at: {why(error)}")
+        pipeline.needs("notLookedAt", f"not all can be seen: {why(error, permission)}")
     except LookupError as error:
-        pipeline.needs("notLookedAt", f"{what}: {not_aws(error).sentence}")
+        pipeline.needs("notLookedAt", f"not all can be seen: {not_aws(error).sentence}")
 
 
 def _shards(leases: Sequence[Lease], heard: Mapping[str, datetime]) -> Iterator[Shard]:

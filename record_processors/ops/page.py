@@ -36,11 +36,12 @@ def _pipeline(pipeline: Pipeline, status: Status) -> Iterator[str]:
     if (written := pipeline.written_in_the_last_hour) is not None:
         files, amount = counted(written.files, "file"), size(written.bytes)
         yield _item(f"written: {files} in the last hour, {amount}")
-    yield from (_item(sentence) for sentence in pipeline.said)
+    told = {reason.sentence for reason in pipeline.attention}
+    yield from (_item(sentence) for sentence in pipeline.said if sentence not in told)
     open_ones = worst_first(shard for shard in pipeline.shards if shard.state != "ended")
     if open_ones:
         yield ""
-        yield from _table(open_ones)
+        yield from _table(pipeline.application, open_ones)
 
 
 def _item(sentence: str) -> str:
@@ -72,12 +73,13 @@ def _pace(pipeline: Pipeline) -> str:
     return f" (shrinking by {worst.shrinks:.1f} s a second: {left} to go)"
 
 
-def _table(shards: list[Shard]) -> Iterator[str]:
+def _table(application: str, shards: list[Shard]) -> Iterator[str]:
     yield _row("shard", "behind", "checkpoint", "last file", "owner")
     for shard in shards[:SHOWN]:
         file = clock(shard.last_file.written) if shard.last_file else "-"
-        owner = shortened(shard.owner, OWNER) if shard.owner else "NONE"
-        yield _row(shard.shard, _behind(shard), _checkpoint(shard), file, owner)
+        yield _row(
+            shard.shard, _behind(shard), _checkpoint(shard), file, _owner(shard, application)
+        )
     if rest := shards[SHOWN:]:
         most = max(shard.behind or 0 for shard in rest)
         yield f"  and {len(rest):,} more, at most {span(most)} behind"
@@ -95,6 +97,13 @@ def _behind(shard: Shard) -> str:
     if shard.state == "waiting":
         return "waits"
     return "unknown" if shard.behind is None else span(shard.behind)
+
+
+def _owner(shard: Shard, application: str) -> str:
+    """Write who has it; `run` calls a worker by its host and the application."""
+    if not shard.owner:
+        return "NONE"
+    return shortened(shard.owner.removesuffix(f"-{application}"), OWNER)
 
 
 def _checkpoint(shard: Shard) -> str:

@@ -115,8 +115,8 @@ def _sentence(loaded: Mapping[str, Any]) -> str:
     if loaded["last"] is None:
         return "nothing is loaded yet"
     spans = [
-        f"{loaded[span]['rows']:,} rows ({counted(loaded[span]['files'], 'file')}) in the last "
-        f"{span}"
+        f"{span} {loaded[span]['rows']:,} ({counted(loaded[span]['files'], 'file')})"
         for span in SPANS
     ]
-    return f"loaded: {', '.join(spans)}; the last at {loaded['last']:%Y-%m-%d %H:%M:%S} UTC"
+    last = f"{loaded['last']:%Y-%m-%d %H:%M:%S} UTC"
+    return f"rows loaded in the last {', '.join(spans)}; the last at {last}"
