@@ -22,7 +22,7 @@ def judge(pipeline: Pipeline, settings: Settings, limit: int) -> None:
     read = worst_first(shard for shard in pipeline.shards if shard.state in {"reading", "no owner"})
     late = [shard for shard in read if (shard.behind or 0) > limit]
     lost = [shard for shard in read if shard.lost and (shard.behind is None or shard in late)]
-    unknown = [shard for shard in read if shard.unknown and shard.unknown not in HARMLESS]
+    unknown = [shard for shard in read if is_unknown(shard)]
     alone = [shard for shard in read if not shard.owner]
     silence = timedelta(milliseconds=settings[REPORT_INTERVAL] * REPORTS_MISSED)
     since = datetime.now(timezone.utc) - silence
@@ -48,12 +48,17 @@ def worst_first(shards: Iterable[Shard]) -> list[Shard]:
         shards,
         key=lambda one: (
             not one.lost,
-            one.owner is not None,
-            one.behind is not None,
+            one.state != "no owner",
+            not is_unknown(one),
             -(one.behind or 0),
             one.shard,
         ),
     )
+
+
+def is_unknown(shard: Shard) -> bool:
+    """Whether it could not be found out how far behind a shard is, though it should be."""
+    return bool(shard.unknown) and shard.unknown not in HARMLESS
 
 
 def note(pipeline: Pipeline, kind: str, shards: Sequence[Shard], how: str) -> None:

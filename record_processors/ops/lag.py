@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from ..aws.clients import Client
 from ..aws.failures import call
-from ..aws.findings import code_of
+from ..aws.findings import code_of, why
 from ..config.kcl_settings import INITIAL_TIMESTAMP
 from ..config.keys import STREAM_NAME
 from ..config.setting import Settings
@@ -22,7 +22,7 @@ from ..flow.retry import Retry
 from ..kcl.leases import AT_TIMESTAMP, LATEST, TRIM_HORIZON, Lease
 from .aggregate import user_records
 
-TRIES, FIRST_WAIT = 4, 250  # ms, when others read the shard as fast as it may be read
+TRIES, FIRST_WAIT = 3, 250  # ms, when others read the shard as fast as it may be read
 RECORDS = 2  # the one at the checkpoint, and the next
 # Kinesis gives empty pages where there are no records for a while:
 # docs.aws.amazon.com/streams/latest/dev/troubleshooting-consumers.html
@@ -57,6 +57,7 @@ class ShardReader:
 
     def __init__(self, kinesis: Client, settings: Settings) -> None:
         self.kinesis = kinesis
+        self.no_answer: Lag | None = None  # once there is none, the other shards are not tried
         self.stream = settings[STREAM_NAME]
         self.begins = settings[INITIAL_TIMESTAMP]
         self.retry = Retry(TRIES, FIRST_WAIT)
@@ -65,19 +66,29 @@ class ShardReader:
         """Return how far behind a shard is that has not ended."""
         if lease.checkpoint == LATEST:
             return Lag(unknown=NO_CHECKPOINT)
+        if self.no_answer is not None:
+            return self.no_answer
         try:
             if isinstance(lease.checkpoint, Position):
                 return self._beyond(lease.shard, lease.checkpoint)
-            begin: dict[str, Any] = {"ShardIteratorType": TRIM_HORIZON}
-            if lease.checkpoint == AT_TIMESTAMP:
-                begin = {"ShardIteratorType": AT_TIMESTAMP, "Timestamp": self.begins}
-            for record in self._records(lease.shard, begin):
+            return self._from(lease.shard, lease.checkpoint)
+        except ConnectorError as error:
+            lag, code = _failed(error)
+            if not code:
+                self.no_answer = lag
+            return lag
+
+    def _from(self, shard: str, sentinel: str) -> Lag:
+        """Look for the first record from where a shard without a checkpoint is begun."""
+        begin: dict[str, Any] = {"ShardIteratorType": TRIM_HORIZON}
+        if sentinel == AT_TIMESTAMP:
+            begin = {"ShardIteratorType": AT_TIMESTAMP, "Timestamp": self.begins}
+        try:
+            for record in self._records(shard, begin):
                 return Lag(_age(record))
-            return Lag(NOTHING)
         except _Sparse as sparse:
             return Lag(sparse.behind)
-        except ConnectorError as error:
-            return _failed(error)
+        return Lag(NOTHING)
 
     def _beyond(self, shard: str, checkpoint: Position) -> Lag:
         """Look for the first record that is not checkpointed, from the checkpoint's own on.
@@ -144,18 +155,18 @@ def _gap(record: dict[str, Any]) -> str:
     )
 
 
-def _failed(error: ConnectorError) -> Lag:
-    """Say what it means that a shard cannot be read."""
-    cause: BaseException | None = error
-    while isinstance(cause, ConnectorError):
+def _failed(error: ConnectorError) -> tuple[Lag, str]:
+    """Say what it means that a shard cannot be read; and the code of the answer, "" without one."""
+    cause: BaseException = error
+    while isinstance(cause, ConnectorError) and cause.__cause__ is not None:
         cause = cause.__cause__
     code = code_of(cause)
+    reason = why(cause, "kinesis:GetRecords") if isinstance(cause, Exception) else str(cause)
     if code == "ResourceNotFoundException":
-        return Lag(
-            lost="the stream does not have the shard any more, and it was not read to its end"
-        )
+        lost = "the stream does not have the shard any more, and it was not read to its end"
+        return Lag(lost=lost), code
     if code == "InvalidArgumentException":
-        return Lag(lost=f"the stream does not know its checkpoint: {error}")
+        return Lag(lost=f"the stream does not know its checkpoint: {reason}"), code
     if code == "ProvisionedThroughputExceededException":
-        return Lag(unknown=BUSY)
-    return Lag(unknown=str(error))
+        return Lag(unknown=BUSY), code
+    return Lag(unknown=reason), code

@@ -15,7 +15,7 @@ from ..config.keys import S3_BUCKET
 from ..config.setting import Settings
 from ..flow.record import Position
 
-HOURS = 48  # further back is not looked
+HOURS = 24  # further back is not looked
 FIRST, AT_ONCE = 3, 8  # how many folders are listed together
 # Of one folder; one of a day or more, as ``s3Layout`` may say, may hold any number.
 MOST_OBJECTS = 100_000

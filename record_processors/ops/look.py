@@ -10,7 +10,8 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 
-from ..aws.findings import ERRORS, impatient, not_aws, quick_client, why
+from ..aws.clients import client
+from ..aws.findings import ERRORS, PROBE_SECONDS, impatient, not_aws, quick_client, why
 from ..aws.output_stream import OUTPUT_STREAM
 from ..config.keys import APPLICATION_NAME, STREAM_NAME
 from ..config.registry import chosen
@@ -110,7 +111,7 @@ def _read_stream(
     pipeline: Pipeline, settings: Settings, leases: Sequence[Lease], pool: Executor
 ) -> None:
     """Find out how far behind each shard is that is to be read."""
-    kinesis = quick_client("kinesis", settings)
+    kinesis = client("kinesis", settings, read_seconds=PROBE_SECONDS)  # ShardReader tries again
     with suppress(*ERRORS):  # the pipeline itself needs no right to that
         found = kinesis.describe_stream_summary(StreamName=pipeline.stream)
         pipeline.retention_hours = found["StreamDescriptionSummary"]["RetentionPeriodHours"]
