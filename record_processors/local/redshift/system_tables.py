@@ -71,7 +71,8 @@ CREATE OR REPLACE VIEW pg_catalog.svv_transactions AS SELECT a.usename::text AS 
     a.xact_start AT TIME ZONE 'UTC' AS txn_start, l.mode AS lock_mode,
     l.locktype AS lockable_object_type, l.relation::bigint::integer AS relation, l.granted
     FROM pg_locks l JOIN pg_stat_activity a USING (pid)
-    WHERE l.locktype IN ('relation', 'transactionid');
+    WHERE l.locktype IN ('relation', 'transactionid') AND (a.usename = current_user OR
+    EXISTS (SELECT FROM pg_user WHERE usename = current_user AND usesuper));
 GRANT SELECT ON pg_catalog.svv_transactions TO PUBLIC;
 """
 

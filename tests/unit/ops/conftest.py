@@ -60,10 +60,10 @@ class Place:
         found = self.kinesis.list_shards(StreamName=self.stream)["Shards"]
         return [shard["ShardId"] for shard in found]
 
-    def put(self, data=b"x"):
+    def put(self, data=b"x", **how):
         """Put a record; return its sequence number."""
-        put = self.kinesis.put_record(StreamName=self.stream, PartitionKey="k", Data=data)
-        return put["SequenceNumber"]
+        about = {"StreamName": self.stream, "PartitionKey": "k", **how}
+        return self.kinesis.put_record(Data=data, **about)["SequenceNumber"]
 
     def lease(self, shard, checkpoint, sub=0, owner="host-a", counter=1, parents=(), has_file=True):
         """Write a lease; and a file of the shard, as without one all of a day is looked through."""

@@ -446,9 +446,13 @@ def test_a_ledger_that_a_session_holds_for_too_long(two, monkeypatch):
 
 def test_a_lock_that_cannot_be_seen(two, monkeypatch):
     """Nor is a lock waited for of another user, which Redshift shows a superuser alone."""
-    monkeypatch.setattr(state, "_lock", lambda *_: None)
     monkeypatch.setattr(state, "STATE_MILLISECONDS", 50)
+    user = f"{two.name}_reader"
     with connected(two) as other, other.cursor() as cursor:
+        cursor.execute(f"CREATE USER {user} PASSWORD %s", [os.environ["REDSHIFT_PASSWORD"]])
+        cursor.execute(f"GRANT SELECT ON {two.name}_f TO {user}")
+        other.commit()
+        properties(Path(two.path).parent, {**two.changes, "redshiftUsername": user}, STAGE_TWO)
         ledger(two).lock(cursor)
         code, (pipeline,) = two.status()
         assert (code, pipeline["facts"]["loaded"]) == (0, None)
