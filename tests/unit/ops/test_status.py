@@ -276,32 +276,61 @@ def test_new_dead_letters(place):
     assert f"`kinesis-connectors letters {here.path}`" in reason
 
 
-def test_a_read_that_is_refused_for_its_pace(place, monkeypatch, waits):
+@pytest.fixture
+def refuse(monkeypatch):
+    """Let Kinesis refuse a call of clients that are made from now on."""
+    make = boto3.client
+
+    def with_(operation, code):
+        answer = {
+            "Error": {"Code": code, "Message": "no"},
+            "ResponseMetadata": {"HTTPStatusCode": 400},
+        }
+
+        def refusing(service, **how):
+            made = make(service, **how)
+            made.meta.events.register(
+                f"before-call.kinesis.{operation}",
+                lambda params, **_: (AWSResponse(params["url"], 400, {}, None), answer),
+            )
+            return made
+
+        monkeypatch.setattr(boto3, "client", refusing)
+
+    return with_
+
+
+def test_a_read_that_is_refused_for_its_pace(place, refuse, waits):
     """While others read the shard as fast as it may be read, it is not known how far behind."""
     here = place()
     (shard,) = here.make()
     here.lease(shard, here.put())
-    make = boto3.client
+    refuse("GetRecords", "ProvisionedThroughputExceededException")
 
-    def busy(service, **how):
-        made = make(service, **how)
-        error = {"Code": "ProvisionedThroughputExceededException", "Message": "slow down"}
-        made.meta.events.register(
-            "before-call.kinesis.GetRecords",
-            lambda params, **_: (
-                AWSResponse(params["url"], 400, {}, None),
-                {"Error": error, "ResponseMetadata": {"HTTPStatusCode": 400}},
-            ),
-        )
-        return made
-
-    monkeypatch.setattr(boto3, "client", busy)
     found = here.shards()[shard]
     assert (found["behind"], found["unknown"]) == (None, lag.BUSY)
     assert len(waits) == lag.TRIES - 1
     code, out = here.page()
     assert code == 0
     assert f"  {shard}   unknown  " in out
+
+
+def test_a_checkpoint_of_another_stream(place, refuse):
+    """A position that Kinesis does not take, as of a stream that was made anew, is a loss."""
+    here = place()
+    (shard,) = here.make()
+    here.lease(shard, here.put())
+    refuse("GetShardIterator", "InvalidArgumentException")
+    assert "the stream does not know its checkpoint" in here.reasons()["recordsLost"]
+
+
+def test_a_right_that_is_lacking(place, refuse):
+    """Without the right to read the stream, a person is told which it is."""
+    here = place()
+    (shard,) = here.make()
+    here.lease(shard, here.put())
+    refuse("GetRecords", "AccessDeniedException")
+    assert "the permission kinesis:GetRecords is missing" in here.reasons()["notKnown"]
 
 
 def test_a_stream_that_does_not_answer(place, waits, monkeypatch):
