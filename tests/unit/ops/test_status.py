@@ -278,20 +278,18 @@ def test_new_dead_letters(place):
 
 @pytest.fixture
 def refuse(monkeypatch):
-    """Let Kinesis refuse a call of clients that are made from now on."""
+    """Let Kinesis refuse a call of clients that are made from now on, or answer it so."""
     make = boto3.client
 
-    def with_(operation, code):
-        answer = {
-            "Error": {"Code": code, "Message": "no"},
-            "ResponseMetadata": {"HTTPStatusCode": 400},
-        }
+    def with_(operation, code="", status=400, **said):
+        error = {"Error": {"Code": code, "Message": "no"}} if code else {}
+        answer = {**said, **error, "ResponseMetadata": {"HTTPStatusCode": status}}
 
         def refusing(service, **how):
             made = make(service, **how)
             made.meta.events.register(
                 f"before-call.kinesis.{operation}",
-                lambda params, **_: (AWSResponse(params["url"], 400, {}, None), answer),
+                lambda params, **_: (AWSResponse(params["url"], status, {}, None), answer),
             )
             return made
 
@@ -322,6 +320,16 @@ def test_a_checkpoint_of_another_stream(place, refuse):
     here.lease(shard, here.put())
     refuse("GetShardIterator", "InvalidArgumentException")
     assert "the stream does not know its checkpoint" in here.reasons()["recordsLost"]
+
+
+def test_a_shard_with_long_silences(place, refuse):
+    """Where Kinesis gives one empty page after the other, it tells how far they reach."""
+    here = place()
+    (shard,) = here.make()
+    here.lease(shard, here.put())
+    silent = {"Records": [], "NextShardIterator": "next", "MillisBehindLatest": 90_000}
+    refuse("GetRecords", status=200, **silent)
+    assert here.shards()[shard]["behind"] == 90
 
 
 def test_a_right_that_is_lacking(place, refuse):
