@@ -18,8 +18,6 @@ STREAM = (
 )
 TABLE = r"[A-Za-z0-9_.-]{3,255}"  # …/amazondynamodb/latest/developerguide/HowItWorks.NamingRules
 
-UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}  # of durations, in seconds
-
 _PREFIX_BYTES = KEY_BYTES // 4  # application, date, shard and position come after it
 
 
@@ -66,6 +64,18 @@ def _decimal(value: str) -> float:
 
 integer = ValueType("a whole number", _integer)
 decimal = ValueType("a number", _decimal)
+
+
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def _duration(value: str) -> int:
+    if not (found := re.fullmatch(r"([0-9]{1,9}) *([smhd])|0", value)):
+        raise ValueError("not a duration like 90s, 10m, 1h or 2d")
+    return int(found[1]) * UNITS[found[2]] if found[1] else 0
+
+
+duration = ValueType("a duration, like 90s, 10m, 1h or 2d", _duration)  # in seconds
 
 
 def _boolean(value: str) -> bool:
@@ -159,12 +169,6 @@ def _read_endpoint(value: str) -> str:
     return value
 
 
-def _read_duration(value: str) -> int:
-    if not (found := re.fullmatch(r"([0-9]{1,9}) *([smhd])", value)):
-        raise ValueError("not a duration like 90s, 10m, 1h or 2d")
-    return int(found[1]) * UNITS[found[2]]
-
-
 def _read_delimiter(value: str) -> str:
     if len(value) != 1 or not value.isascii() or value in "\\\n\r\0" or value.isalnum():
         raise ValueError("not one ASCII character that is no letter, digit, backslash or line end")
@@ -173,6 +177,5 @@ def _read_delimiter(value: str) -> str:
 
 prefix = ValueType(f"at most {_PREFIX_BYTES} bytes of printable characters", _read_prefix)
 endpoint = ValueType("http://host:port or https://host", _read_endpoint)
-duration = ValueType("a duration like 90s, 10m, 1h or 2d; its value are seconds", _read_duration)
 delimiter = ValueType("one ASCII character that is no letter, digit, or backslash", _read_delimiter)
 region = matching(r"[a-z]{2,}(-[a-z]+)+-[0-9]+", "a region's name, like eu-central-1")

@@ -77,7 +77,12 @@ ITEMS = {
     "dynamoDBDeleteExpression": "of.refused",
 }
 ITEMS_AND_FILES = {**STAGE_ONE, **ITEMS, "connectorDestination": "dynamodb, simulated_kcl:Picky"}
-COMMON = {"s3Bucket": "bucket", "retryLimit": str(TRIES), "backoffInterval": "1"}
+COMMON = {
+    "s3Bucket": "bucket",
+    "retryLimit": str(TRIES),
+    "backoffInterval": "1",
+    "outagePatience": "0",
+}
 
 # What others may say of a file besides what is true.
 LESS = {"format": None}

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from ...config.component import Contradiction
 from ...config.setting import Setting, Settings
-from ...config.types import TABLE, UNITS, ValueType, matching, text
+from ...config.types import TABLE, ValueType, duration, matching, text
 from ...errors import one_line
 from ...filters.jmespath import JmesPath
 
@@ -50,8 +50,8 @@ def _key(value: str) -> Mapping[str, str]:
 
 def _time_to_live(value: str) -> TimeToLive:
     attribute, _, source = (word.strip() for word in value.partition(":"))
-    if attribute and (found := re.fullmatch(r"arrival *\+ *([0-9]{1,9}) *([smhd])", source)):
-        return TimeToLive(attribute, None, int(found[1]) * UNITS[found[2]])
+    if attribute and (found := re.fullmatch(r"arrival *\+ *([0-9]{1,9} *[smhd])", source)):
+        return TimeToLive(attribute, None, duration(found[1]))
     if attribute and (found := re.fullmatch(r"field +(.+)", source)):
         return TimeToLive(attribute, found[1])
     raise ValueError("not like 'expires: arrival + 30d' or 'expires: field validUntil'")
