@@ -14,6 +14,7 @@ from .layout import dead_letters_folder
 DAY = timedelta(days=1)
 # Their keys do not begin with a time, so that all must be listed; this many take some ten seconds.
 MOST_OBJECTS = 200_000
+LETTERS = ".jsonl"  # what keys of letters end in
 MARK = ".redriven"  # what the key ends in of an object that says so of the letters beside it
 
 
@@ -36,7 +37,7 @@ def new_letters(s3: Client, settings: Settings) -> Fact:
             if key.endswith(MARK):  # listed right after what it is about
                 new -= before == (key.removesuffix(MARK), True)
                 continue
-            before = key, written > since
+            before = key, key.endswith(LETTERS) and written > since
             if before[1]:
                 new += 1
                 last = max(last or written, written)

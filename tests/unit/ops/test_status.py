@@ -268,6 +268,7 @@ def test_new_dead_letters(place):
     here.lease(shard, "TRIM_HORIZON")
     here.letter("a.jsonl", mark=True)
     here.letter("b.jsonl", mark=True)
+    here.letter("no-letters")
     assert here.reasons() == {}
     here.letter("c.jsonl")
     here.letter("d.jsonl")
