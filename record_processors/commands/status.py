@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from ..errors import EXIT_FOUND, EXIT_OK, EXIT_USAGE
 from .command import complain
 
 if TYPE_CHECKING:
+    from ..config.setting import Settings
     from ..ops.status import Status
 
 HELP = "say who reads each shard, how far behind, and whether anything needs a person"
@@ -70,22 +73,25 @@ def _seconds(value: str) -> float:
 
 def run(arguments: argparse.Namespace) -> int:
     """Look once, or until Ctrl-C; 1 if anything needs a person."""
-    import logging  # noqa: PLC0415
-    import time  # noqa: PLC0415
-
     from ..config.properties import SettingsError, load  # noqa: PLC0415
     from ..kcl.look import no_credentials  # noqa: PLC0415
-    from ..ops.look import look  # noqa: PLC0415
-    from ..ops.watch import Watch  # noqa: PLC0415
 
-    # What is tried again would be told in the middle of the page.
-    logging.getLogger("record_processors").setLevel(logging.CRITICAL)
     try:
         each = [load(path) for path in arguments.properties]
     except SettingsError as error:
         return complain(error, EXIT_USAGE)
     if problem := no_credentials():
         return complain(problem.sentence, EXIT_USAGE)
+    with _silence():
+        return _look(each, arguments)
+
+
+def _look(each: Sequence[Settings], arguments: argparse.Namespace) -> int:
+    import time  # noqa: PLC0415
+
+    from ..ops.look import look  # noqa: PLC0415
+    from ..ops.watch import Watch  # noqa: PLC0415
+
     watch = Watch(each)
     while True:
         status = look(each, arguments.behind)
@@ -94,6 +100,20 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.watch is None:
             return EXIT_FOUND if status.needs_a_person else EXIT_OK
         time.sleep(arguments.watch)
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Keep the log, which tells of each try, out of the page."""
+    import logging  # noqa: PLC0415
+
+    log = logging.getLogger("record_processors")
+    level = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
 
 
 def _print(status: Status, arguments: argparse.Namespace) -> None:

@@ -1,6 +1,7 @@
 """`status`: how far behind each shard is, who has it, and what needs a person."""
 
 import json
+import logging
 import os
 from pathlib import Path
 
@@ -313,6 +314,7 @@ def test_a_read_that_is_refused_for_its_pace(place, refuse, waits):
     code, out = here.page()
     assert code == 0
     assert f"  {shard}   unknown  " in out
+    assert logging.getLogger("record_processors").isEnabledFor(logging.WARNING)
 
 
 def test_a_checkpoint_of_another_stream(place, refuse):
