@@ -117,15 +117,17 @@ def _silence() -> Iterator[None]:
 
 
 def _print(status: Status, arguments: argparse.Namespace) -> None:
+    import shutil  # noqa: PLC0415
+
     import msgspec  # noqa: PLC0415
 
-    from ..ops.page import page  # noqa: PLC0415
+    from ..ops.page import fitting, page  # noqa: PLC0415
 
     if arguments.json:
         print(msgspec.json.encode(status).decode(), flush=True)
     elif arguments.watch is not None and sys.stdout.isatty():
         # In place, line by line, so that nothing flickers.
-        lines = page(status).splitlines()
+        lines = fitting(status, shutil.get_terminal_size().lines - 1)
         sys.stdout.write(AGAIN + "".join(line + END_OF_LINE for line in lines) + REST)
         sys.stdout.flush()
     else:

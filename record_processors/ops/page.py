@@ -21,14 +21,23 @@ OTHERS: dict[State, str] = {
 }
 
 
-def page(status: Status) -> str:
-    """Return it as lines."""
-    parts = ["\n".join(_pipeline(each, status)) for each in status.pipelines]
+def page(status: Status, shown: int = SHOWN) -> str:
+    """Return it as lines; ``shown`` shards of each pipeline are told one by one."""
+    parts = ["\n".join(_pipeline(each, status, shown)) for each in status.pipelines]
     parts += ["\n".join(_last(status))]
     return "\n\n".join(parts)
 
 
-def _pipeline(pipeline: Pipeline, status: Status) -> Iterator[str]:
+def fitting(status: Status, height: int) -> list[str]:
+    """Return it as no more than ``height`` lines, with as many shards as there is room for."""
+    for shown in range(SHOWN, 0, -1):
+        lines = page(status, shown).splitlines()
+        if len(lines) <= height:
+            break
+    return lines[:height]
+
+
+def _pipeline(pipeline: Pipeline, status: Status, shown: int) -> Iterator[str]:
     at = f"{status.at:%Y-%m-%d %H:%M:%S} UTC"
     yield f"{pipeline.application}, from stream {pipeline.stream}, at {at}"
     if pipeline.shards:
@@ -41,7 +50,7 @@ def _pipeline(pipeline: Pipeline, status: Status) -> Iterator[str]:
     open_ones = worst_first(shard for shard in pipeline.shards if shard.state != "ended")
     if open_ones:
         yield ""
-        yield from _table(pipeline.application, open_ones)
+        yield from _table(pipeline.application, open_ones, shown)
 
 
 def _item(sentence: str) -> str:
@@ -73,14 +82,14 @@ def _pace(pipeline: Pipeline) -> str:
     return f" (shrinking by {worst.shrinks:.1f} s a second: {left} to go)"
 
 
-def _table(application: str, shards: list[Shard]) -> Iterator[str]:
+def _table(application: str, shards: list[Shard], shown: int) -> Iterator[str]:
     yield _row("shard", "behind", "checkpoint", "last file", "owner")
-    for shard in shards[:SHOWN]:
+    for shard in shards[:shown]:
         file = clock(shard.last_file.written) if shard.last_file else "-"
         yield _row(
             shard.shard, _behind(shard), _checkpoint(shard), file, _owner(shard, application)
         )
-    if rest := shards[SHOWN:]:
+    if rest := shards[shown:]:
         most = max(shard.behind or 0 for shard in rest)
         yield f"  and {len(rest):,} more, at most {span(most)} behind"
 

@@ -6,7 +6,7 @@ import pytest
 
 from record_processors.commands import main as cli
 from record_processors.ops.aggregate import user_records
-from record_processors.ops.page import page
+from record_processors.ops.page import fitting, page
 from record_processors.ops.status import Pipeline, Shard, Status
 from support.aggregated import aggregated
 from support.fakes import properties
@@ -51,6 +51,10 @@ def test_a_thousand_shards_are_one_page():
     assert lines[1] == "  1,000 of 1,000 shards read by 7 workers, at most 32 min behind"
     assert lines[4].split()[:3] == ["shardId-000000000950", "32", "min"]
     assert "  and 980 more, at most 3 s behind" in lines
+    on_a_terminal = fitting(Status(NOON, [pipeline], []), 15)
+    assert len(on_a_terminal) == 15
+    assert "  and 992 more, at most 26 min behind" in on_a_terminal
+    assert on_a_terminal[-1] == "nothing needs a person"
 
 
 def test_a_wrong_file(tmp_path, capsys):
