@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .config.resource import Creatable as Creatable
     from .config.resource import CreatableBySql as CreatableBySql
+    from .config.resource import Fact as Fact
     from .config.resource import Failed as Failed
     from .config.resource import Finding as Finding
     from .config.resource import Resource as Resource
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 # A module is imported when one of its names is asked for: the child must have moved stdout away
 # before anything can print, and should not pay for what it does not use.
 _NAMES = {
-    "config.resource": "Creatable CreatableBySql Failed Finding Resource",
+    "config.resource": "Creatable CreatableBySql Fact Failed Finding Resource",
     "config.setting": "Setting Settings",
     "errors": "Fatal Rejected Rejection Transient Unavailable",
     "events": "Event",

@@ -65,5 +65,9 @@ def file_key(
     of the clock, the worker, or where the file ends.
     """
     hour = datetime.fromtimestamp(arrival / 1000, timezone.utc)
-    folders = layout.format(yyyy=f"{hour:%Y}", MM=f"{hour:%m}", dd=f"{hour:%d}", HH=f"{hour:%H}")
-    return f"{folder}{folders}/{shard}-{position}{extension}"
+    return f"{folder}{hour_folders(layout, hour)}/{shard}-{position}{extension}"
+
+
+def hour_folders(layout: str, hour: datetime) -> str:
+    """Return the folders of an hour (UTC)."""
+    return layout.format(yyyy=f"{hour:%Y}", MM=f"{hour:%m}", dd=f"{hour:%d}", HH=f"{hour:%H}")

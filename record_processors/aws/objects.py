@@ -6,13 +6,14 @@ from collections.abc import Iterator, Mapping
 
 from botocore.exceptions import ClientError
 
-from ..config.keys import DEAD_LETTER_PREFIX, KMS_KEY
-from ..config.resource import Failed, Finding, Resource, Statement
+from ..config.keys import DEAD_LETTER_PREFIX, KMS_KEY, S3_BUCKET
+from ..config.resource import Fact, Failed, Finding, Resource, Statement
 from ..config.setting import Settings
 from .arns import Arns, no_pattern
-from .findings import ERRORS, about, code_of, status_of, why
+from .findings import ERRORS, about, code_of, quick_client, status_of, why
 from .iam import allow
 from .layout import dead_letters_folder, files_folder
+from .new_letters import new_letters
 from .probe import UNCONDITIONAL, Probe, written
 from .stored_as import stored_as
 
@@ -77,6 +78,16 @@ class DeadLetterFiles(Resource):
                 raise
             raise Failed(f"{where}: {failure}") from failure
         yield from probe.left_behind
+
+    def state(self) -> Iterator[Fact]:
+        """Tell how many files of them are new in the last day."""
+        s3 = quick_client("s3", self.settings)
+        try:
+            yield new_letters(s3, self.settings)
+        except ERRORS as error:
+            where = about(S3_BUCKET, self.settings[S3_BUCKET])
+            said = why(error, "s3:ListBucket")
+            raise Failed(f"{where}: dead letters cannot be listed: {said}") from error
 
     def permissions(self, account: str) -> Iterator[Statement]:
         """Allow to write them, and the use of a key of one's own for whatever is written."""

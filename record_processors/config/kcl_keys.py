@@ -67,8 +67,6 @@ _KEYS = [
          "Lets a child finish and checkpoint before its lease goes to another worker."),
     _key("inMemoryWorkerMetricsCaptureFrequencyMillis", LONG, "1000", "ms",
          "How often the worker's load is measured."),
-    _key("workerMetricsReporterFreqInMillis", LONG, "30000", "ms",
-         "How often the worker's load is written to the table."),
     _key("noOfPersistedMetricsPerWorkerMetrics", NUMBER, "10", "measurements",
          "How many measurements of load are kept for each worker."),
     _key("disableWorkerMetrics", boolean, "false", "",

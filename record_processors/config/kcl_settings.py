@@ -89,6 +89,13 @@ FAILOVER = Setting(
     10_000,
     unit="ms",
 )
+REPORT_INTERVAL = Setting(
+    "workerMetricsReporterFreqInMillis",
+    LONG,
+    "How often the worker's load is written to the table.",
+    30_000,
+    unit="ms",
+)
 ASSIGNMENT_INTERVAL = Setting[int | None](
     "leaseAssignmentIntervalMillis",
     LONG,

@@ -16,6 +16,19 @@ class Finding(NamedTuple):
     sentence: str
 
 
+class Fact(NamedTuple):
+    """One thing that ``status`` tells of a resource: as a sentence, and as a value of its JSON.
+
+    ``name`` is the key there, in camel case, and never changes. With ``attention``, it needs a
+    person.
+    """
+
+    name: str
+    value: Any
+    sentence: str
+    attention: bool = False
+
+
 class Failed(Exception):
     """A try failed, and what comes after it on the same thing makes no sense. Its text says why."""
 
@@ -32,6 +45,13 @@ class Resource:
 
     def look(self) -> Iterable[Finding]:
         """Look whether it is there, for ``run``, by what ``permissions`` allow; change nothing.
+
+        Raises as ``probe`` does.
+        """
+        return ()
+
+    def state(self) -> Iterable[Fact]:
+        """Tell how it is just now, for ``status``; change nothing, and wait for nobody's lock.
 
         Raises as ``probe`` does.
         """

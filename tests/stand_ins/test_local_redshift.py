@@ -257,6 +257,22 @@ def test_the_look_up_of_a_copy_comes_after_its_lock(ready, db, s3, table):
     other.close()
 
 
+def test_who_has_a_table_locked_is_told(ready, db, table):
+    """svv_transactions has the session, its user, its lock, and when its transaction began."""
+    name = table("a int")
+    other = connect(ready)
+    run(other, f"LOCK {name}")
+    held = run(
+        db,
+        "SELECT pid, txn_owner, txn_start <= getdate() + INTERVAL '1 second', granted "
+        "FROM svv_transactions WHERE relation = %s::regclass::oid AND lock_mode = %s",
+        name,
+        "AccessExclusiveLock",
+    )
+    assert held == [(other.info.backend_pid, ready["user"], True, True)]
+    other.close()
+
+
 def test_a_copy_in_a_failed_transaction_is_refused(db, s3, table):
     """The server's own 25P02 comes first."""
     name = table("a int")

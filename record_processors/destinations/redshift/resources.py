@@ -10,7 +10,7 @@ from ...aws.iam import allow
 from ...aws.objects import Files, use_of_key
 from ...aws.probe import written
 from ...config.keys import S3_PREFIX
-from ...config.resource import Creatable, CreatableBySql, Finding, Resource, Statement
+from ...config.resource import Creatable, CreatableBySql, Fact, Finding, Resource, Statement
 from ...config.setting import Settings
 from ...errors import Fatal
 from .catalog import ABSENT, columns_of, is_there
@@ -29,6 +29,7 @@ from .settings import (
     REDSHIFT_WORKGROUP,
 )
 from .sql import quoted
+from .state import state
 
 
 class ManifestFiles(Files):
@@ -124,6 +125,11 @@ class LedgerTable(Creatable):
                     self.ledger.upgrade(cursor)
             except Fatal as error:
                 raise Fatal(f"the ledger cannot be brought up to date: {error}") from error
+
+    def state(self) -> Iterator[Fact]:
+        """Tell who has it locked, and what was loaded lately."""
+        with closing(Connection.from_settings(self.settings)) as connection:
+            yield from state(connection, self.ledger)
 
 
 class DataTable(CreatableBySql):

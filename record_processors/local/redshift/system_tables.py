@@ -1,7 +1,7 @@
-"""What Redshift has and PostgreSQL lacks: load error tables, COPY's functions, clocks.
+"""What Redshift has and PostgreSQL lacks: load error tables, locks, COPY's functions, clocks.
 
-Columns as in the Database Developer Guide: STL_LOAD_ERRORS, STL_LOAD_COMMITS and
-SYS_LOAD_ERROR_DETAIL (https://docs.aws.amazon.com/redshift/latest/dg/cm_chap_system-tables.html).
+Columns as in the Database Developer Guide: STL_LOAD_ERRORS, STL_LOAD_COMMITS,
+SYS_LOAD_ERROR_DETAIL and SVV_TRANSACTIONS (https://docs.aws.amazon.com/redshift/latest/dg/cm_chap_system-tables.html).
 All lie in ``pg_catalog``, so that they are found whatever the ``search_path``.
 """
 
@@ -65,6 +65,17 @@ CREATE OR REPLACE FUNCTION pg_catalog.pg_last_copy_count() RETURNS bigint VOLATI
     'SELECT coalesce((stand_in.last_copy())[2], 0)';
 """
 
+_LOCKS = """
+CREATE OR REPLACE VIEW pg_catalog.svv_transactions AS SELECT a.usename::text AS txn_owner,
+    a.datname::text AS txn_db, a.backend_xid::text::bigint AS xid, l.pid,
+    a.xact_start AT TIME ZONE 'UTC' AS txn_start, l.mode AS lock_mode,
+    l.locktype AS lockable_object_type, l.relation::bigint::integer AS relation, l.granted
+    FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+    WHERE l.locktype IN ('relation', 'transactionid') AND (a.usename = current_user OR
+    EXISTS (SELECT FROM pg_user WHERE usename = current_user AND usesuper));
+GRANT SELECT ON pg_catalog.svv_transactions TO PUBLIC;
+"""
+
 
 class LoadErrorDetail(NamedTuple):
     """A row of the load error tables; ``line`` counts from 1, ``position`` from 0."""
@@ -99,7 +110,7 @@ def prepare(cluster: Cluster, password: str) -> None:
     for left in (cluster.data / LAST_COPIES).iterdir():
         left.unlink()
     with cluster.connect(options="-c allow_system_table_mods=on") as own, own.cursor() as cursor:
-        cursor.execute(_SETUP + planned_failures.SETUP)
+        cursor.execute(_SETUP + _LOCKS + planned_failures.SETUP)
     own.close()
 
 

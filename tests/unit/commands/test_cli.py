@@ -15,18 +15,17 @@ from support.fakes import STAGE_ONE, properties
 from support.paths import REPOSITORY
 
 COMMANDS = [
-    *(
-        "init",
-        "check",
-        "create",
-        "run",
-        "process",
-        "health",
-        "iam-policy",
-        "put",
-        "local",
-        "completion",
-    ),
+    "init",
+    "check",
+    "create",
+    "run",
+    "status",
+    "health",
+    "process",
+    "iam-policy",
+    "put",
+    "local",
+    "completion",
 ]
 
 
