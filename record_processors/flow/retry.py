@@ -121,14 +121,11 @@ class Failures:
     def add(self, state: tenacity.RetryCallState) -> None:
         """Count one more, or begin anew."""
         error = _error_of(state)
-        RETRIES.add(1, self.service)
         if isinstance(error, TakenInPart):
-            trouble.over(self.what)
             state.attempt_number, state.start_time, state.idle_for = 0, time.monotonic(), 0.0
             self.others, self._told_at = 0, 0.0
-        else:
-            trouble.failing(self.what, error)
-            self.others += not isinstance(error, Unavailable)
+        elif not isinstance(error, Unavailable):
+            self.others += 1
         self.seconds = max(state.seconds_since_start or 0.0, state.idle_for)
 
     def are_final(self, state: tenacity.RetryCallState) -> bool:
@@ -138,8 +135,13 @@ class Failures:
         return self.others >= self.limit
 
     def report(self, state: tenacity.RetryCallState) -> None:
-        """Tell of the last one."""
+        """Tell of the last one, which is to be tried again."""
         error, tries = _error_of(state), state.attempt_number
+        RETRIES.add(1, self.service)
+        if isinstance(error, TakenInPart):
+            trouble.over(self.what)
+        else:
+            trouble.failing(self.what, error)
         if isinstance(error, TakenInPart):
             log.warning("%s: %s", self.what, error, extra=self._of(TRIED_AGAIN, state))
         elif not isinstance(error, Unavailable) or self.seconds >= self.patience:
