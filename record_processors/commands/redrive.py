@@ -1,0 +1,93 @@
+"""``redrive``: puts dead letters back into the pipeline, each once."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING
+
+from ..errors import EXIT_FAILED, EXIT_FOUND, EXIT_OK, EXIT_USAGE, ConnectorError, counted
+from .command import add_properties, complain
+from .wanted import add_wanted, wanted
+
+if TYPE_CHECKING:
+    from ..ops.reasons import Groups
+    from ..ops.redrive import Summary
+
+HELP = "put dead letters back into the pipeline as it is now, each once"
+MORE = (
+    "What is refused again is a letter again. It may be killed at any moment and run again, or "
+    "twice at once."
+)
+EXAMPLE = "kinesis-connectors redrive properties/s3_manifest.properties --dry-run"
+MOST_REASONS = 10  # that are told; `letters` tells of all
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Take the file, which letters are meant, and whether to put none back."""
+    add_properties(parser)
+    add_wanted(parser)
+    parser.add_argument(
+        "--dry-run", action="store_true", help="say what would become of each; put none back"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Put letters back, and say what became of them."""
+    from ..config.properties import SettingsError, load  # noqa: PLC0415
+    from ..kcl.look import no_credentials  # noqa: PLC0415
+    from ..ops.redrive import Redrive, why_not  # noqa: PLC0415
+    from ..progress import Progress  # noqa: PLC0415
+
+    try:
+        settings = load(arguments.properties)
+        if why := why_not(settings):
+            return complain(f"{arguments.properties}: {why}", EXIT_USAGE)
+        if problem := no_credentials():
+            return complain(problem.sentence, EXIT_USAGE)
+        progress = Progress("redrive", "letters", None, sys.stderr)
+        redrive = Redrive(settings, wanted(arguments), progress)
+        summary = redrive.dry_run() if arguments.dry_run else redrive.run()
+    except SettingsError as error:
+        return complain(error, EXIT_USAGE)
+    except ConnectorError as error:
+        return complain(error, EXIT_FAILED)
+    _print(summary, dry=arguments.dry_run)
+    return EXIT_FOUND if summary.all_refused else EXIT_OK
+
+
+def _print(summary: Summary, *, dry: bool) -> None:
+    would = "would be " if dry else ""
+    rest = summary.rest
+    if before := rest.files_before:
+        print(
+            f"{counted(before, 'file')} of letters {'was' if before == 1 else 'were'} put back before"
+        )
+    print(f"{would}put back: {counted(summary.kept, 'letter')}")
+    if summary.filtered:
+        print(f"{would}filtered out: {summary.filtered:,}")
+    if summary.doubles:
+        print(f"{would}left out, as they are letters twice: {summary.doubles:,}")
+    if rest.along:
+        print(f"of these {rest.along:,} were not meant, and lie in the same files")
+    if summary.refused:
+        print(
+            f"{would}refused again: {summary.refused:,}, {'which stay' if dry else 'letters again'}"
+        )
+        _print_reasons(summary.refusals)
+    if rest.unchanged.count:
+        print(
+            f"{would}refused again, for the same reason, and left as they are: {rest.unchanged.count:,}"
+        )
+        _print_reasons(rest.unchanged)
+    if rest.passed_over.count:
+        print(f"passed over: {rest.passed_over.count:,}")
+        _print_reasons(rest.passed_over)
+
+
+def _print_reasons(groups: Groups) -> None:
+    found = groups.groups
+    for group in found[:MOST_REASONS]:
+        print(f"  {group.count:,}, {group.stage}: {group.reason}\n    {group.where}")
+    if len(found) > MOST_REASONS:
+        print(f"  and {counted(len(found) - MOST_REASONS, 'other reason')}: see `letters`")
