@@ -57,37 +57,30 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _print(summary: Summary, *, dry: bool) -> None:
-    would = "would be " if dry else ""
-    rest = summary.rest
-    if before := rest.files_before:
-        print(
-            f"{counted(before, 'file')} of letters {'was' if before == 1 else 'were'} put back before"
-        )
-    print(f"{would}put back: {counted(summary.kept, 'letter')}")
-    if summary.filtered:
-        print(f"{would}filtered out: {summary.filtered:,}")
-    if summary.doubles:
-        print(f"{would}left out, as they are letters twice: {summary.doubles:,}")
-    if rest.along:
-        print(f"of these {rest.along:,} were not meant, and lie in the same files")
-    if summary.refused:
-        print(
-            f"{would}refused again: {summary.refused:,}, {'which stay' if dry else 'letters again'}"
-        )
-        _print_reasons(summary.refusals)
-    if rest.unchanged.count:
-        print(
-            f"{would}refused again, for the same reason, and left as they are: {rest.unchanged.count:,}"
-        )
-        _print_reasons(rest.unchanged)
-    if rest.passed_over.count:
-        print(f"passed over: {rest.passed_over.count:,}")
-        _print_reasons(rest.passed_over)
+    rest, would = summary.rest, "would be " if dry else ""
+    as_before = f"{would}refused again for the same reason, and left as they are"
+    _print_count(rest.files_before, "files of letters were put back before")
+    _print_count(summary.kept, f"{would}put back", always=True)
+    _print_count(summary.filtered, f"{would}filtered out")
+    _print_count(summary.doubles, f"{would}left out: letters of records that have another one")
+    _print_count(rest.along, "of these were not meant, but are in a file with one that is")
+    _print_count(summary.refused, f"{would}refused again, and letters again", summary.refusals)
+    _print_count(rest.unchanged.count, as_before, rest.unchanged)
+    _print_count(rest.passed_over.count, "passed over", rest.passed_over)
+
+
+def _print_count(
+    count: int, what: str, groups: Groups | None = None, *, always: bool = False
+) -> None:
+    if count or always:
+        print(f"{count:>9,}  {what}")
+    if groups:
+        _print_reasons(groups)
 
 
 def _print_reasons(groups: Groups) -> None:
     found = groups.groups
     for group in found[:MOST_REASONS]:
-        print(f"  {group.count:,}, {group.stage}: {group.reason}\n    {group.where}")
+        print(f"{group.count:>13,}  {group.stage}: {group.reason}\n{'':15}{group.where}")
     if len(found) > MOST_REASONS:
-        print(f"  and {counted(len(found) - MOST_REASONS, 'other reason')}: see `letters`")
+        print(f"{'':15}and {counted(len(found) - MOST_REASONS, 'other reason')}: see `letters`")

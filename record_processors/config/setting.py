@@ -68,7 +68,7 @@ class Settings:
         return cast("Value", self._values[key])
 
     def replacing(self, values: Mapping[Setting[Any], Any]) -> Settings:
-        """Return the same settings but for some values, which need not be such as a file may say."""
+        """Return the same settings but for some values, which no file need be able to say."""
         others = Settings(self.path, self.texts)
         others._values = {**self._values, **{one.key: value for one, value in values.items()}}
         return others

@@ -45,5 +45,5 @@ class OwnLetters(ABC):
         each such call, from which names may derive. Raises Fatal.
         """
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 - most have nothing to end
         """End connections."""

@@ -58,7 +58,7 @@ class Several(Emitter[Any]):
 
     @classmethod
     def own_letters(cls, settings: Settings) -> OwnLetters | None:
-        """Return what the one has that writes such letters: one with a chain, of which there is one."""
+        """Return those of the one that has such letters, as one with a chain may."""
         each_has = (each.own_letters(settings) for each in cls._emitters())
         return next(filter(None, each_has), None)
 

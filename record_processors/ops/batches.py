@@ -23,7 +23,7 @@ from .redrive_log import Entry, LettersBatch, RedriveLog
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which files of letters: those with a letter of this stage and reason, written since then."""
+    """Files of letters that were written since then, with one of this stage and reason."""
 
     stage: str = ""
     reason: str = ""
@@ -40,7 +40,7 @@ class Wanted:
 
 @dataclass
 class Found:
-    """What is in no batch, and why; ``along`` were not meant, and lie in a file with one that is."""
+    """What is in no batch; ``along`` is, and was not meant, but is in a file with one that was."""
 
     files_before: int = 0
     along: int = 0

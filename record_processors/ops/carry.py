@@ -62,7 +62,7 @@ class Carrier:
         return outcome
 
     def _records(self, settings: Settings, batch: LettersBatch, kept: list[StoredLetter]) -> None:
-        judge = Judge(settings, Kind(True, batch.stream, batch.shard, batch.to))  # noqa: FBT003
+        judge = Judge(settings, Kind(True, batch.stream, batch.shard, batch.to))
         try:
             pipeline = judge.pipeline
             letters = pipeline.dead_letters

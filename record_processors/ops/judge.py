@@ -113,7 +113,7 @@ def pipeline_for(settings: Settings, kind: Kind) -> Pipeline[Any]:
 def kind_of(
     letters: Sequence[StoredLetter], own: OwnLetters | None, settings: Settings, stage: str
 ) -> Kind:
-    """Return of which kind the letters of a file are; ``stage`` is the emitter's. Raises PassedOver.
+    """Return the kind of the letters of a file; ``stage`` is the emitter's. Raises PassedOver.
 
     A letter of stage ``emit`` by one of several destinations goes to that one alone.
     """

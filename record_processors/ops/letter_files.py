@@ -61,7 +61,7 @@ class LetterFile(msgspec.Struct, frozen=True):
 
 
 class Mark(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """That the letters of a file are put back: when (ISO 8601), in which batch, what became of them.
+    """That the letters of a file are put back: when (ISO 8601), in which batch, with what end.
 
     ``batch`` is None if nothing was to be put back, as its letters do not count.
     """
@@ -141,7 +141,7 @@ class LetterFiles:
     def read_ahead(
         self, files: Iterable[tuple[LetterFile, Sequence[LetterFile]]]
     ) -> Iterator[tuple[LetterFile, Sequence[LetterFile], list[StoredLetter]]]:
-        """Return files, as ``with_overlapping`` has them, with their letters; some are read ahead."""
+        """Return files as ``with_overlapping`` does, with their letters; some are read ahead."""
         files = iter(files)
         ahead: deque[tuple[LetterFile, Sequence[LetterFile], Future[list[StoredLetter]]]] = deque()
         with ThreadPoolExecutor(AT_ONCE) as pool:

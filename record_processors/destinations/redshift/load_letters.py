@@ -58,7 +58,7 @@ class LoadLetters(OwnLetters):
         return letter.stage == STAGE
 
     def standing(self, letters: Sequence[StoredLetter]) -> Sequence[Standing]:
-        """A row's letter counts if COPY has read ``repaired`` in the place of its ``file``."""
+        """Ask the ledger: a row counts if COPY has read ``repaired`` in place of its ``file``."""
         manifests = self._manifests({letter.file for letter in letters if letter.file})
         return [self._standing(letter, manifests) if letter.file else OPEN for letter in letters]
 
