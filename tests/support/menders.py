@@ -40,3 +40,11 @@ class Picky(Emitter[bytes]):
                 batch.reject(kept.record, "I am")
             else:
                 self.has.extend(kept.rows)
+
+
+class Boxed(Mended):
+    """Takes a number in brackets for an id."""
+
+    def transform(self, record):
+        (number,) = json.loads(record.data)
+        return [json.dumps({"id": number, "text": "boxed"}).encode()]
