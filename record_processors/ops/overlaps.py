@@ -9,6 +9,9 @@ from ..flow.record import Position
 from .letter_files import LetterFile, Range
 
 
+SHORTEST = 10**55  # of Kinesis' sequence numbers, which begin with 49: they have 56 digits
+
+
 def with_overlapping(
     files: Iterable[LetterFile],
 ) -> Iterator[tuple[LetterFile, list[LetterFile]]]:
@@ -64,9 +67,9 @@ class _Window:
 
 
 def _is_past(last: Position, first: Position) -> bool:
-    """Whether what ends at ``last`` is behind all keys that begin at ``first`` or come after it.
+    """Whether what ends at ``last`` is behind all files that begin at ``first`` or come later.
 
-    Keys are in the order of text: of numbers, among those of one length.
+    Keys are in the order of text, which is that of numbers if they all have one length, as Kinesis'
+    have. Where they are not Kinesis', nothing is past: the whole shard is kept in memory.
     """
-    same_length = len(str(last.sequence)) == len(str(first.sequence))
-    return same_length and last.sequence < first.sequence
+    return SHORTEST <= last.sequence < first.sequence

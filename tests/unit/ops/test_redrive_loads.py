@@ -61,9 +61,10 @@ def kill_at(here, moment):
 
     def strike(request):
         nonlocal moment
-        moment -= request.method == "PUT"
-        if moment == 0:
-            raise Killed
+        if request.method == "PUT":
+            moment -= 1
+            if moment == 0:
+                raise Killed
 
     here.on_s3(strike)
 
