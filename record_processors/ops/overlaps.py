@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator
 from ..flow.record import Position
 from .letter_files import LetterFile, Range
 
-
 SHORTEST = 10**55  # of Kinesis' sequence numbers, which begin with 49: they have 56 digits
 
 
