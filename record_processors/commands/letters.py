@@ -89,10 +89,10 @@ def _print(application: str, groups: list[Group]) -> None:
 
     redriven = sum(group.redriven for group in groups)
     still = sum(group.count for group in groups) - redriven
-    put_back = f", and {redriven:,} that are put back" if redriven else ""
-    print(f"{application}: {counted(still, 'dead letter')}{put_back}")
+    done = f", and {redriven:,} redriven" if redriven else ""
+    print(f"{application}: {counted(still, 'dead letter')}{done}")
     for group in groups:
-        some = f"{group.redriven:,} put back"
+        some = f"{group.redriven:,} redriven"
         all_are = group.redriven == group.count
         count = some if all_are else f"{group.count - group.redriven:,} open"
         if group.redriven and not all_are:
@@ -127,7 +127,7 @@ def _show(arguments: argparse.Namespace, found: Iterable[Found]) -> int:
         about = {
             "where": url,
             "written": file.modified.isoformat(timespec="seconds"),
-            "put back": file.is_redriven,
+            "redriven": file.is_redriven,
             "stage": letter.stage,
             "reason": letter.reason,
             "stream": letter.stream,
@@ -142,12 +142,12 @@ def _show(arguments: argparse.Namespace, found: Iterable[Found]) -> int:
         letters.append({**about, "data": text})
         if not arguments.json:
             said = {name: value for name, value in about.items() if value not in {None, ""}}
-            said["put back"] = "yes" if file.is_redriven else "no"
+            said["redriven"] = "yes" if file.is_redriven else "no"
             for name, value in said.items():
                 print(f"{name:<14} {value}")
             print(f"data           {len(letter.data):,} bytes\n{text}\n")
     if arguments.json:
-        names = {"put back": "redriven", "partition key": "partitionKey"}
+        names = {"partition key": "partitionKey"}
         _print_json([{names.get(name, name): one[name] for name in one} for one in letters])
     if not letters:
         return complain(f"{arguments.show}: there is no letter of that position or key", EXIT_FOUND)

@@ -59,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _print(summary: Summary, *, dry: bool) -> None:
     rest, would = summary.rest, "would be " if dry else ""
     as_before = f"{would}refused again for the same reason, and left as they are"
-    _print_count(rest.files_before, "files of letters were put back before")
+    _print_count(rest.files_before, "put back before (files of letters)")
     _print_count(summary.kept, f"{would}put back", always=True)
     _print_count(summary.filtered, f"{would}filtered out")
     _print_count(summary.doubles, f"{would}left out: letters of records that have another one")

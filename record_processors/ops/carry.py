@@ -100,7 +100,7 @@ class Carrier:
         positions = set[str | None]()
         rows = 0
         own = own_letters(self.settings)
-        for letter in self._again(number):
+        for letter in self.again(number):
             if own and own.owns(letter):
                 rows = rows + 1 if letter.file else kept
             else:
@@ -108,9 +108,9 @@ class Carrier:
         return len(positions) + min(rows, kept)
 
     def _rows_again(self, number: int) -> int:
-        return sum(1 for letter in self._again(number) if letter.file)
+        return sum(1 for letter in self.again(number) if letter.file)
 
-    def _again(self, number: int) -> list[StoredLetter]:
+    def again(self, number: int) -> list[StoredLetter]:
         """Return the letters of what a batch has put back in vain."""
         folder = self.log.letters_of(number)
         keys = [key for key, _, _ in self.files.objects(folder) if key.endswith(LETTERS)]

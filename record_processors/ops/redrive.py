@@ -71,7 +71,11 @@ class Redrive:
                 self.summary.kept += verdicts.count("kept")
                 self.summary.filtered += verdicts.count("filtered")
                 self.summary.refused += verdicts.count("refused")
-                self._note(batch, "")
+                self.summary.doubles += sum(batch.doubles)
+                for entry in batch.entries:
+                    if entry.verdict == "refused":
+                        where = self.files.bucket.url(batch.files[entry.at])
+                        self.summary.refusals.add(entry.stage, entry.why, where)
         self.summary.rest = batches.found
         return self.summary
 
@@ -95,15 +99,11 @@ class Redrive:
         summary.kept += outcome.kept
         summary.refused += outcome.refused
         summary.filtered += outcome.filtered
-        self._note(batch, self.files.bucket.url(self.log.letters_of(number)))
+        summary.doubles += sum(batch.doubles)
+        where = self.files.bucket.url(self.log.letters_of(number))
+        for letter in self.carrier.again(number):
+            summary.refusals.add(letter.stage, letter.reason, where)
         self.tell(summary.kept + summary.refused + summary.filtered)
-
-    def _note(self, batch: LettersBatch, where: str) -> None:
-        self.summary.doubles += sum(batch.doubles)
-        for entry in batch.entries:
-            if entry.verdict == "refused":
-                url = where or self.files.bucket.url(batch.files[entry.at])
-                self.summary.refusals.add(entry.stage, entry.why, url)
 
 
 def why_not(settings: Settings) -> str:

@@ -380,7 +380,7 @@ def test_letters_are_listed_by_reason_and_shown(cloud, pipeline, tmp_path, capsy
     redrive(pipeline(transformer=MENDED), reason="malformed")
     assert cli.main(["letters", path]) == 0
     out = capsys.readouterr().out
-    assert out.startswith("flights: 1 dead letter, and 2 that are put back\n\ntransform: 1 open, 2")
+    assert out.startswith("flights: 1 dead letter, and 2 redriven\n\ntransform: 1 open, 2")
     assert "not one JSON object" in out
     assert all(len(line) <= 80 or "s3://" in line for line in out.splitlines())
 
@@ -388,7 +388,7 @@ def test_letters_are_listed_by_reason_and_shown(cloud, pipeline, tmp_path, capsy
     shown = capsys.readouterr().out
     assert "two\\x1b[2J" in shown
     assert "\x1b" not in shown
-    assert "put back       yes" in shown
+    assert "redriven       yes" in shown
     assert cli.main(["letters", path, "--show", "77-1"]) == 1
 
 
