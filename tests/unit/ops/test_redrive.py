@@ -251,11 +251,13 @@ def test_however_often_it_is_killed_each_letter_is_put_back_once(memory, pipelin
     assert {one["key"] for one in memory.announced()} == set(memory.files())
 
 
-@pytest.mark.parametrize("at", range(1, 27))
-def test_two_at_once_put_each_letter_back_once(memory, pipeline, at):
-    """At any step of one, another may begin and end: rows are there once."""
-    live(pipeline(), *ODD_ONES[:5], "|", *ODD_ONES[5:])
-    live(pipeline(), *ODD_ONES[3:], start=4)
+@pytest.mark.parametrize("reason", ["", "array"])
+@pytest.mark.parametrize("at", range(1, 27, 2))
+def test_two_at_once_put_each_letter_back_once(memory, pipeline, at, reason):
+    """At any step of one, another may begin and end, which wants all or other letters."""
+    words = [*ODD_ONES[:8], "[9]"]
+    live(pipeline(), *words[:5], "|", *words[5:])
+    live(pipeline(), *words[3:], start=4)
     settings = pipeline(transformer=MENDED, bufferRecordCountLimit="4")
     steps = 0
 
@@ -263,13 +265,13 @@ def test_two_at_once_put_each_letter_back_once(memory, pipeline, at):
         nonlocal steps
         steps += 1
         if steps == at:
-            redrive(settings)
+            redrive(settings, reason=reason)
 
     memory.aws.strike = another
     redrive(settings)
 
     assert steps >= at
-    assert memory.texts() == Counter(ODD_ONES)
+    assert memory.texts() == Counter(words)
     assert memory.letters() == {}
 
 
