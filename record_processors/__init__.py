@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from .errors import Rejected as Rejected
     from .errors import Rejection as Rejection
     from .errors import Transient as Transient
+    from .errors import Unavailable as Unavailable
+    from .events import Event as Event
     from .flow.batch import Batch as Batch
     from .flow.batch import Kept as Kept
     from .flow.buffer import Buffer as Buffer
@@ -37,7 +39,8 @@ if TYPE_CHECKING:
 _NAMES = {
     "config.resource": "Creatable CreatableBySql Failed Finding Resource",
     "config.setting": "Setting Settings",
-    "errors": "Fatal Rejected Rejection Transient",
+    "errors": "Fatal Rejected Rejection Transient Unavailable",
+    "events": "Event",
     "flow.batch": "Batch Kept",
     "flow.buffer": "Buffer",
     "flow.dead_letters": "DeadLetters",

@@ -3,8 +3,9 @@
 ::
 
     ConnectorError
-      + Transient       tried again, with back-off, until the budget is spent
-          + TakenInPart     the same; the budget begins anew, as something moved
+      + Transient       tried again, with back-off, as often as retryLimit says
+          + Unavailable     the same, and for as long as outagePatience says: it passes by itself
+          + TakenInPart     the same; both begin anew, as something moved
       + Fatal           permanent for all records: the process ends with exit code 70
       + LeaseLost       another process owns the shard: this one falls silent
     ValueError
@@ -40,7 +41,11 @@ class ConnectorError(Exception):
 
 
 class Transient(ConnectorError):
-    """The same call may succeed later: throttling, 5xx, a lost connection."""
+    """The same call may succeed later."""
+
+
+class Unavailable(Transient):
+    """A service is down or busy, which passes by itself: throttling, 5xx, a lost connection."""
 
 
 class TakenInPart(Transient):

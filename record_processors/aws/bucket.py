@@ -11,7 +11,7 @@ import smart_open
 
 from ..config.keys import ENCRYPTION, KMS_KEY, S3_BUCKET
 from ..config.setting import Settings
-from ..errors import Transient, one_line
+from ..errors import Unavailable, one_line
 from ..flow.retry import Once, Retry
 from .clients import Client, client
 from .failures import Denied, Missing, call
@@ -105,7 +105,7 @@ class Bucket:
                     return part(stream)
             except OSError as error:  # how smart_open wraps a ClientError, or gives up reading
                 cause = getattr(error, "backend_error", None)
-                raise cause or Transient(one_line(error)) from None
+                raise cause or Unavailable(one_line(error)) from None
 
         return call(self.retry, f"reading {url}", read)
 

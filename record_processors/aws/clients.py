@@ -17,6 +17,7 @@ from .failures import call
 
 CONNECT_SECONDS = 5  # for a connection
 READ_SECONDS = 60  # for an answer
+ANSWER_SECONDS = 10  # of DynamoDB to a write, which takes it some milliseconds
 # For the credentials of a host, of which many children may ask at once; botocore waits one second
 # unless the environment or AWS's files say another.
 METADATA_SECONDS, BOTOCORES_METADATA_SECONDS = 5, 1

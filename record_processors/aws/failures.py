@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import botocore.exceptions
 
-from ..errors import Fatal, Transient, one_line
+from ..errors import Fatal, Transient, Unavailable, one_line
 from ..flow.retry import Retry
 
 Result = TypeVar("Result")
@@ -39,10 +39,9 @@ DAMAGED_ON_ITS_WAY = (
 UNTIL_IT_IS_RENEWED = (
     "ExpiredToken ExpiredTokenException RequestExpired RequestTimeTooSkewed TokenRefreshRequired"
 )
+UNAVAILABLE_CODES = frozenset(" ".join((TOO_MUCH, HAD_A_MOMENT)).split())
 TRANSIENT_CODES = frozenset(
-    " ".join(
-        (TOO_MUCH, HAD_A_MOMENT, AT_ONCE_WITH_ANOTHER, DAMAGED_ON_ITS_WAY, UNTIL_IT_IS_RENEWED)
-    ).split()
+    " ".join((AT_ONCE_WITH_ANOTHER, DAMAGED_ON_ITS_WAY, UNTIL_IT_IS_RENEWED)).split()
 )
 # Of a right, or of another region; of HEAD the status.
 DENIED_CODES = frozenset(
@@ -53,11 +52,14 @@ SKEWED = re.compile(r"^Signature (expired|not yet current)", re.IGNORECASE)
 # A conditional write that was refused; S3 says it by its status, 412.
 # docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html
 CONDITION_CODES = frozenset({"ConditionalCheckFailedException"})
-TRANSIENT_ERRORS = (
+UNAVAILABLE_ERRORS = (
     botocore.exceptions.HTTPClientError,  # timeouts, resets, an answer cut short
     botocore.exceptions.ConnectionError,
     botocore.exceptions.IncompleteReadError,
     botocore.exceptions.ResponseStreamingError,
+)
+TRANSIENT_ERRORS = (
+    botocore.exceptions.SSLError,  # a wrong certificate does not pass by itself
     botocore.exceptions.FlexibleChecksumError,  # an answer damaged on its way
     botocore.exceptions.CredentialRetrievalError,  # the metadata service had a moment
     botocore.exceptions.MetadataRetrievalError,
@@ -96,8 +98,10 @@ def classify(error: Exception, what: str) -> Exception:
     code = str(answer.get("Code", ""))
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     is_skewed = SKEWED.search(str(answer.get("Message", "")))
-    if code in TRANSIENT_CODES or status >= 500 or status == 429 or is_skewed:
+    if code in TRANSIENT_CODES or is_skewed:
         return Transient(cause)
+    if code in UNAVAILABLE_CODES or status >= 500 or status == 429:
+        return Unavailable(cause)
     if status == 412 or code in CONDITION_CODES:
         return ConditionFailed(what)
     if status == 404 and code in {"404", "NoSuchKey", "NotFound"}:
@@ -111,7 +115,9 @@ def _without_an_answer(error: Exception, said: str) -> Exception:
         return Fatal("no region: set regionName, or AWS_REGION in the environment")
     if isinstance(error, botocore.exceptions.NoCredentialsError):
         return Transient(NO_CREDENTIALS)
-    return Transient(sentence(error)) if isinstance(error, TRANSIENT_ERRORS) else Fatal(said)
+    if isinstance(error, TRANSIENT_ERRORS):
+        return Transient(sentence(error))
+    return Unavailable(sentence(error)) if isinstance(error, UNAVAILABLE_ERRORS) else Fatal(said)
 
 
 def sentence(error: Exception) -> str:

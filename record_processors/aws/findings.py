@@ -7,7 +7,7 @@ from collections.abc import Generator, Iterable
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ..config.keys import BACKOFF_INTERVAL, RETRY_LIMIT
+from ..config.keys import BACKOFF_INTERVAL, OUTAGE_PATIENCE, RETRY_LIMIT
 from ..config.resource import Failed, Finding
 from ..config.setting import Setting, Settings
 from ..errors import ConnectorError, one_line
@@ -32,7 +32,7 @@ NOT_LET_IN = frozenset(
 
 def impatient(settings: Settings) -> Settings:
     """Return the settings for tries, instead of those of a daemon at night."""
-    haste = {RETRY_LIMIT.key: str(TRIES), BACKOFF_INTERVAL.key: "100"}
+    haste = {RETRY_LIMIT.key: str(TRIES), BACKOFF_INTERVAL.key: "100", OUTAGE_PATIENCE.key: "0"}
     return Settings(settings.path, {**settings.texts, **haste})
 
 

@@ -1,72 +1,149 @@
 """Calls of a service that speaks JSON, by hand: for the one call that every record costs.
 
 botocore checks and writes each value of a request by the service's model, which takes several times
-what the rest of a record does. What is sent is the same: one POST, signed, through urllib3.
-docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
+what the rest of a record does. What is sent is the same: POSTs, signed, several at once by libcurl,
+which is an extra: who imports this insists on it first.
 """
 
 from __future__ import annotations
 
-import hmac
 import os
-import time
-from collections.abc import Mapping
-from hashlib import sha256
-from typing import Any
-from urllib.parse import quote, urlsplit
+import re
+from collections.abc import Generator, Iterable, Mapping
+from typing import Any, TypeAlias
+from urllib.parse import quote
 
 import botocore.session
 import msgspec
-import urllib3
-from botocore.exceptions import ClientError, HTTPClientError
+import pycurl
+from botocore.credentials import ReadOnlyCredentials
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, SSLError
 from botocore.httpsession import ProxyConfiguration, get_cert_path
 from botocore.utils import get_environ_proxies
 
-from ..errors import Fatal
-from .clients import CONNECT_SECONDS, Client, session
+from ..errors import ConnectorError, Fatal, Transient
+from .clients import ANSWER_SECONDS, CONNECT_SECONDS, Client, session
+from .failures import ConditionFailed, Missing, classified, classify
+from .signer import Signer
 
-ANSWER_SECONDS = 10  # DynamoDB answers in some milliseconds
+# BatchWriteItem may give back all that it was sent, 16 MiB: docs.aws.amazon.com/amazondynamodb/
+# latest/APIReference/API_BatchWriteItem.html
+ANSWER_BYTES = 32 * 1024 * 1024
+# Of certificates: the server's, or our own file of them.
+UNTRUSTED = {pycurl.E_PEER_FAILED_VERIFICATION, pycurl.E_SSL_CACERT_BADFILE}
+LOOK_SECONDS = 1.0  # after which libcurl looks at its clocks
+
+Answer = dict[str, Any]
+Curl: TypeAlias = Any  # pycurl has no types
 
 
 class Calls:
-    """Sends requests to the endpoint of a client; any number of threads may, at once."""
+    """Sends requests to the endpoint of a client, at most ``at_once``, over kept connections.
 
-    def __init__(self, client: Client, connections: int) -> None:
+    libcurl sends again, on a new connection, what a kept one ended at without a word.
+    """
+
+    def __init__(self, client: Client, at_once: int) -> None:
         service = client.meta.service_model
         self.url = client.meta.endpoint_url.rstrip("/") + "/"
         self.region = client.meta.region_name
         self.service = service.signing_name
-        self.prefix = service.metadata["targetPrefix"]
         self.content_type = f"application/x-amz-json-{service.metadata['jsonVersion']}"
-        self._http = _http(self.url, connections)
+        self.prefix = service.metadata["targetPrefix"]
+        self._multi = pycurl.CurlMulti()
+        options = _options(self.url)
+        self._heard = dict(_lane(options) for _ in range(at_once))
 
-    def __call__(self, signer: Signer, operation: str, body: bytes) -> dict[str, Any]:
-        """Return what the service answers.
+    def each(
+        self, what: str, signer: Signer, operation: str, bodies: Iterable[bytes]
+    ) -> Generator[tuple[int, Answer | Exception]]:
+        """Yield, as they come, the place of a body, and its answer or its error, which is ours.
 
-        Raises ClientError and HTTPClientError, as botocore does, and Fatal for another's answer.
+        ``what`` says what is tried. A lane ends at its first Transient, so that a service that is
+        down is tried no more than ``at_once`` times; nothing is said of what was not begun. Once
+        the iterator has ended, by its ``close`` too, nothing goes on.
         """
-        signed = signer.headers(f"{self.prefix}.{operation}", body)
+        target = f"{self.prefix}.{operation}"
+        waiting = enumerate(bodies)
+        free = list(self._heard)
+        running: dict[Curl, int] = {}
         try:
-            answer = self._http.urlopen(
-                "POST", self.url, body=body, headers=signed, redirect=False, retries=False
-            )
-        except urllib3.exceptions.HTTPError as error:
-            raise HTTPClientError(error=error) from error
-        return self._read(operation, answer.status, answer.data)
+            while True:
+                for curl, (place, body) in zip(free, waiting):  # noqa: B905 - to the end of either
+                    self._begin(curl, signer.headers(target, body), body)
+                    running[curl] = place
+                free.clear()
+                if not running:
+                    return
+                for curl, failure in self._ended():
+                    answer = self._answer(curl, what, operation, failure)
+                    if not isinstance(answer, Transient):
+                        free.append(curl)
+                    yield running.pop(curl), answer
+        finally:  # also when a signal ends us
+            while self._multi.perform()[1]:
+                self._multi.select(LOOK_SECONDS)
+            for curl in self._heard:
+                if curl.multi():
+                    self._multi.remove_handle(curl)
 
     def signer(self) -> Signer:
         """Return what signs with the credentials of this moment, which it may have to fetch."""
         found = session().get_credentials()
         if found is None:
             raise Fatal("the AWS credentials are gone")
-        keys = found.get_frozen_credentials()
-        return Signer(self, keys.access_key or "", keys.secret_key or "", keys.token)
+        return self.signed_by(found.get_frozen_credentials())
+
+    def signed_by(self, keys: ReadOnlyCredentials) -> Signer:
+        """Return what signs with these credentials."""
+        return Signer(self.url, self.region, self.service, self.content_type, keys)
 
     def close(self) -> None:
         """End the connections."""
-        self._http.clear()
+        self._multi.close()
 
-    def _read(self, operation: str, status: int, body: bytes) -> dict[str, Any]:
+    def _begin(self, curl: Curl, headers: Mapping[str, str], body: bytes) -> None:
+        self._heard[curl].clear()
+        lines = [f"{name}: {value}" for name, value in headers.items()]
+        curl.setopt(pycurl.HTTPHEADER, [*lines, "expect:"])  # which is sent at once, with its body
+        curl.setopt(pycurl.POSTFIELDS, body)
+        self._multi.add_handle(curl)
+
+    def _ended(self) -> list[tuple[Curl, BotoCoreError | None]]:
+        """Return what has ended, each with what was in its way; wait for something to happen."""
+        self._multi.perform()
+        _, answered, failed = self._multi.info_read()
+        if not answered and not failed:
+            self._multi.select(LOOK_SECONDS)
+        ended: list[tuple[Curl, BotoCoreError | None]] = [(curl, None) for curl in answered]
+        ended += [(curl, self._failure(code, said)) for curl, code, said in failed]
+        for curl, _ in ended:
+            self._multi.remove_handle(curl)
+        return ended
+
+    def _failure(self, code: int, said: str) -> BotoCoreError:
+        """Return what botocore would raise, without what is another each time."""
+        said = re.sub(r" after \d+ m\w+", "", said)  # equal failures are told of once
+        if code in UNTRUSTED:
+            return SSLError(endpoint_url=self.url, error=said)  # type: ignore[arg-type] # any text
+        return HTTPClientError(error=said)
+
+    def _answer(
+        self, curl: Curl, what: str, operation: str, failure: BotoCoreError | None
+    ) -> Answer | Exception:
+        if failure:
+            return classify(failure, what)
+        try:
+            with classified(what):
+                body = b"".join(self._heard[curl])
+                return self._read(operation, curl.getinfo(pycurl.RESPONSE_CODE), body)
+        except (ConnectorError, ConditionFailed, Missing) as error:
+            return error
+
+    def _read(self, operation: str, status: int, body: bytes) -> Answer:
+        """Return what the service answers. Raises ClientError, and Fatal for another's answer."""
+        if status == 200 and body == b"{}":
+            return {}
         try:
             answer = msgspec.json.decode(body, type=dict[str, Any])
         except ValueError as error:
@@ -88,64 +165,32 @@ class Calls:
         )
 
 
-class Signer:
-    """Signs requests of one form with the same credentials: Signature Version 4."""
-
-    def __init__(self, calls: Calls, access_key: str, secret_key: str, token: str | None) -> None:
-        self.calls = calls
-        self.access_key = access_key
-        self.secret_key = secret_key
-        self.token = token
-        url = urlsplit(calls.url)
-        self.host = url.netloc
-        if self.host.endswith({"https": ":443", "http": ":80"}[url.scheme]):
-            self.host = self.host.rpartition(":")[0]
-        self.path = quote(url.path, safe="/~")
-        self._key = ("", b"")  # of a day
-
-    def headers(self, target: str, body: bytes) -> Mapping[str, str]:
-        """Return the headers of a request, its signature among them."""
-        now = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-        headers = {
-            "content-type": self.calls.content_type,
-            "host": self.host,
-            "x-amz-date": now,
-            **({"x-amz-security-token": self.token} if self.token else {}),
-            "x-amz-target": target,
-        }
-        names = ";".join(headers)
-        lines = "".join(f"{name}:{value}\n" for name, value in headers.items())
-        request = f"POST\n{self.path}\n\n{lines}\n{names}\n{sha256(body).hexdigest()}"
-        scope = f"{now[:8]}/{self.calls.region}/{self.calls.service}/aws4_request"
-        text = f"AWS4-HMAC-SHA256\n{now}\n{scope}\n{sha256(request.encode()).hexdigest()}"
-        signature = hmac.digest(self._key_of(now[:8]), text.encode(), "sha256").hex()
-        headers["authorization"] = (
-            f"AWS4-HMAC-SHA256 Credential={self.access_key}/{scope}, SignedHeaders={names}, "
-            f"Signature={signature}"
-        )
-        return headers
-
-    def _key_of(self, day: str) -> bytes:
-        if (known := self._key)[0] == day:
-            return known[1]
-        key = f"AWS4{self.secret_key}".encode()
-        for word in (day, self.calls.region, self.calls.service, "aws4_request"):
-            key = hmac.digest(key, word.encode(), "sha256")
-        self._key = (day, key)
-        return key
-
-
-def _http(url: str, connections: int) -> urllib3.PoolManager:
-    """Make what holds the connections, with the certificates and the proxy that botocore takes."""
+def _options(url: str) -> dict[int, object]:
+    """Return the options of every request; certificates and the proxy are those of botocore."""
     bundle = botocore.session.Session().get_config_variable("ca_bundle")
-    bundle = bundle or os.environ.get("REQUESTS_CA_BUNDLE")
-    options: dict[str, Any] = {
-        "maxsize": connections,
-        "timeout": urllib3.Timeout(connect=CONNECT_SECONDS, read=ANSWER_SECONDS),
-        "ca_certs": bundle or get_cert_path(True),
+    bundle = bundle or os.environ.get("REQUESTS_CA_BUNDLE") or get_cert_path(True)
+    return {
+        pycurl.URL: quote(url, safe="/:[]~%"),
+        pycurl.PATH_AS_IS: True,
+        pycurl.HTTP_VERSION: pycurl.CURL_HTTP_VERSION_1_1,
+        pycurl.NOSIGNAL: True,
+        pycurl.CONNECTTIMEOUT: CONNECT_SECONDS,
+        # Less than a byte a second, of the mean of some seconds, ends it.
+        pycurl.LOW_SPEED_LIMIT: 1,
+        pycurl.LOW_SPEED_TIME: ANSWER_SECONDS,
+        pycurl.MAXFILESIZE: ANSWER_BYTES,
+        pycurl.CAINFO: bundle,
+        pycurl.PROXY_CAINFO: bundle,
+        # As botocore reads the environment, and not as libcurl does.
+        pycurl.PROXY: ProxyConfiguration(get_environ_proxies(url)).proxy_url_for(url) or "",
+        pycurl.NOPROXY: "",
     }
-    proxies = ProxyConfiguration(get_environ_proxies(url))
-    if proxy := proxies.proxy_url_for(url):
-        login = proxies.proxy_headers_for(proxy)
-        return urllib3.ProxyManager(proxy, proxy_headers=login, **options)
-    return urllib3.PoolManager(**options)
+
+
+def _lane(options: Mapping[int, object]) -> tuple[Curl, list[bytes]]:
+    """Return what sends one request at a time, and what it hears."""
+    curl, heard = pycurl.Curl(), list[bytes]()
+    for option, value in options.items():
+        curl.setopt(option, value)
+    curl.setopt(pycurl.WRITEFUNCTION, heard.append)
+    return curl, heard

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from importlib.util import find_spec
 from typing import Protocol
 
 
@@ -47,11 +46,3 @@ def complain(error: object, code: int) -> int:
     """Say what went wrong; return the exit code."""
     print(f"kinesis-connectors: {error}", file=sys.stderr)
     return code
-
-
-def missing(extra: str, *modules: str) -> str:
-    """Return what to say if a module of an extra is not installed; "" if all are."""
-    absent = [name for name in modules if find_spec(name) is None]
-    if not absent:
-        return ""
-    return f"{absent[0]} is not installed; pip install 'kinesis-connectors[{extra}]'"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 
 from ..errors import EXIT_OK, EXIT_USAGE
-from .command import complain, missing
+from ..extras import missing
+from .command import complain
 
 SHELLS = ("bash", "zsh", "fish")
 

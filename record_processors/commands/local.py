@@ -6,7 +6,8 @@ import argparse
 from pathlib import Path
 
 from ..errors import EXIT_FAILED, EXIT_USAGE
-from .command import complain, missing
+from ..extras import missing
+from .command import complain
 
 HELP = "run stand-ins for Kinesis, DynamoDB, S3 and Redshift on this machine"
 MORE = (

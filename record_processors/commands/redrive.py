@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from ..errors import EXIT_FAILED, EXIT_FOUND, EXIT_OK, EXIT_USAGE, ConnectorError, counted
@@ -37,7 +40,6 @@ def run(arguments: argparse.Namespace) -> int:
     from ..config.properties import SettingsError, load  # noqa: PLC0415
     from ..kcl.look import no_credentials  # noqa: PLC0415
     from ..ops.redrive import Redrive, why_not  # noqa: PLC0415
-    from ..progress import Progress  # noqa: PLC0415
 
     try:
         settings = load(arguments.properties)
@@ -45,15 +47,34 @@ def run(arguments: argparse.Namespace) -> int:
             return complain(f"{arguments.properties}: {why}", EXIT_USAGE)
         if problem := no_credentials():
             return complain(problem.sentence, EXIT_USAGE)
-        progress = Progress("redrive", "letters", None, sys.stderr)
-        redrive = Redrive(settings, wanted(arguments), progress)
-        summary = redrive.dry_run() if arguments.dry_run else redrive.run()
+        redrive = Redrive(settings, wanted(arguments))
+        with _logging():
+            summary = redrive.dry_run() if arguments.dry_run else redrive.run()
     except SettingsError as error:
         return complain(error, EXIT_USAGE)
     except ConnectorError as error:
         return complain(error, EXIT_FAILED)
     _print(summary, dry=arguments.dry_run)
     return EXIT_FOUND if summary.all_refused else EXIT_OK
+
+
+@contextmanager
+def _logging() -> Iterator[None]:
+    """Log what the pipeline does, line by line, on standard error."""
+    from ..kcl.log import OneLine  # noqa: PLC0415
+
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(OneLine())
+    logger = logging.getLogger(__name__.partition(".")[0])
+    level, logger.propagate = logger.level, False
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+        logger.propagate = True
 
 
 def _print(summary: Summary, *, dry: bool) -> None:

@@ -1,4 +1,4 @@
 """What a ``.properties`` file says: settings, and the classes that it names by what they declare.
 
-This room imports nothing else of the package. The classes are loaded by name: see ``registry``.
+This room imports ``events``. The classes are loaded by name: see ``registry``.
 """

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
+from ..events import Event
 from .resource import Resource
 from .setting import Setting, Settings
 
@@ -23,6 +24,9 @@ class Component:
 
     declares: ClassVar[Sequence[Setting[Any]]] = ()
     """Its settings: what a ``.properties`` file that names it may hold."""
+
+    events: ClassVar[Sequence[Event]] = ()
+    """What it tells the log of that a machine may look for."""
 
     @classmethod
     def contradictions(cls, settings: Settings) -> Iterable[Contradiction]:

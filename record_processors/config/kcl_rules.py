@@ -29,6 +29,7 @@ from .keys import (
     EXECUTABLE_NAME,
     KINESIS_ENDPOINT,
     LONGEST_WAIT,
+    OUTAGE_PATIENCE,
     REGION,
     RETRY_LIMIT,
     STREAM_NAME,
@@ -128,12 +129,14 @@ def _ends(settings: Settings, longest_try: int) -> Iterator[Contradiction]:
             "least, rather 30000; with KCL's own default of 0 a stop flushes nothing",
         )
     timeout = settings[TIMEOUT]
-    longest = settings[RETRY_LIMIT] * (longest_try + LONGEST_WAIT)
+    tries = settings[RETRY_LIMIT] * (longest_try + LONGEST_WAIT)
+    longest = max(tries, settings[OUTAGE_PATIENCE] + longest_try + LONGEST_WAIT)
     if timeout is not None and timeout < longest:
         yield (
             TIMEOUT.key,
             f"timeoutInSeconds = {timeout}: a batch may need {longest} s (retryLimit tries of "
-            f"{longest_try} s, {LONGEST_WAIT} s apart) before the daemon may be stopped for it",
+            f"{longest_try} s, {LONGEST_WAIT} s apart; outagePatience) before the daemon may be "
+            "stopped for it",
         )
     threads, leases = settings[MAX_THREADS], settings[MAX_LEASES]
     if threads and (leases is None or threads < 1 + 3 * leases):

@@ -16,6 +16,7 @@ from .types import (
     TABLE,
     class_path,
     class_paths,
+    duration,
     endpoint,
     matching,
     one_of,
@@ -147,6 +148,16 @@ RETRY_LIMIT = Setting(
     note="Then the daemon ends, to be started again from the checkpoint.",
     section=THE_PIPELINE,
 )
+OUTAGE_PATIENCE = Setting(
+    "outagePatience",
+    duration,
+    "How long a call is tried at least, if a service is down or busy.",
+    3600,
+    default_in_words="1h",
+    example="12h",
+    note="Meanwhile the lease is kept, and the stream waits; it must keep its records for longer.",
+    section=THE_PIPELINE,
+)
 LONGEST_WAIT = 20  # seconds between two tries
 BACKOFF_INTERVAL = Setting(
     "backoffInterval",
@@ -154,6 +165,14 @@ BACKOFF_INTERVAL = Setting(
     f"The longest wait before the second try; it doubles from try to try, up to {LONGEST_WAIT} s.",
     100,
     unit="ms",
+    section=THE_PIPELINE,
+)
+LOG_FORMAT = Setting(
+    "logFormat",
+    one_of("text", "json"),
+    "How the log is written: lines for people, or an object of JSON on each line, for machines.",
+    "text",
+    note="Objects have time, level, message; of a shard also application, shard, event.",
     section=THE_PIPELINE,
 )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from ..events import OF_EVERY_PIPELINE, Event
 from .component import Destination
 from .kcl_keys import KCL_KEYS
 from .keys import DESTINATION, FILTER, TRANSFORMER
@@ -42,6 +43,10 @@ def reference() -> str:
     rest = set(KCL_KEYS) - {setting.key for settings in shown.values() for setting in settings}
     others = [KCL_KEYS[key] for key in sorted(rest, key=str.lower)]
     lines += ["", "## The rest of KCL's keys", "", *_table(others, users)]
+    events = dict.fromkeys(
+        [*OF_EVERY_PIPELINE, *(event for each in every for event in each.events)]
+    )
+    lines += ["", "## Events of the log", "", *_events(events)]
     return "\n".join(lines) + "\n"
 
 
@@ -59,6 +64,13 @@ def _table(settings: list[Setting[object]], users: dict[str, Elsewhere]) -> Iter
             used_by,
         ]
         yield "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def _events(events: Iterable[Event]) -> Iterator[str]:
+    yield "With `logFormat = json` each line of the log is an object; these names stay as they are."
+    yield from ("", "| event | what it means | what to do |", "| --- | --- | --- |")
+    for event in events:
+        yield f"| `{event.name}` | {event.means} | {event.remedy} |"
 
 
 def _users(setting: Setting[object], declared: dict[str, Elsewhere]) -> Iterable[str]:

@@ -31,6 +31,7 @@ DAEMON = {
     "metricsLevel": "SUMMARY",
     "bufferMillisecondsLimit": "60000",
     "retryLimit": "12",
+    "outagePatience": "1h",
     "backoffInterval": "100",
     "deadLetterPrefix": "errors/",
 }

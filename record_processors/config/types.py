@@ -66,6 +66,18 @@ integer = ValueType("a whole number", _integer)
 decimal = ValueType("a number", _decimal)
 
 
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def _duration(value: str) -> int:
+    if not (found := re.fullmatch(r"([0-9]{1,9}) *([smhd])|0", value)):
+        raise ValueError("not a duration like 90s, 10m, 1h or 2d")
+    return int(found[1]) * UNITS[found[2]] if found[1] else 0
+
+
+duration = ValueType("a duration, like 90s, 10m, 1h or 2d", _duration)  # in seconds
+
+
 def _boolean(value: str) -> bool:
     if value not in {"true", "false"}:
         raise ValueError("not 'true' or 'false'")

@@ -18,6 +18,7 @@ from ..config.null_string import NULL_STRING, SAYS
 from ..config.registry import names_in
 from ..config.setting import Settings
 from ..errors import Fatal, counted
+from ..events import FILE_FOUND, FILE_WRITTEN
 from ..flow.batch import Batch
 from ..flow.record import Record
 from .compression import COMPRESSION, Compression
@@ -117,7 +118,12 @@ class Chain:
             self.bucket.create(key, body, {**file.metadata, **self._also})
         except ConditionFailed:
             return self._winner(batch, file)
-        log.info("wrote %s: %s, %s bytes", file.url, counted(rows, "row"), f"{len(body):,}")
+        log.info(
+            *("wrote %s: %s, %s bytes", file.url, counted(rows, "row"), f"{len(body):,}"),
+            extra=FILE_WRITTEN.of(
+                url=file.url, rows=rows, bytes=len(body), first=file.first, last=file.last
+            ),
+        )
         return file
 
     def find(self, first: Record) -> File | None:
@@ -186,4 +192,7 @@ class Chain:
 
 
 def _report(file: File) -> None:
-    log.warning("%s was written before, through %s: taken as it is", file.url, file.last)
+    log.warning(
+        *("%s was written before, through %s: taken as it is", file.url, file.last),
+        extra=FILE_FOUND.of(url=file.url, last=file.last),
+    )

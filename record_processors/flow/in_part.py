@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeVar
 
-from ..errors import TakenInPart, Transient
+from ..errors import TakenInPart, Unavailable
 from .retry import Retry
 
 Item = TypeVar("Item")
@@ -40,6 +40,6 @@ def send_all(
         waiting = [waiting[place] for place in left.places]
         reasons = ", ".join(sorted(set(left.reasons)))
         said = f"{len(waiting)} of {len(items)} refused with {reasons}"
-        raise TakenInPart(said) if moved else Transient(said)
+        raise TakenInPart(said) if moved else Unavailable(said)
 
     retry(what, attempt)

@@ -6,6 +6,8 @@ import logging
 
 import msgspec
 
+from ..events import DEAD_LETTERS
+
 log = logging.getLogger(__name__)
 
 VERSION = 1
@@ -63,4 +65,5 @@ def report(count: int, reason: str, where: str) -> None:
     One line for all of them: a stream of nothing else must not flood the log.
     """
     what = "a dead letter" if count == 1 else f"{count} dead letters, the first"
-    log.warning("%s, %s; kept in %s", what, reason, where)
+    fields = {"count": count, "reason": reason, "url": where}
+    log.warning("%s, %s; kept in %s", what, reason, where, extra=DEAD_LETTERS.of(**fields))

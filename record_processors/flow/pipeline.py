@@ -10,6 +10,7 @@ from typing import Any, Generic
 from ..config.component import Destination
 from ..config.setting import Settings
 from ..errors import Fatal, Rejection
+from ..events import DURABLE_ALREADY
 from .batch import Batch, RejectedRecord, Row
 from .buffer import Buffer
 from .dead_letters import DeadLetters
@@ -150,7 +151,8 @@ class Pipeline(Destination, Generic[Row]):
         return self._skips(first.position, checkpoint)
 
     def _skip_through(self, end: Position) -> None:
-        log.info("skipping records through %s: they are durable already", end)
+        fields = DURABLE_ALREADY.of(through=str(end))
+        log.info("skipping records through %s: they are durable already", end, extra=fields)
         self._durable_through = end
         self._may_be_written = True
 

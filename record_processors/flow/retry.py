@@ -4,85 +4,173 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable
-from typing import TypeVar
+import time
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta, timezone
+from typing import Any, TypeVar
 
 import tenacity
 
-from ..config.keys import BACKOFF_INTERVAL, LONGEST_WAIT, RETRY_LIMIT
+from ..config.keys import BACKOFF_INTERVAL, LONGEST_WAIT, OUTAGE_PATIENCE, RETRY_LIMIT
 from ..config.setting import Settings
-from ..errors import Fatal, TakenInPart, Transient
+from ..errors import Fatal, TakenInPart, Transient, Unavailable
+from ..events import OUTAGE, OUTAGE_OVER, PAUSED, TRIED_AGAIN, Event
 
 log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
 
+SECONDS_BETWEEN = 60.0  # two lines of one outage
+
 
 class Retry:
     """Calls an action until it succeeds, at most ``limit`` times.
 
-    Waits between the tries grow exponentially from ``interval`` milliseconds, with full jitter.
-    While something moves (TakenInPart), both begin anew: only what is in vain counts. Meanwhile
-    the KCL keeps the lease: the wait is the back-pressure.
+    What is Unavailable is tried for ``patience`` seconds at least, however often that is. Waits
+    between the tries grow exponentially from ``interval`` milliseconds, with full jitter. While
+    something moves (TakenInPart), all that begins anew: only what is in vain counts. Meanwhile the
+    KCL keeps the lease: the wait is the back-pressure.
 
     With ``parent``, the id of the process that must be alive, nothing is tried once that is gone.
     """
 
-    def __init__(self, limit: int, interval: int, parent: int | None = None) -> None:
+    def __init__(
+        self, limit: int, interval: int, parent: int | None = None, patience: float = 0
+    ) -> None:
         self.limit = limit
         self.interval = interval / 1000
+        self.patience = patience
         self._parent = parent
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Retry:
-        """Take ``retryLimit`` and ``backoffInterval``; the daemon must be alive."""
-        return cls(settings[RETRY_LIMIT], settings[BACKOFF_INTERVAL], os.getppid())
+        """Take ``retryLimit``, ``backoffInterval``, ``outagePatience``; the daemon must live."""
+        limit, interval = settings[RETRY_LIMIT], settings[BACKOFF_INTERVAL]
+        return cls(limit, interval, os.getppid(), settings[OUTAGE_PATIENCE])
 
     def __call__(self, what: str, action: Callable[[], Result]) -> Result:
         """Return what ``action`` returns.
 
-        Raises Fatal when it raised Transient ``limit`` times in a row, or when the daemon is gone;
+        Raises Fatal when it raised Transient too often or for too long, or when the daemon is gone;
         whatever else it raises goes through.
         """
+        failures = Failures(what, self.limit, self.patience)
 
         def attempt() -> Result:
             self._insist_on_parent(what)
             return action()
 
         try:
-            return tenacity.Retrying(
+            result = tenacity.Retrying(
                 retry=tenacity.retry_if_exception_type(Transient),
-                stop=tenacity.stop_after_attempt(self.limit),
+                stop=failures.are_final,
                 wait=tenacity.wait_random_exponential(self.interval, LONGEST_WAIT),
-                after=_count_anew,
-                before_sleep=lambda state: self._report(what, state),
+                after=failures.add,
+                before_sleep=failures.report,
                 reraise=True,
             )(attempt)
         except Transient as error:
-            raise Fatal(
-                f"{what}: given up after {self.limit} tries (retryLimit): {error}"
-            ) from error
+            raise Fatal(failures.given_up(error)) from error
+        failures.end()
+        return result
+
+    def pause(self, what: str, end: Callable[[], datetime | None]) -> None:
+        """Wait on purpose, until ``end`` returns None instead of when the pause will end."""
+        told = None
+        while (until := end()) is not None:
+            self._insist_on_parent(what)
+            if until != told:
+                fields = PAUSED.of(what=what, until=f"{until:%Y-%m-%dT%H:%M:%SZ}")
+                log.info("%s: pauses until %s", what, f"{until:%Y-%m-%d %H:%M:%SZ}", extra=fields)
+            told = until
+            tenacity.nap.sleep(LONGEST_WAIT)
 
     def _insist_on_parent(self, what: str) -> None:
         if self._parent not in {None, os.getppid()}:
             # The shard is another process's by now: a record that we write would be a zombie's.
             raise Fatal(f"{what}: the daemon that started this process is gone")
 
-    def _report(self, what: str, state: tenacity.RetryCallState) -> None:
+
+class Failures:
+    """What failed of one call since something moved last; of its tries, tenacity keeps the count.
+
+    The log tells of each until there were ``limit``, then of one a minute.
+    """
+
+    def __init__(self, what: str, limit: int, patience: float) -> None:
+        self.what = what
+        self.limit = limit
+        self.patience = patience
+        self.others = 0  # than Unavailable
+        self.seconds = 0.0
+        self._told_at = 0.0  # of ``seconds``
+
+    def add(self, state: tenacity.RetryCallState) -> None:
+        """Count one more, or begin anew."""
         error = _error_of(state)
         if isinstance(error, TakenInPart):
-            log.warning("%s: %s", what, error)
-        else:
-            log.warning("%s: try %d of %d: %s", what, state.attempt_number, self.limit, error)
+            state.attempt_number, state.start_time, state.idle_for = 0, time.monotonic(), 0.0
+            self.others, self._told_at = 0, 0.0
+        elif not isinstance(error, Unavailable):
+            self.others += 1
+        self.seconds = max(state.seconds_since_start or 0.0, state.idle_for)
 
+    def are_final(self, state: tenacity.RetryCallState) -> bool:
+        """Whether the last one was one too many."""
+        if isinstance(_error_of(state), Unavailable):
+            return state.attempt_number >= self.limit and self.seconds >= self.patience
+        return self.others >= self.limit
 
-def _count_anew(state: tenacity.RetryCallState) -> None:
-    if isinstance(_error_of(state), TakenInPart):
-        state.attempt_number = 0
+    def report(self, state: tenacity.RetryCallState) -> None:
+        """Tell of the last one."""
+        error, tries = _error_of(state), state.attempt_number
+        if isinstance(error, TakenInPart):
+            log.warning("%s: %s", self.what, error, extra=self._of(TRIED_AGAIN, state))
+        elif not isinstance(error, Unavailable) or self.seconds >= self.patience:
+            log.warning(
+                *("%s: try %d of %d: %s", self.what, tries, self.limit, error),
+                extra=self._of(TRIED_AGAIN, state),
+            )
+        elif tries < self.limit:
+            log.warning(
+                *("%s: try %d: %s", self.what, tries, error), extra=self._of(TRIED_AGAIN, state)
+            )
+        elif self.seconds - self._told_at >= SECONDS_BETWEEN:
+            self._told_at = self.seconds
+            log.warning(
+                "%s: fails since %s, %d tries: %s; it is tried until %s (outagePatience)",
+                *(self.what, _time(-self.seconds), tries, error),
+                _time(self.patience - self.seconds),
+                extra=self._of(OUTAGE, state),
+            )
+
+    def end(self) -> None:
+        """Tell that it goes on, if it was told that it does not."""
+        if self._told_at:
+            fields = OUTAGE_OVER.of(what=self.what, seconds=int(self.seconds))
+            log.warning(
+                "%s: goes on, after %d minutes", *(self.what, self.seconds // 60), extra=fields
+            )
+
+    def _of(self, event: Event, state: tenacity.RetryCallState) -> Mapping[str, Any]:
+        error, tries = str(_error_of(state)), state.attempt_number
+        return event.of(what=self.what, error=error, tries=tries, seconds=int(self.seconds))
+
+    def given_up(self, error: Transient) -> str:
+        """Return the sentence that ends the process."""
+        spent = f"{self.limit} tries (retryLimit)"
+        if isinstance(error, Unavailable) and self.patience:
+            spent = f"{self.seconds:.0f} seconds (outagePatience)"
+        return f"{self.what}: given up after {spent}: {error}"
 
 
 def _error_of(state: tenacity.RetryCallState) -> BaseException | None:
     return state.outcome.exception() if state.outcome else None
+
+
+def _time(seconds: float) -> str:
+    """Return the time of day, in UTC, so many seconds from now."""
+    return f"{datetime.now(timezone.utc) + timedelta(seconds=seconds):%H:%M:%SZ}"
 
 
 class Once(Retry):
@@ -99,4 +187,4 @@ class Once(Retry):
         try:
             return action()
         except Transient as error:
-            raise Transient(f"{what}: {error}") from error
+            raise type(error)(f"{what}: {error}") from error

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 
 from ..errors import counted
+from ..events import ALL_FILTERED_OUT, RECORDS_READ
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +38,7 @@ class Tally:
                     "all of the first %s records are filtered out: look at filter, "
                     "filterExpression, and at what the transformer makes no rows of",
                     f"{self.read:,}",
+                    extra=ALL_FILTERED_OUT.of(records=self.read),
                 )
         if self.clock() - self._told_at >= SECONDS_BETWEEN:
             self._write(held())
@@ -56,4 +58,11 @@ class Tally:
             *(f"{number:,}" for number in (kept, self.filtered, self.rejected)),
             skipped,
             f"; {held}" if held else "",
+            extra=RECORDS_READ.of(
+                read=self.read,
+                kept=kept,
+                filtered=self.filtered,
+                refused=self.rejected,
+                skipped=self.skipped,
+            ),
         )

@@ -9,12 +9,12 @@ import os
 import signal
 import sys
 import threading
-import time
 from pathlib import Path
 from typing import TextIO
 
 from ..errors import EXIT_OK, EXIT_USAGE
 from .line_reader import LineReader
+from .log import log_as, log_to_stderr
 
 log = logging.getLogger(__name__)
 
@@ -44,37 +44,6 @@ def outlive_signals() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-class OneLine(logging.Formatter):
-    """One line for an event, whatever a record holds that it tells of; tracebacks come behind."""
-
-    converter = staticmethod(time.gmtime)
-
-    def __init__(self) -> None:
-        super().__init__(
-            "%(asctime)s.%(msecs)03dZ %(levelname)-5s %(threadName)s - %(message)s",
-            "%Y-%m-%dT%H:%M:%S",
-        )
-
-    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the library's name
-        """Write line breaks as escapes: no record's text must look like a line of ours."""
-        record.message = record.message.replace("\r", "\\r").replace("\n", "\\n")
-        return super().formatMessage(record)
-
-
-def log_to_stderr(name: str) -> None:
-    """Log one line per event, in UTC; ``name`` stands in it until the shard's does.
-
-    The one thread's name is what tells the lines of the children apart: see ``initialize``.
-    """
-    threading.current_thread().name = name
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(OneLine())
-    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
-    logging.addLevelName(logging.WARNING, "WARN")  # as the daemon writes it
-    logging.addLevelName(logging.CRITICAL, "FATAL")
-    logging.getLogger("botocore").setLevel(logging.WARNING)
-
-
 def process(path: str) -> int:
     """Run the pipeline of the ``.properties`` file on one shard, until the daemon ends it."""
     gc.disable()  # while much is made and nothing thrown away: an eighth of the start
@@ -83,7 +52,7 @@ def process(path: str) -> int:
     log_to_stderr(Path(path).stem)
 
     # Imported only now: what an import prints must not reach the protocol.
-    from ..config.keys import APPLICATION_NAME  # noqa: PLC0415
+    from ..config.keys import APPLICATION_NAME, LOG_FORMAT  # noqa: PLC0415
     from ..config.properties import SettingsError, load  # noqa: PLC0415
     from ..flow.retry import Retry  # noqa: PLC0415
     from .assembly import assemble  # noqa: PLC0415
@@ -96,6 +65,7 @@ def process(path: str) -> int:
             log.critical("%s", problem)
         return EXIT_USAGE
     threading.current_thread().name = settings[APPLICATION_NAME]
+    log_as(settings[LOG_FORMAT])
     with crash_boundary("start"):
         pipeline = assemble(settings)
         processor = RecordProcessor(pipeline, Retry.from_settings(settings))

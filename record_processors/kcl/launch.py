@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from ..config.kcl_settings import WORKER_IDENTIFIER
-from ..config.keys import APPLICATION_NAME, WORKER_ID
+from ..config.keys import APPLICATION_NAME, LOG_FORMAT, WORKER_ID
 from ..config.registry import chosen
 from ..config.setting import Settings
 from ..errors import LaunchError
@@ -50,7 +50,7 @@ class Host:
         # Lines that begin so are the daemon's: by chance, so that no child writes one.
         mark = f"{secrets.token_hex(4)} "
         command = [
-            *(sys.executable, "-I", "-S", str(SUPERVISOR), mark),
+            *(sys.executable, "-I", "-S", str(SUPERVISOR), settings[LOG_FORMAT], mark),
             *(self.java, *self.flags),
             "-Dfile.encoding=UTF-8",  # the pipes' encoding, whatever the locale says
             f"-Dkinesis-connectors.mark={mark}",

@@ -13,7 +13,8 @@ from amazon_kclpy import kcl, messages
 from amazon_kclpy.checkpoint_error import CheckpointError
 from amazon_kclpy.v3 import processor as v3
 
-from ..errors import EXIT_FAILED, ConnectorError, Fatal, LeaseLost, Transient
+from ..errors import EXIT_FAILED, ConnectorError, Fatal, LeaseLost, Unavailable
+from ..events import ENDED, FLUSHED, LEASE_LOST, SHARD_BEGINS, SHARD_ENDED
 from ..flow.pipeline import Pipeline
 from ..flow.record import Position
 from ..flow.retry import Retry
@@ -25,7 +26,7 @@ log = logging.getLogger(__name__)
 # What CheckpointError.value holds are the simple names of KCL's exceptions. Of these a checkpoint
 # is tried again; ShutdownException means that the lease is lost; any other ends the process.
 TRANSIENT_CHECKPOINTS = frozenset({"ThrottlingException", "KinesisClientLibDependencyException"})
-LEASE_LOST = "ShutdownException"
+LEASE_IS_ANOTHERS = "ShutdownException"
 
 
 class RecordProcessor(v3.RecordProcessorBase):  # type: ignore[misc]
@@ -48,7 +49,8 @@ class RecordProcessor(v3.RecordProcessorBase):  # type: ignore[misc]
             # The thread's name is what the log calls this process: application and shard.
             threading.current_thread().name += f" {shard}"
             self.pipeline.start(shard)
-            log.info("begins after %s", initialize_input.sequence_number)
+            position = initialize_input.sequence_number
+            log.info("begins after %s", position, extra=SHARD_BEGINS.of(position=position))
 
     def process_records(self, process_records_input: ProcessRecords) -> None:
         """Take records, perhaps none: the time threshold is looked at all the same."""
@@ -74,7 +76,8 @@ class RecordProcessor(v3.RecordProcessorBase):  # type: ignore[misc]
             checkpointer = shard_ended_input.checkpointer
             self.pipeline.finish(self._checkpoint(checkpointer))
             self._tell("the end of the shard", checkpointer.checkpoint)
-            log.info("the shard has ended, and everything of it is delivered")
+            said = "the shard has ended, and everything of it is delivered"
+            log.info(said, extra=SHARD_ENDED.of())
 
     def shutdown_requested(self, shutdown_requested_input: messages.ShutdownRequestedInput) -> None:
         """Flush and checkpoint while the lease is still ours."""
@@ -82,7 +85,7 @@ class RecordProcessor(v3.RecordProcessorBase):  # type: ignore[misc]
             if self.lease_is_lost:
                 return
             self.pipeline.flush(self._checkpoint(shutdown_requested_input.checkpointer))
-            log.info("flushed for the shutdown")
+            log.info("flushed for the shutdown", extra=FLUSHED.of())
 
     @contextmanager
     def _owning(self, action: str) -> Iterator[None]:
@@ -94,7 +97,7 @@ class RecordProcessor(v3.RecordProcessorBase):  # type: ignore[misc]
 
     def _fall_silent(self, why: str) -> None:
         if not self.lease_is_lost:
-            log.info("nothing more is written: %s", why)
+            log.info("nothing more is written: %s", why, extra=LEASE_LOST.of(why=why))
         self.lease_is_lost = True
 
     def _checkpoint(self, checkpointer: kcl.Checkpointer) -> Callable[[Position], None]:
@@ -119,10 +122,10 @@ class RecordProcessor(v3.RecordProcessorBase):  # type: ignore[misc]
 
 def _classify(error: CheckpointError, where: str) -> Exception:
     name = str(error.value)
-    if name == LEASE_LOST:
+    if name == LEASE_IS_ANOTHERS:
         return LeaseLost(f"the checkpoint at {where} was refused with {name}")
     if name in TRANSIENT_CHECKPOINTS:
-        return Transient(f"{name} (of KCL's lease table, in DynamoDB)")
+        return Unavailable(f"{name} (of KCL's lease table, in DynamoDB)")
     return Fatal(f"the checkpoint at {where} was refused with {name}")
 
 
@@ -141,11 +144,12 @@ def crash_boundary(action: str) -> Iterator[None]:
         yield
     except SystemExit as error:
         if error.code != EXIT_FAILED:  # somebody's sys.exit(0) must not look like an orderly end
-            log.critical("%s: ended by sys.exit(%s)", action, error.code)
+            log.critical("%s: ended by sys.exit(%s)", action, error.code, extra=ENDED.of())
         raise SystemExit(EXIT_FAILED) from error
     except ConnectorError as error:
-        log.critical("%s: %s", action, error)
+        log.critical("%s: %s", action, error, extra=ENDED.of())
         raise SystemExit(EXIT_FAILED) from error
     except Exception as error:
-        log.critical("%s: an error of the program itself", action, exc_info=True)
+        said = "an error of the program itself"
+        log.critical("%s: %s", action, said, exc_info=True, extra=ENDED.of())
         raise SystemExit(EXIT_FAILED) from error

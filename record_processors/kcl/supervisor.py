@@ -2,9 +2,10 @@
 
 A program of its own, of the standard library alone, since it lives as long as the daemon does::
 
-    python -I -S supervisor.py MARK JAVA ARGUMENT ...
+    python -I -S supervisor.py text|json MARK JAVA ARGUMENT ...
 
 Lines that begin with MARK are the daemon's own, all others come from its children or from Java.
+With ``json`` each line that goes out is an object of JSON, as a child's are (``log.py``).
 The signals that ask for a stop are handed to Java, as often as they come; Java, and with it each
 child, ends when this process does. Exit codes: 0 after a stop that was asked for, 2 when a child
 found its file wrong or Java cannot be started, 70 otherwise.
@@ -34,7 +35,7 @@ FIRST_SECONDS = 120  # which is as long as a first start takes
 LOOK_SECONDS = 0.5  # between looks whether the last child has ended
 
 EVENT = re.compile(rb"\S+ (INFO|WARN|ERROR) +(\S+) - (.*)")
-FATAL = re.compile(rb"\d{4}-\S+Z FATAL (.*)")  # of a child: see child.py
+CHILDS = re.compile(rb"\d{4}-\S+Z (\w+) +(.*)")  # line: see log.py
 NUMBERS = re.compile(rb"[0-9a-f]{8}-[0-9a-f-]{27}|0x[0-9a-f]+|\d+")
 ENDS = b"Process terminated, will initiate shutdown."  # KCL's MultiLangDaemon, when Java ends
 CHILD_ENDED = re.compile(rb"Child process exited with value: (\d+)")
@@ -48,8 +49,9 @@ class Log:
     and in what caused them. An outage makes it say ten a second.
     """
 
-    def __init__(self, mark: bytes) -> None:
+    def __init__(self, mark: bytes, as_json: bool = False) -> None:
         self.mark = mark
+        self.as_json = as_json
         self.is_ending = False
         self.fatal = b""
         self.error = b""
@@ -63,7 +65,8 @@ class Log:
     def take(self, data: bytes) -> bytes:
         """Take what came through the pipe; return the whole lines that are to be passed on."""
         *lines, self._rest = (self._rest + data).split(b"\n")
-        return b"".join(passed + b"\n" for line in lines for passed in self._passed(line))
+        passed = (one for line in lines for one in self._passed(line))
+        return b"".join((as_object(line) if self.as_json else line) + b"\n" for line in passed)
 
     def rest(self) -> bytes:
         """Return what came last, if it was no whole line."""
@@ -75,8 +78,8 @@ class Log:
 
     def _passed(self, line: bytes) -> list[bytes]:
         if not line.startswith(self.mark):
-            if (found := FATAL.match(line)) and not (self.is_ending and self.fatal):
-                self.fatal = found[1].replace(b" - ", b": ", 1)
+            if (fatal := fatal_of(line)) and not (self.is_ending and self.fatal):
+                self.fatal = fatal
             return [line]
         line = line[len(self.mark) :]
         if not (event := EVENT.match(line)):
@@ -101,6 +104,42 @@ class Log:
             self._said.clear()
         self._said[kind] = now, 0
         return [line + b" (and %d more like it before)" % more if more else line]
+
+
+def fatal_of(line: bytes) -> bytes:
+    """Return what a child says that ends it, and which one it is; nothing of another line."""
+    if found := CHILDS.match(line):
+        return found[2].replace(b" - ", b": ", 1) if found[1] == b"FATAL" else b""
+    if line.startswith(b"{") and b'"level":"FATAL"' in line:
+        import json  # noqa: PLC0415 - a megabyte that is mostly not needed
+
+        told = json.loads(line)
+        who = " ".join(told[name] for name in ("application", "shard") if name in told)
+        return f"{who}: {told['message']}".encode()
+    return b""
+
+
+def as_object(line: bytes) -> bytes:
+    """Return a line as an object of JSON; a child's is one already, unless it has just begun."""
+    import json  # noqa: PLC0415 - a megabyte that is mostly not needed
+
+    if line.startswith(b"{") and line.endswith(b"}"):
+        return line
+    told = {"time": now(), "level": "INFO", "message": line.decode(errors="replace")}
+    if found := EVENT.match(line):
+        level, logger, message = (part.decode(errors="replace") for part in found.groups())
+        told.update(time=line.split(b" ", 1)[0].decode(), level=level, logger=logger)
+        told["message"] = message
+    elif found := CHILDS.match(line):
+        level, message = (part.decode(errors="replace") for part in found.groups())
+        told.update(time=line.split(b" ", 1)[0].decode(), level=level, message=message)
+    return json.dumps(told, separators=(",", ":")).encode()
+
+
+def now() -> str:
+    """Return the time as the lines of the log have it."""
+    seconds = time.time()
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{seconds % 1 * 1000:03.0f}Z"
 
 
 def kind_of(event: bytes) -> bytes:
@@ -218,12 +257,23 @@ def reason(code: int, stop_signal: int, log: Log) -> tuple[int, str]:
     return EXIT_FAILED, f"the daemon {how}, which nobody asked for{error and f'; it said: {error}'}"
 
 
-def main(mark: str, *command: str) -> int:
+def last_line(code: int, sentence: str, *, as_json: bool) -> bytes:
+    """Return what is said last of all."""
+    if not as_json:
+        return f"kinesis-connectors: {sentence}\n".encode()
+    import json  # noqa: PLC0415 - a megabyte that is mostly not needed
+
+    level = "ERROR" if code else "INFO"
+    told = {"time": now(), "level": level, "event": "daemon-ended", "code": code}
+    return json.dumps({**told, "message": sentence}, separators=(",", ":")).encode() + b"\n"
+
+
+def main(log_format: str, mark: str, *command: str) -> int:
     """Start Java and stay until it has ended; return the exit code."""
-    log = Log(mark.encode())
+    log = Log(mark.encode(), log_format == "json")
     daemon = Daemon(log, list(command))
     code, sentence = reason(daemon.run(), daemon.stop_signal, log)
-    pass_on(f"kinesis-connectors: {sentence}\n".encode())
+    pass_on(last_line(code, sentence, as_json=log.as_json))
     return code
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
 from contextlib import closing
 from dataclasses import dataclass, field
 
@@ -14,6 +14,8 @@ from .carry import Carrier
 from .letter_files import LetterFiles
 from .reasons import Groups
 from .redrive_log import LettersBatch, RedriveLog
+
+log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -34,17 +36,11 @@ class Summary:
 
 
 class Redrive:
-    """Puts back the letters of one pipeline: see ``RedriveLog`` for why each once.
+    """Puts back the letters of one pipeline: see ``RedriveLog`` for why each once."""
 
-    ``tell`` is told now and then how many letters are done with.
-    """
-
-    def __init__(
-        self, settings: Settings, wanted: Wanted, tell: Callable[[int], None] = lambda _: None
-    ) -> None:
+    def __init__(self, settings: Settings, wanted: Wanted) -> None:
         self.settings = settings
         self.wanted = wanted
-        self.tell = tell
         self.files = LetterFiles(settings)
         self.log = RedriveLog(self.files)
         self.carrier = Carrier(settings, self.files, self.log)
@@ -103,7 +99,11 @@ class Redrive:
         where = self.files.bucket.url(self.log.letters_of(number))
         for letter in self.carrier.again(number):
             summary.refusals.add(letter.stage, letter.reason, where)
-        self.tell(summary.kept + summary.refused + summary.filtered)
+        log.info(
+            "batch %d: put back %s, refused again %s, filtered out %s",
+            number,
+            *(f"{count:,}" for count in (outcome.kept, outcome.refused, outcome.filtered)),
+        )
 
 
 def why_not(settings: Settings) -> str:

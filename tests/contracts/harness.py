@@ -27,7 +27,7 @@ from support.opensearch_server import ask, documents, opensearch
 
 SHARD = "shardId-000000000003"
 NUMBERS = itertools.count(1)
-IMPATIENT = {"retryLimit": "4", "backoffInterval": "1"}
+IMPATIENT = {"retryLimit": "4", "backoffInterval": "1", "outagePatience": "0"}
 
 
 def read_all(kinesis, stream):

@@ -23,7 +23,7 @@ import pytest
 
 from model.promises import Promises, Told, Written, told_by
 from model.simulated_services import S3, SERVICE_ERRORS, Content, Kinesis, Redshift, Stored
-from model.simulated_table import KEY, POISON, CallersThread, Table
+from model.simulated_table import KEY, POISON, Table
 from model.simulation import MESSAGE, LogOfProcess, Outcome, Pipes, Process, demand, violations_told
 from record_processors.config.setting import Settings
 from record_processors.destinations.redshift.basic import RedshiftBasicEmitter
@@ -77,7 +77,12 @@ ITEMS = {
     "dynamoDBDeleteExpression": "of.refused",
 }
 ITEMS_AND_FILES = {**STAGE_ONE, **ITEMS, "connectorDestination": "dynamodb, simulated_kcl:Picky"}
-COMMON = {"s3Bucket": "bucket", "retryLimit": str(TRIES), "backoffInterval": "1"}
+COMMON = {
+    "s3Bucket": "bucket",
+    "retryLimit": str(TRIES),
+    "backoffInterval": "1",
+    "outagePatience": "0",
+}
 
 # What others may say of a file besides what is true.
 LESS = {"format": None}
@@ -87,8 +92,6 @@ FIRST = "first.json.gz"
 REFUSED = b"refused"
 REFUSED_BY_TABLE = (POISON, b"nameless")  # by DynamoDB; before it is asked
 
-DYNAMODB = "record_processors.destinations.dynamodb"
-FEW_LANES = 2  # of which each ends at its first failure, so that some items are not begun
 
 NOWHERE = Position(-1)  # where a shard without a checkpoint begins
 # Before the first record; the second has 39 digits, one more than a number of DynamoDB's may have.
@@ -567,9 +570,7 @@ def simulated() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(boto3, "client", client)
         patch.setattr("record_processors.aws.bucket._shared_client", client)
-        patch.setattr(f"{DYNAMODB}.emitter.Calls", lambda table, _: table)
-        patch.setattr(f"{DYNAMODB}.lanes.ThreadPoolExecutor", CallersThread)
-        patch.setattr(f"{DYNAMODB}.writes.LANES", FEW_LANES)
+        patch.setattr("record_processors.aws.json_calls.Calls", lambda table, _: table)
         patch.setattr(psycopg2, "connect", lambda **_: world().redshift.connect())
         patch.setattr("tenacity.nap.time", SimpleNamespace(sleep=lambda seconds: None))
         for name in ("REDSHIFT_PASSWORD", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):

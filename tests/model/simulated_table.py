@@ -10,21 +10,22 @@ from __future__ import annotations
 import json
 import operator
 import re
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import Any
 
 from model.simulated_services import cut, refused
 from model.simulation import Effect, demand, perform
+from record_processors.aws.failures import ConditionFailed, classified
+from record_processors.errors import ConnectorError, Transient
 
 Attribute = dict[str, Any]  # {"S": "a text"}
 Item = dict[str, Attribute]
-Result = TypeVar("Result")
 
 KEY, GUARD = "key", "_position"
 POISON = b"poison"  # what it refuses, for whatever reason
 DIGITS = 38
+FEW_LANES = 2  # of which each ends at its first failure, so that some items are not begun
 COMPARISONS = {
     "=": operator.eq,
     "<>": operator.ne,
@@ -56,9 +57,24 @@ class Table:
     def signer(self) -> None:
         """Sign nothing."""
 
-    def __call__(self, _: None, operation: str, body: bytes) -> object:
+    def each(
+        self, what: str, _: None, operation: str, bodies: Iterable[bytes]
+    ) -> Generator[tuple[int, object]]:
+        """Send one after the other, as if by a few lanes, each of which ends at a Transient."""
         demand(operation == "PutItem", f"{operation}, which the model does not know")
-        request = json.loads(body)
+        lanes = FEW_LANES
+        for place, body in enumerate(bodies):
+            try:
+                with classified(what):
+                    answer: object = self._put(json.loads(body))
+            except (ConnectorError, ConditionFailed) as error:
+                answer = error
+            yield place, answer
+            lanes -= isinstance(answer, Transient)
+            if not lanes:
+                return
+
+    def _put(self, request: dict[str, Any]) -> object:
         item = request["Item"]
 
         def put() -> dict[str, object]:
@@ -72,6 +88,9 @@ class Table:
             return {}
 
         return perform(Effect(f"put item {item[KEY]['S']}", put, _busy, cut))
+
+    def close(self) -> None:
+        """End nothing."""
 
 
 def _busy() -> Exception:
@@ -140,19 +159,3 @@ def plain(value: Attribute) -> object:
     if kind == "M":
         return {name: plain(one) for name, one in content.items()}
     return int(content) if kind == "N" else content
-
-
-class CallersThread:
-    """An executor of one thread, the caller's: a process is a greenlet, and all of it in there."""
-
-    def __init__(self, _: int) -> None:
-        pass
-
-    def submit(self, work: Callable[[], Result]) -> Future[Result]:
-        """Do it."""
-        done: Future[Result] = Future()
-        try:
-            done.set_result(work())
-        except Exception as error:
-            done.set_exception(error)
-        return done

@@ -1,8 +1,6 @@
 """The test of the model: with one safety line broken, it finds a history that ends badly."""
 
 import os
-import subprocess
-import sys
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -15,6 +13,7 @@ from test_model import (
     DeliveryOfItemsAndFiles,
 )
 
+from support import warm
 from support.broken import NOT_RUNNING, Broken, broken_copy
 from support.paths import TESTS
 
@@ -162,8 +161,9 @@ LINES = [
     Broken(
         "a failure swallowed",
         "crash_boundary",
-        'log.critical("%s: %s", action, error)\nraise SystemExit(EXIT_FAILED) from error',
-        'log.critical("%s: %s", action, error)',
+        'log.critical("%s: %s", action, error, extra=ENDED.of())\n'
+        "raise SystemExit(EXIT_FAILED) from error",
+        'log.critical("%s: %s", action, error, extra=ENDED.of())',
     ),
     Broken(
         "the end of a shard answered unflushed",
@@ -247,7 +247,7 @@ LINES = [
     Broken(
         "no second try",
         "Retry.__call__",
-        "tenacity.stop_after_attempt(self.limit)",
+        "failures.are_final",
         "tenacity.stop_after_attempt(1)",
     ),
     Broken(
@@ -290,7 +290,7 @@ LINES = [
     Broken(
         "a lock that is long in coming ends the process",
         "Ledger.lock",
-        "raise Transient(",
+        "raise Unavailable(",
         "raise Fatal(",
     ),
     Broken(
@@ -569,7 +569,7 @@ LINES = [
     ),
     Broken(
         "an older record taken for one that is refused",
-        "Guarded._put",
+        "_outcome",
         'return "older"',
         'return Refused("older")',
         DeliveryOfItems,
@@ -577,15 +577,15 @@ LINES = [
     Broken(
         "a lost answer taken for a good one",
         "_outcome",
-        "return Waiting(str(result))",
+        "return Waiting(str(answer))",
         'return "written"',
         DeliveryOfItems,
     ),
     Broken(
-        "a lane goes on after a failure, and its failure is forgotten",
-        "Lanes.run",
-        "results[place] = error\nreturn",
-        'results[place] = "written"',
+        "what was not begun taken for written",
+        "Guarded.send",
+        "[NOT_BEGUN] * len(changes)",
+        '["written"] * len(changes)',
         DeliveryOfItems,
     ),
     Broken(
@@ -649,15 +649,8 @@ LINES = [
 def search(copy, broken):
     """Let the model look for a history that ends badly."""
     what = broken.scenario or Delivery
-    command = [str(MODEL if isinstance(what, type) else TWO), what.__name__]
-    return subprocess.run(
-        [sys.executable, *command],
-        env={"PYTHONPATH": os.pathsep.join([str(copy), str(TESTS)])},
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        check=False,
-    )
+    program = MODEL if isinstance(what, type) else TWO
+    return warm.run([copy, TESTS], program, [what.__name__], copy / "log", SECONDS)
 
 
 @pytest.fixture(scope="module")

@@ -160,6 +160,7 @@ class Scene:
             "bufferRecordCountLimit": "10",
             "bufferMillisecondsLimit": "3600000",
             "retryLimit": "3",
+            "outagePatience": "0",
             "backoffInterval": "1",
             "s3Bucket": self.bucket,
             "s3Endpoint": self.proxy.endpoint,

@@ -5,6 +5,7 @@ children with one line broken, and expects them to fail.
 """
 
 import gzip
+import json
 import random
 import signal
 import sys
@@ -578,6 +579,24 @@ def test_checkpoints_stay_throttled(make):
     daemon.answers += ["ThrottlingException"] * 9
     assert daemon.process_records(records(1, 20)) == [checkpoint(10)] * 3
     assert_failed(daemon, f"checkpoint at {at(10)}: given up after 3 tries")
+
+
+def test_a_log_for_machines(make):
+    """With logFormat = json each line of a life is an object: application, shard, event, fields."""
+    scene = make(logFormat="json")
+    daemon = scene.ready()
+    daemon.process_records([*records(1, 1), record(2, 0, REJECTED)])
+    daemon.call("shutdownRequested")
+    assert daemon.end() == 0
+    told = [json.loads(line) for line in daemon.told().splitlines()]
+    events = {one["event"]: one for one in told if "event" in one}
+    assert {one["application"] for one in told} == {"flights"}
+    assert {one["shard"] for one in told} == {SHARD}
+    assert events["dead-letters"]["count"] == 1
+    assert (events["file-written"]["rows"], events["file-written"]["first"]) == (1, str(at(1)))
+    assert (events["records-read"]["read"], events["records-read"]["refused"]) == (2, 1)
+    assert next(iter(events)) == "shard-begins"
+    assert "flushed" in events
 
 
 def test_secrets_stay_secret(make):

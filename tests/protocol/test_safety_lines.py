@@ -259,23 +259,25 @@ LINES = [
     Broken(
         "an error of the program swallowed",
         "crash_boundary",
-        'log.critical("%s: an error of the program itself", action, exc_info=True)\n'
+        'log.critical("%s: %s", action, said, exc_info=True, extra=ENDED.of())\n'
         "raise SystemExit(EXIT_FAILED) from error",
-        'log.critical("%s: an error of the program itself", action, exc_info=True)',
+        'log.critical("%s: %s", action, said, exc_info=True, extra=ENDED.of())',
         protocol.test_a_bug_in_a_transformer,
     ),
     Broken(
         "a failure swallowed",
         "crash_boundary",
-        'log.critical("%s: %s", action, error)\nraise SystemExit(EXIT_FAILED) from error',
-        'log.critical("%s: %s", action, error)',
+        'log.critical("%s: %s", action, error, extra=ENDED.of())\n'
+        "raise SystemExit(EXIT_FAILED) from error",
+        'log.critical("%s: %s", action, error, extra=ENDED.of())',
         protocol.test_s3_stays_down,
     ),
     Broken(
         "a failure swallowed at the end of a shard",
         "crash_boundary",
-        'log.critical("%s: %s", action, error)\nraise SystemExit(EXIT_FAILED) from error',
-        'log.critical("%s: %s", action, error)',
+        'log.critical("%s: %s", action, error, extra=ENDED.of())\n'
+        "raise SystemExit(EXIT_FAILED) from error",
+        'log.critical("%s: %s", action, error, extra=ENDED.of())',
         protocol.test_a_shard_must_not_end_undelivered,
     ),
     Broken(
@@ -430,7 +432,7 @@ LINES = [
     Broken(
         "retries without end",
         "Retry.__call__",
-        "stop=tenacity.stop_after_attempt(self.limit),",
+        "stop=failures.are_final,",
         "stop=tenacity.stop_after_attempt(self.limit + 1),",
         protocol.test_s3_stays_down,
     ),

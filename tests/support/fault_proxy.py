@@ -33,7 +33,7 @@ class Fault:
     answer is lost. ``damage``: it gets through with one byte another. ``hold``: it waits for
     ``released``; then 503. ``delay`` and ``delay-after``: it or its answer waits for ``released``,
     then goes its way. ``late``: the client is cut off, and the request gets through once
-    ``released``.
+    ``released``. ``said`` may be another answer than 503.
 
     When it happens, ``strike`` is called with the client's address, then ``arrived`` is set.
     """
@@ -42,6 +42,7 @@ class Fault:
     kind: str
     always: bool = False
     body: bytes = b""
+    said: tuple[int, list[tuple[str, str]], bytes] = field(default_factory=lambda: UNAVAILABLE)
     strike: Callable[[tuple[str, int]], object] = lambda _: None
     arrived: threading.Event = field(default_factory=threading.Event)
     released: threading.Event = field(default_factory=threading.Event)
@@ -152,7 +153,7 @@ class _Handler(BaseHTTPRequestHandler):
         if what in {"cut", "late"}:
             self.close_connection = True
             return
-        self.reply(*(answer if what in {"", "damage", "delay"} else UNAVAILABLE))
+        self.reply(*(answer if what in {"", "damage", "delay"} else fault.said))
 
     def pass_on(self, body):
         upstream = http.client.HTTPConnection(self.proxy.upstream.netloc, timeout=30)

@@ -31,6 +31,7 @@ class Items:
                 "dynamoDBEndpoint": self.wire.endpoint,
                 "s3Bucket": f"{name}-bucket",
                 "retryLimit": "4",
+                "outagePatience": "0",
                 "backoffInterval": "1",
                 **changes,
             },

@@ -74,6 +74,7 @@ class StageTwo:
                 "redshiftFileTable": f"{self.name}_files",
                 "redshiftIamRole": "default",
                 "retryLimit": "3",
+                "outagePatience": "0",
                 "backoffInterval": "1",
                 **changes,
             },

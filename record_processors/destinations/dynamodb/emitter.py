@@ -6,24 +6,27 @@ import logging
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ...aws.clients import client
+from ...aws.clients import ANSWER_SECONDS, client
 from ...aws.failures import call
-from ...aws.json_calls import ANSWER_SECONDS, Calls
 from ...config.component import Contradiction, Shipped
 from ...config.resource import Failed, Resource
 from ...config.setting import Settings
 from ...config.shipped import DAEMON
 from ...errors import BAD_DATA, Fatal, Rejection, counted
+from ...extras import insist_on
 from ...flow.batch import Batch
 from ...flow.emitter import Emitter
 from ...flow.in_part import NotTaken, send_all
 from ...flow.retry import Retry
 from .items import Change, Items, Key, Shape, key_of
 from .settings import DATA_TABLE, DECLARED, NO_GUARD, POSITION, contradictions, guard_of
-from .table import Table
+from .table import EXTRA, Table
 from .writes import LANES, Batched, Guarded, Refused, Waiting, Writes
+
+if TYPE_CHECKING:
+    from ...aws.json_calls import Calls
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +87,13 @@ class DynamoDBEmitter(Emitter[Row]):
 
     @classmethod
     def from_settings(cls, settings: Settings) -> DynamoDBEmitter:
-        """Make the client; the table is looked at when the shard is known."""
+        """Make the client; the table is looked at when the shard is known.
+
+        Raises Fatal without the extra.
+        """
+        insist_on(*EXTRA)
+        from ...aws.json_calls import Calls  # noqa: PLC0415 - it stands on the extra
+
         calls = Calls(client("dynamodb", settings), LANES)
         return cls(settings, Table(settings), calls, Retry.from_settings(settings))
 
@@ -100,7 +109,7 @@ class DynamoDBEmitter(Emitter[Row]):
             if guard
             else Batched(self.calls, name, partial(key_of, shape.keys))
         )
-        self.at_the_end.callback(self.writes.close)
+        self.at_the_end.callback(self.calls.close)
 
     def emit(self, batch: Batch[Row]) -> None:
         """Write the last change of each key; where it is refused, the one before it.
@@ -169,5 +178,5 @@ class DynamoDBEmitter(Emitter[Row]):
         return refused
 
     def close(self) -> None:
-        """End threads and connections."""
+        """End the connections."""
         self.at_the_end.close()

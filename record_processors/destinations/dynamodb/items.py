@@ -15,6 +15,7 @@ from ...filters.jmespath import JmesPath
 from ...flow.record import Position, Record
 from .settings import ATTRIBUTE_TYPES, DELETE_EXPRESSION, MARK, TTL, TimeToLive, guard_of
 from .values import (
+    PLAIN,
     AttributeValue,
     Written,
     attribute_value,
@@ -105,8 +106,8 @@ class Items:
         item = self._item(fields)
         key = self._key(item)
         self._check_indexes(item)
-        names = {name: item[name] for name in self.shape.keys}
         if self.deletes and self.deletes(_plain(row)):
+            names = {name: item[name] for name in self.shape.keys}
             if not self.guard:
                 return Change(record, key, _written_out(names), deletes=True)
             item = {**names, MARK: {"BOOL": True}}
@@ -135,12 +136,12 @@ class Items:
 
     def _item(self, fields: dict[str, Any]) -> Item:
         item: Item = {}
-        name = ""
+        name, types = "", self.types
         try:
             for name, value in fields.items():
-                if name not in self.types:
-                    item[name] = attribute_value(value)
-                elif (made := typed_value(self.types[name], value)) is not None:
+                if name not in types:
+                    item[name] = PLAIN.get(type(value), attribute_value)(value)
+                elif (made := typed_value(types[name], value)) is not None:
                     item[name] = made
         except Rejected as error:
             raise Rejected(f"{name}: {error}") from error

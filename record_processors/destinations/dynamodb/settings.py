@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from ...config.component import Contradiction
 from ...config.setting import Setting, Settings
-from ...config.types import TABLE, ValueType, matching, text
+from ...config.types import TABLE, ValueType, duration, matching, text
 from ...errors import one_line
 from ...filters.jmespath import JmesPath
 
@@ -17,7 +17,6 @@ NO_GUARD = "none"
 KEY_TYPES = ("S", "N", "B")
 TYPES = (*KEY_TYPES, "SS", "NS", "BS")
 MARK = "_deleted"
-UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 class TimeToLive(NamedTuple):
@@ -51,8 +50,8 @@ def _key(value: str) -> Mapping[str, str]:
 
 def _time_to_live(value: str) -> TimeToLive:
     attribute, _, source = (word.strip() for word in value.partition(":"))
-    if attribute and (found := re.fullmatch(r"arrival *\+ *([0-9]{1,9}) *([smhd])", source)):
-        return TimeToLive(attribute, None, int(found[1]) * UNITS[found[2]])
+    if attribute and (found := re.fullmatch(r"arrival *\+ *([0-9]{1,9} *[smhd])", source)):
+        return TimeToLive(attribute, None, duration(found[1]))
     if attribute and (found := re.fullmatch(r"field +(.+)", source)):
         return TimeToLive(attribute, found[1])
     raise ValueError("not like 'expires: arrival + 30d' or 'expires: field validUntil'")

@@ -19,8 +19,11 @@ from ...aws.table import wait_until_active
 from ...config.resource import Creatable, Failed, Finding, Statement
 from ...config.setting import Settings
 from ...errors import Fatal
+from ...extras import insist_on
 from .items import Shape
 from .settings import ATTRIBUTE_TYPES, DATA_TABLE, KEY, TTL, guard_of
+
+EXTRA = ("dynamodb", "pycurl")
 
 WRITABLE = {"ACTIVE", "UPDATING"}  # the latter while its capacity or its indexes change
 
@@ -124,12 +127,17 @@ class Table(Creatable):
             raise Fatal(f"{self.place}: its TTL is by {found['AttributeName']}, not {attribute}")
 
     def look(self) -> Iterator[Finding]:
-        """Look whether it is there, with such a key. Raises Failed."""
+        """Look whether it is there, with such a key. Raises Failed, and Fatal without the extra."""
+        insist_on(*EXTRA)
         self.described(quick_client("dynamodb", self.settings))
         yield from ()
 
     def probe(self) -> Iterator[Finding]:
-        """Look at it, and try a write that cannot take place. Raises Failed."""
+        """Look at it, and try a write that cannot take place.
+
+        Raises Failed, and Fatal without the extra.
+        """
+        insist_on(*EXTRA)
         dynamodb = quick_client("dynamodb", self.settings)
         shape = self.described(dynamodb)
         yield Finding("ok", f"{self.place}: there, its key is {', '.join(shape.keys)}")

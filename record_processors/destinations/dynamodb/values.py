@@ -24,6 +24,7 @@ SMALLEST, LARGEST = -130, 125  # powers of ten of a number's first digit
 LEVELS = 32
 EXPONENT_LENGTH = 18  # beyond it, even with zeros in front, Decimal may not take the number
 
+SHORT_NUMBER = re.compile(r"[0-9]{1,19}(\.[0-9]{1,19})?", re.ASCII)  # all its digits are kept
 NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?", re.ASCII)
 
 
@@ -42,7 +43,7 @@ def attribute_value(value: object, levels: int = LEVELS) -> AttributeValue:
 
     A value may be JSON's, or one that a transformer of one's own makes: Decimal, bytes, a set.
     """
-    if make := _PLAIN.get(type(value)):
+    if make := PLAIN.get(type(value)):
         return make(value)
     if isinstance(value, (set, frozenset)):
         return typed_value(_kind_of_set(value), sorted(value, key=str)) or {}
@@ -52,7 +53,7 @@ def attribute_value(value: object, levels: int = LEVELS) -> AttributeValue:
     raise Rejected(f"a {what} is no value of DynamoDB" + _INSTEAD.get(what, ""))
 
 
-_PLAIN: dict[type, Callable[[Any], AttributeValue]] = {
+PLAIN: dict[type, Callable[[Any], AttributeValue]] = {
     str: lambda value: {"S": value},
     Written: lambda value: {"N": number(str(value))},  # a plain text
     int: lambda value: {"N": str(value) if -ALL_KEPT < value < ALL_KEPT else number(str(value))},
@@ -130,7 +131,7 @@ def binary(value: object) -> str:
 
 def number(text: str) -> str:
     """Return the text of a number if DynamoDB keeps all its digits. Raises Rejected."""
-    if text.isdecimal() and text.isascii() and len(text) <= DIGITS:
+    if SHORT_NUMBER.fullmatch(text):
         return text
     if not NUMBER.fullmatch(text):
         raise Rejected(f"not a number: {_short(text)}")

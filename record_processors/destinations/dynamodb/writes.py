@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 import msgspec
 
 from ...aws.failures import ConditionFailed, classified
 from ...aws.findings import code_of
-from ...aws.json_calls import Calls, Signer
-from ...errors import Fatal, Transient
+from ...errors import Transient
 from .items import Change, Item, Key
-from .lanes import Lanes
 
-# With answers after 5 ms, 16 threads wrote more a second than 8 did, and 32 no more than 16: by
-# then it is the one CPU of the process that they wait for.
-LANES = 16
+if TYPE_CHECKING:
+    from ...aws.json_calls import Answer, Calls
+
+LANES = 16  # requests at once
 
 # docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteItem.html
 CHANGES_A_CALL = 25
@@ -40,6 +40,8 @@ class Waiting(NamedTuple):
     reason: str
 
 
+Answers: TypeAlias = "Iterable[tuple[int, Answer | Exception]]"  # of which request, and what
+Call = list[tuple[Key, msgspec.Raw]]
 Outcome = Literal["written", "older"] | Refused | Waiting
 
 NOT_BEGUN = Waiting("nothing, as others failed before it")
@@ -56,30 +58,19 @@ class Writes(ABC):
 
     @abstractmethod
     def send(self, changes: Sequence[Change]) -> Sequence[Outcome]:
-        """Return what became of each; all have an end when it returns. Raises Fatal."""
+        """Return what became of each; all have an end when it returns. Raises Transient, Fatal."""
 
-    @abstractmethod
-    def close(self) -> None:
-        """End threads and connections."""
+    @contextmanager
+    def answers(self, operation: str, requests: Iterable[object]) -> Iterator[Answers]:
+        """Send requests; on the way out all that were begun have an end. Raises Transient, Fatal.
 
-    def signer(self) -> Signer:
-        """Return what signs with the credentials of this moment. Raises Transient, Fatal."""
+        The credentials are those of this moment.
+        """
         with classified(self.what):
-            return self.calls.signer()
-
-    def call(self, signer: Signer, operation: str, request: object) -> dict[str, Any]:
-        """Call DynamoDB. Raises Transient, Fatal, ConditionFailed, and ItemRefused."""
-        try:
-            with classified(self.what):
-                return self.calls(signer, operation, msgspec.json.encode(request))
-        except Fatal as error:
-            if code_of(error.__cause__) in OF_ONE_ITEM:
-                raise ItemRefused(str(error)) from error
-            raise
-
-
-class ItemRefused(Exception):
-    """DynamoDB refuses an item of a request."""
+            signer = self.calls.signer()
+        bodies = map(msgspec.json.encode, requests)
+        with closing(self.calls.each(self.what, signer, operation, bodies)) as answers:
+            yield answers
 
 
 class Guarded(Writes):
@@ -88,40 +79,36 @@ class Guarded(Writes):
     def __init__(self, calls: Calls, table: str, guard: str) -> None:
         super().__init__(calls, table)
         self.guard = guard
-        self.lanes: Lanes[Change, Outcome] = Lanes(LANES)
 
     def send(self, changes: Sequence[Change]) -> Sequence[Outcome]:
-        """Put several at once."""
-        signer = self.signer()
-        results = self.lanes.run(lambda change: self._put(signer, change), changes)
-        return [_outcome(result) for result in results]
+        """Put one a call."""
+        found: list[Outcome] = [NOT_BEGUN] * len(changes)
+        with self.answers("PutItem", map(self._put, changes)) as answers:
+            for place, answer in answers:
+                found[place] = _outcome(answer)
+        return found
 
-    def _put(self, signer: Signer, change: Change) -> Outcome:
-        request = {
+    def _put(self, change: Change) -> object:
+        return {
             "TableName": self.table,
             "Item": change.item,
             "ConditionExpression": "attribute_not_exists(#p) OR #p < :p",
             "ExpressionAttributeNames": {"#p": self.guard},
             "ExpressionAttributeValues": {":p": change.position},
         }
-        try:
-            self.call(signer, "PutItem", request)
-        except ConditionFailed:
-            return "older"
-        except ItemRefused as error:
-            return Refused(str(error))
-        return "written"
-
-    def close(self) -> None:
-        """End threads and connections."""
-        self.lanes.close()
-        self.calls.close()
 
 
-def _outcome(result: Outcome | Transient | None) -> Outcome:
-    if isinstance(result, Transient):
-        return Waiting(str(result))
-    return NOT_BEGUN if result is None else result
+def _outcome(answer: Answer | Exception) -> Outcome:
+    """Return what an answer says of all that was sent. Raises Fatal."""
+    if isinstance(answer, ConditionFailed):
+        return "older"
+    if isinstance(answer, Transient):
+        return Waiting(str(answer))
+    if isinstance(answer, Exception):
+        if code_of(answer.__cause__) in OF_ONE_ITEM:
+            return Refused(str(answer))
+        raise answer
+    return "written"
 
 
 class Batched(Writes):
@@ -132,33 +119,32 @@ class Batched(Writes):
         self.key_of = key_of
 
     def send(self, changes: Sequence[Change]) -> Sequence[Outcome]:
-        """Send one call after the other; after one that failed, no more."""
-        signer = self.signer()
+        """Send calls; then halves of those that DynamoDB refused, until it is for one change."""
         found: dict[Key, Outcome] = {}
-        try:
-            for call in _calls([(change.key, _request(change)) for change in changes]):
-                found |= self._sent(signer, call)
-        except Transient as error:
-            return [found.get(change.key, Waiting(str(error))) for change in changes]
-        return [found[change.key] for change in changes]
+        calls = list(_calls([(change.key, _request(change)) for change in changes]))
+        while calls:
+            calls = [half for call in self._refused(calls, found) for half in _halves(call)]
+        return [found.get(change.key, NOT_BEGUN) for change in changes]
 
-    def _sent(self, signer: Signer, call: Sequence[tuple[Key, msgspec.Raw]]) -> dict[Key, Outcome]:
-        """Send one call; halves of it, if DynamoDB refuses all for the sake of one."""
-        request = {"RequestItems": {self.table: [raw for _, raw in call]}}
-        try:
-            answer = self.call(signer, "BatchWriteItem", request)
-        except ItemRefused as error:
-            if len(call) == 1:
-                return {call[0][0]: Refused(str(error))}
-            half = len(call) // 2
-            return self._sent(signer, call[:half]) | self._sent(signer, call[half:])
-        left = answer.get("UnprocessedItems", {}).get(self.table, [])
-        found: dict[Key, Outcome] = {key: "written" for key, _ in call}
-        return found | {self.key_of(_item_of(one)): UNPROCESSED for one in left}
+    def _refused(self, calls: Sequence[Call], found: dict[Key, Outcome]) -> list[Call]:
+        """Send calls, and enter what became of their changes; return those to be sent in halves."""
+        requests = ({"RequestItems": {self.table: [raw for _, raw in call]}} for call in calls)
+        refused = []
+        with self.answers("BatchWriteItem", requests) as answers:
+            for place, answer in answers:
+                call, outcome = calls[place], _outcome(answer)
+                if isinstance(outcome, Refused) and len(call) > 1:
+                    refused.append(call)
+                    continue
+                found |= {key: outcome for key, _ in call}
+                if isinstance(answer, dict) and (left := answer.get("UnprocessedItems")):
+                    found |= {self.key_of(_item_of(one)): UNPROCESSED for one in left[self.table]}
+        return refused
 
-    def close(self) -> None:
-        """End the connections."""
-        self.calls.close()
+
+def _halves(call: Call) -> tuple[Call, Call]:
+    half = len(call) // 2
+    return call[:half], call[half:]
 
 
 def _request(change: Change) -> msgspec.Raw:
@@ -179,11 +165,9 @@ def _item_of(request: Mapping[str, Any]) -> Item:
     return found
 
 
-def _calls(
-    requests: Sequence[tuple[Key, msgspec.Raw]],
-) -> Iterator[list[tuple[Key, msgspec.Raw]]]:
+def _calls(requests: Sequence[tuple[Key, msgspec.Raw]]) -> Iterator[Call]:
     """Cut requests into what one call takes; a kilobyte is left for what is around them."""
-    call: list[tuple[Key, msgspec.Raw]] = []
+    call: Call = []
     size = 1024
     for key, raw in requests:
         length = len(bytes(raw)) + 1

@@ -11,11 +11,12 @@ from ...config.keys import STREAM_NAME
 from ...config.resource import Resource
 from ...config.setting import Setting, Settings
 from ...config.shipped import DAEMON
+from ...extras import insist_on
 from ...flow.batch import Batch
 from ...flow.emitter import Emitter
 from ...flow.retry import Retry
 from .documents import by_field, by_position
-from .resources import Index, insist_on_extra
+from .resources import EXTRA, Index
 from .settings import (
     DECLARED,
     OPEN_SEARCH_ID_FIELD,
@@ -83,7 +84,7 @@ class OpenSearchEmitter(Emitter[bytes]):
     @classmethod
     def from_settings(cls, settings: Settings) -> OpenSearchEmitter:
         """Connect to nothing yet. Raises Fatal without the extra."""
-        insist_on_extra()
+        insist_on(*EXTRA)
         from .bulk import Bulk  # noqa: PLC0415 - it stands on the extra
         from .client import Client  # noqa: PLC0415
 

@@ -8,7 +8,7 @@ from typing import Literal
 import msgspec
 import opensearchpy.exceptions as theirs
 
-from ...errors import Fatal, Transient, one_line
+from ...errors import Fatal, Transient, Unavailable, one_line
 
 TOO_LARGE = 413  # beyond http.max_content_length, or what stands before OpenSearch takes
 CONFLICT = 409
@@ -79,11 +79,15 @@ def classify(error: Exception, what: str) -> Exception:
     if isinstance(error, theirs.SSLError):
         return Fatal(f"{what}: TLS: {said} (openSearchURL, openSearchSSLRootCert)")
     if isinstance(error, (theirs.ConnectionError, theirs.SerializationError)):
-        return Transient(said)  # also an answer that is not OpenSearch's, as of a proxy in between
+        return Unavailable(
+            said
+        )  # also an answer that is not OpenSearch's, as of a proxy in between
     status = status_of(error)
     if status == TOO_LARGE:
         return TooLarge(said)
-    if status == BUSY or status >= 500 or (status == 403 and RENEWED.search(said)):
+    if status == BUSY or status >= 500:
+        return Unavailable(said)
+    if status == 403 and RENEWED.search(said):
         return Transient(said)
     return Fatal(f"{what}: {_not_let_in(status)}{said}")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from ...aws.arns import ANY, no_pattern, partition_of
@@ -13,22 +12,19 @@ from ...aws.iam import allow
 from ...config.resource import Creatable, Failed, Finding, Statement
 from ...config.setting import Settings
 from ...errors import ConnectorError, Fatal
+from ...extras import insist_on
 from ...flow.retry import Retry
 from .settings import OPEN_SEARCH_ID_FIELD, OPEN_SEARCH_INDEX, OPEN_SEARCH_URL, aws_of
 
 if TYPE_CHECKING:
     from .client import Answer
 
+EXTRA = ("opensearch", "opensearchpy")
+
 # Of an index of a data stream: docs.opensearch.org/latest/im-plugin/data-streams
 OF_DATA_STREAM = ".ds-"
 FOR_DATA_STREAMS = "creates data streams only"  # said of a template that matches the name
 THERE_ALREADY = "resource_already_exists_exception"
-
-
-def insist_on_extra() -> None:
-    """Raise Fatal if the library is not installed."""
-    if find_spec("opensearchpy") is None:
-        raise Fatal("opensearchpy is not installed; pip install 'kinesis-connectors[opensearch]'")
 
 
 class Index(Creatable):
@@ -96,7 +92,7 @@ class Index(Creatable):
 
     def _indices(self) -> list[str] | None:
         """Return the names of the indices behind the name; None if there is nothing."""
-        insist_on_extra()
+        insist_on(*EXTRA)
         from .errors import status_of  # noqa: PLC0415
 
         try:
@@ -108,7 +104,7 @@ class Index(Creatable):
         return list(found)
 
     def _request(self, method: str, path: str, params: Mapping[str, str] | None = None) -> Answer:
-        insist_on_extra()
+        insist_on(*EXTRA)
         from .client import Client  # noqa: PLC0415
 
         what = f"looking at {self.name}" if method == "GET" else f"making {self.name}"

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from ...config.component import Contradiction, Destination
 from ...config.setting import Setting, Settings
 from ...flow.own_letters import OwnLetters
+from .events import EVENTS
 from .row_letters import STAGE
 from .rules import contradictions
 from .settings import PASSWORD_VARIABLE, REDSHIFT_USER
@@ -32,6 +33,7 @@ class LoadingDestination(Destination):
     stage: ClassVar[str] = STAGE
     # It takes more to find out which of several files cannot be loaded.
     longest_try = (LOCK_MILLISECONDS + COPY_MILLISECONDS) // 1000
+    events = EVENTS
     secrets_come_from = (
         f"the password of Redshift comes from the environment variable {PASSWORD_VARIABLE}, or by "
         "redshiftSecretArn"

@@ -10,7 +10,7 @@ import re
 
 import psycopg2
 
-from ...errors import Fatal, Transient, one_line
+from ...errors import Fatal, Transient, Unavailable, one_line
 from .timeouts import COPY_MILLISECONDS, LOCK_MILLISECONDS
 
 # SQLSTATE classes, PostgreSQL's appendix A, that pass by themselves, or are nothing that a file
@@ -58,7 +58,7 @@ class LoadFailed(Exception):
 
 
 def classify(error: psycopg2.Error, *, of_copy: bool = False) -> Exception:
-    """Turn an error of psycopg2 into Transient or Fatal, or into LoadFailed if it is of a COPY."""
+    """Turn an error of psycopg2 into one of ours, or into LoadFailed if it is of a COPY."""
     state, message = error.pgcode or "", one_line(error)
     told = message
     if SPECTRUM not in message:  # which tells the cause there; of others it has keys of files
@@ -66,10 +66,9 @@ def classify(error: psycopg2.Error, *, of_copy: bool = False) -> Exception:
     told = NAMES.sub("", told)
     if state == CANCELLED:
         message += OUR_LIMITS
-    ours = Transient(f"Redshift: {message}")
     passing = (CONFLICT, S3_IS_BUSY, NO_ROOM)
     if TRANSIENT_STATES.match(state) or any(words.search(told) for words in passing):
-        return ours
+        return Unavailable(f"Redshift: {message}")
     # S3's "not authorized" may be about one file only, as its key is another's.
     no_role = "not authorized" in told and "S3ServiceException" not in told
     if FATAL_STATES.match(state) or no_role:
@@ -78,7 +77,8 @@ def classify(error: psycopg2.Error, *, of_copy: bool = False) -> Exception:
     # has no state is a lost connection.
     if of_copy and state:
         return LoadFailed(message)
-    return Fatal(f"Redshift: {message}") if DATA_STATES.match(state) else ours
+    kind = Fatal if DATA_STATES.match(state) else Transient if state else Unavailable
+    return kind(f"Redshift: {message}")
 
 
 def classify_login(error: psycopg2.Error, url: str) -> Exception:
@@ -86,4 +86,4 @@ def classify_login(error: psycopg2.Error, url: str) -> Exception:
     message = one_line(error)
     if NO_LOGIN.search(QUOTED.sub("", message)):
         return Fatal(f"Redshift at {url} (redshiftURL): {message}")
-    return Transient(f"Redshift at {url} (redshiftURL): {message}")
+    return Unavailable(f"Redshift at {url} (redshiftURL): {message}")

@@ -9,7 +9,7 @@ import psycopg2.errors
 import psycopg2.extensions
 
 from ...config.setting import Settings
-from ...errors import Fatal, Transient
+from ...errors import Fatal, Unavailable
 from ...files.file import File
 from .connection import Cursor
 from .ledger_query import SORT_KEY, digits_of, near
@@ -129,7 +129,7 @@ class Ledger:
         try:
             cursor.execute(f"LOCK {self.table}; SET LOCAL statement_timeout TO {COPY_MILLISECONDS}")
         except psycopg2.extensions.QueryCanceledError as error:
-            raise Transient(
+            raise Unavailable(
                 f"the ledger {self.table} (redshiftFileTable) is locked by another session, for "
                 f"longer than the {LOCK_MILLISECONDS // 60_000} minutes that we wait (a long COPY "
                 "of another loader, or a session that hangs): as a superuser, look at "

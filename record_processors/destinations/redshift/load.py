@@ -16,6 +16,7 @@ from ...flow.letter import report
 from .connection import Connection, Cursor, LoadErrorDetail, copied_rows, run_copy
 from .copy import copy_statement, manifest_of, manifests_folder
 from .errors import LoadFailed
+from .events import COUNT_DIFFERS, LOADED, LOADED_BEFORE
 from .fault import Fault, SetAside, fault_of
 from .file_check import BadFile, FileCheck
 from .ledger import Ledger, RejectedFile, Verdict
@@ -91,13 +92,19 @@ class Load:
             return SetAside([RejectedFile(file, bad.reason)])
         if fresh:
             what = counted(rows, "row"), counted(len(fresh), "file")
-            log.info("loaded %s of %s into %s", *what, self.table)
+            log.info(
+                *("loaded %s of %s into %s", *what, self.table),
+                extra=LOADED.of(rows=rows, files=len(fresh), table=self.table, manifest=manifest),
+            )
             _report_count(sources.files, rows, manifest)
             for letters in kept:
                 report(*letters)
         if verdict.loaded:
             before = counted(len(verdict.loaded), "file")
-            log.info("%s had been loaded into %s before", before, self.table)
+            log.info(
+                *("%s had been loaded into %s before", before, self.table),
+                extra=LOADED_BEFORE.of(files=len(verdict.loaded), table=self.table),
+            )
         return verdict
 
     def copy_files(self, cursor: Cursor, files: Sequence[File], how: str = "") -> str:
@@ -147,6 +154,7 @@ def _report_count(files: Sequence[File], rows: int, manifest: str) -> None:
             rows,
             manifest,
             announced,
+            extra=COUNT_DIFFERS.of(rows=rows, announced=announced, manifest=manifest),
         )
 
 

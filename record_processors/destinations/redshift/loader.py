@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime, timezone
 from itertools import groupby
 
 from ...aws.bucket import Bucket
@@ -14,10 +15,12 @@ from .connection import Connection
 from .file_check import BadFile, FileCheck
 from .ledger import Ledger, RejectedFile
 from .load import Load
+from .pause import Window, end_of_pause
 from .rehearsal import Rehearsal
 from .repair import Repair
 from .repaired_load import RepairedLoad
 from .search import LoadSearch
+from .settings import PAUSE
 from .unmatched import UnmatchedFields
 
 
@@ -35,6 +38,7 @@ class Loader:
         check: FileCheck,
         unmatched: UnmatchedFields,
         retry: Retry,
+        pauses: Sequence[Window] = (),
     ) -> None:
         self.load = load
         self.rehearsal = rehearsal
@@ -42,6 +46,7 @@ class Loader:
         self.check = check
         self.unmatched = unmatched
         self.retry = retry
+        self.pauses = pauses
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Loader:
@@ -57,10 +62,18 @@ class Loader:
             check,
             UnmatchedFields(settings, connection, bucket),
             Retry.from_settings(settings),
+            settings[PAUSE],
         )
 
     def run(self, named: Iterable[File]) -> list[RejectedFile]:
-        """Load files; return those that cannot be loaded, as they were named. Raises Fatal."""
+        """Load files; return those that cannot be loaded, as they were named. Raises Fatal.
+
+        In a pause (``redshiftPause``) it waits for its end first, and touches nothing.
+        """
+        self.retry.pause(
+            f"loading into {self.load.table} (redshiftPause)",
+            lambda: end_of_pause(self.pauses, datetime.now(timezone.utc)),
+        )
         files, faults = self._completed(named)
         what = f"looking at the columns of {self.load.table}"
         faults.update(self.retry(what, lambda: self.unmatched.refusals(files)))

@@ -11,6 +11,7 @@ from ...files.file import File
 from .connection import copied_rows
 from .copy import COMPRESSION_WORDS, tolerating
 from .errors import LoadFailed
+from .events import TABLE_AT_FAULT
 from .file_check import BadFile, FileCheck, Unseen
 from .load import Load
 
@@ -70,5 +71,6 @@ class Rehearsal:
             file.url,
             self.load.table,
             reasons[0],
+            extra=TABLE_AT_FAULT.of(url=file.url, table=self.load.table, reason=reasons[0]),
         )
         return False

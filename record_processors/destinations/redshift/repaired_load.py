@@ -9,6 +9,7 @@ from ...errors import Fatal, Transient, counted
 from ...files.file import File
 from .connection import LoadErrorDetail
 from .dry_run import DryRun
+from .events import ROWS_LEFT_OUT
 from .fault import BadRows, Fault, SetAside, Unexplained
 from .file_check import BadFile
 from .ledger import RejectedFile, Verdict
@@ -114,6 +115,7 @@ class RepairedLoad:
             complaints[0],
             "this row" if len(complaints) == 1 else f"{len(complaints)} rows",
             repaired.file.url,
+            extra=ROWS_LEFT_OUT.of(url=file.url, rows=len(complaints), repaired=repaired.file.url),
         )
 
     def _with_too_many(self, found: BadRows) -> SetAside | Unexplained:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ...config.component import Contradiction
+from ...config.kcl_settings import TIMEOUT
 from ...config.keys import DESTINATION, TRANSFORMER
 from ...config.registry import load_class, name_of
 from ...config.setting import Settings
@@ -16,6 +17,7 @@ from .settings import (
     DATA_FORMAT,
     DATA_FORMATS,
     JSON_PATHS,
+    PAUSE,
     REDSHIFT_CLUSTER,
     REDSHIFT_SECRET,
     REDSHIFT_USER,
@@ -51,6 +53,13 @@ def contradictions(settings: Settings) -> Iterator[Contradiction]:
         yield UNMATCHED_FIELDS.key, _ONLY_JSON.format(UNMATCHED_FIELDS.key)
     if settings[JSON_PATHS] == "noshred" and len(settings[DATA_COLUMNS]) > 1:
         yield DATA_COLUMNS.key, "redshiftJsonPaths = noshred loads one SUPER column, not several"
+    longest = max((window.length.total_seconds() for window in settings[PAUSE]), default=0)
+    if (timeout := settings[TIMEOUT]) is not None and timeout <= longest:
+        yield (
+            TIMEOUT.key,
+            f"timeoutInSeconds = {timeout}: the daemon would be stopped in a redshiftPause of "
+            f"{longest:.0f} s",
+        )
 
 
 def disagreements(settings: Settings) -> Iterator[Contradiction]:

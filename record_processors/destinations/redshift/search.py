@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 from ...errors import Transient
 from ...files.file import File
+from .events import NOT_LOADED
 from .fault import SetAside, Unexplained
 from .ledger import RejectedFile, Verdict
 
@@ -125,4 +126,7 @@ class LoadSearch:
 
 def _report(part: Sequence[File], failure: Unexplained) -> None:
     what = part[0].url if len(part) == 1 else f"{len(part)} files together"
-    log.warning("not loaded: %s; nothing says whose fault it is: %s", what, failure.reason)
+    log.warning(
+        *("not loaded: %s; nothing says whose fault it is: %s", what, failure.reason),
+        extra=NOT_LOADED.of(files=len(part), reason=failure.reason),
+    )

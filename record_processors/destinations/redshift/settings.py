@@ -16,6 +16,7 @@ from ...config.types import (
     text,
     whole_number,
 )
+from .pause import Window, read_windows
 
 REDSHIFT = "Redshift"  # the section
 DATA_FORMATS = ("json", "delimited", "csv", "parquet")
@@ -210,6 +211,18 @@ COPY_MANDATORY = Setting(
     "Whether COPY fails when a file of its manifest is not there; it is reported in any case.",
     True,
     section=REDSHIFT,
+)
+
+PAUSE = Setting[Sequence[Window]](
+    "redshiftPause",
+    ValueType(
+        "from and to, UTC, and days of the week if not all; several with ; between them",
+        read_windows,
+    ),
+    "When nothing is loaded, as for maintenance; what has come by then waits.",
+    (),
+    section=REDSHIFT,
+    example="02:00-03:00 UTC, sun",
 )
 
 DECLARED = [each for each in list(vars().values()) if isinstance(each, Setting)]

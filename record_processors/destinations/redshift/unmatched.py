@@ -19,6 +19,7 @@ from ...files.file import File
 from ...files.formats import members
 from .catalog import columns_of
 from .connection import Connection
+from .events import UNMATCHED
 from .settings import DATA_COLUMNS, DATA_FORMAT, DATA_TABLE, JSON_PATHS, UNMATCHED_FIELDS
 from .sql import quoted
 
@@ -61,7 +62,8 @@ class UnmatchedFields:
             return {file: self._sentence(file, fields) for file, fields in found.items()}
         for file, fields in found.items():
             if self._is_news([fields]):
-                log.warning("%s", self._sentence(file, fields))
+                said = UNMATCHED.of(url=file.url, table=self.table, fields=list(fields))
+                log.warning("%s", self._sentence(file, fields), extra=said)
                 self._reported.update(fields)
                 if len(self._reported) > MOST_REPORTED:
                     log.warning("more keys than %s: no others are told of", f"{MOST_REPORTED:,}")

@@ -23,7 +23,7 @@ STEADY = {
     "filter": "jmespath",
     "filterExpression": "!skip",
 }
-QUICK_RETRIES = {"retryLimit": "20", "backoffInterval": "20"}
+QUICK_RETRIES = {"retryLimit": "20", "backoffInterval": "20", "outagePatience": "0"}
 
 
 class Play(ABC):

@@ -15,7 +15,8 @@ from support.fakes import STAGE_ONE, properties
 from support.paths import REPOSITORY
 
 COMMANDS = [
-    *("init", "check", "create", "run", "process", "iam-policy", "put", "local", "completion"),
+    *("init", "check", "create", "run", "process", "letters", "redrive", "iam-policy", "put"),
+    *("local", "completion"),
 ]
 
 

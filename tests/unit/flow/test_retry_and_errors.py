@@ -1,6 +1,7 @@
 """Every error of a service is one of three kinds, and only one kind is tried again."""
 
 import os
+import re
 from types import SimpleNamespace
 
 import botocore.exceptions
@@ -10,11 +11,12 @@ import pytest
 
 from record_processors import Fatal, Retry, Transient
 from record_processors.aws.failures import ConditionFailed, Denied, Missing, call, classify
+from record_processors.config.keys import LONGEST_WAIT
 from record_processors.config.properties import load
 from record_processors.destinations.redshift.connection import Connection
 from record_processors.destinations.redshift.errors import LoadFailed
 from record_processors.destinations.redshift.errors import classify as classify_redshift
-from record_processors.errors import TakenInPart
+from record_processors.errors import TakenInPart, Unavailable
 from record_processors.flow.in_part import NotTaken, send_all
 from record_processors.flow.retry import Once
 from support.fakes import properties
@@ -46,24 +48,24 @@ def test_botocore_still_lists_codes():
 @pytest.mark.parametrize("code", CODES)
 def test_what_botocore_would_try_again_is_transient(code):
     """Every code that botocore's own retries know is transient to us, whatever its status is."""
-    assert type(classify(client_error(code, 400), "x")) is Transient
+    assert isinstance(classify(client_error(code, 400), "x"), Transient)
 
 
 @pytest.mark.parametrize(
     ("code", "status", "kind"),
     [
-        ("InternalError", 500, Transient),
-        ("SomethingNew", 500, Transient),
-        ("NotImplemented", 501, Transient),
-        ("502", 502, Transient),
-        ("ServiceUnavailable", 503, Transient),
-        ("504", 504, Transient),
-        ("InternalFailure", 500, Transient),
-        ("KMSThrottlingException", 400, Transient),
+        ("InternalError", 500, Unavailable),
+        ("SomethingNew", 500, Unavailable),
+        ("NotImplemented", 501, Unavailable),
+        ("502", 502, Unavailable),
+        ("ServiceUnavailable", 503, Unavailable),
+        ("504", 504, Unavailable),
+        ("InternalFailure", 500, Unavailable),
+        ("KMSThrottlingException", 400, Unavailable),
         ("ConditionalRequestConflict", 409, Transient),
         ("OperationAborted", 409, Transient),
         ("BadDigest", 400, Transient),
-        ("IDPCommunicationError", 400, Transient),
+        ("IDPCommunicationError", 400, Unavailable),
         ("PreconditionFailed", 412, ConditionFailed),
         ("412", 412, ConditionFailed),
         ("ConditionalCheckFailedException", 400, ConditionFailed),
@@ -79,7 +81,7 @@ def test_what_botocore_would_try_again_is_transient(code):
         ("TokenRefreshRequired", 400, Transient),
         ("IncompleteBody", 400, Transient),
         ("XAmzContentSHA256Mismatch", 400, Transient),
-        ("TemporaryRedirect", 307, Transient),
+        ("TemporaryRedirect", 307, Unavailable),
         ("ReplicatedWriteConflictException", 400, Transient),
         ("InvalidSignatureException", 403, Fatal),
         ("UnrecognizedClientException", 400, Fatal),
@@ -88,7 +90,7 @@ def test_what_botocore_would_try_again_is_transient(code):
     ],
 )
 def test_aws_codes(code, status, kind):
-    """Throttling and 5xx pass by themselves, a lost condition is an answer, the rest is fatal."""
+    """Throttling and 5xx pass by themselves, what else may pass is tried, the rest is fatal."""
     assert type(classify(client_error(code, status), "x")) is kind
 
 
@@ -115,17 +117,28 @@ CONNECTION = {"endpoint_url": "https://s3", "error": "reset", "proxy_url": "http
         botocore.exceptions.ReadTimeoutError(**CONNECTION),
         botocore.exceptions.ConnectionClosedError(**CONNECTION),
         botocore.exceptions.ProxyConnectionError(**CONNECTION),
-        botocore.exceptions.SSLError(**CONNECTION),
         botocore.exceptions.HTTPClientError(**CONNECTION),
         botocore.exceptions.IncompleteReadError(actual_bytes=1, expected_bytes=2),
         botocore.exceptions.ResponseStreamingError(error="cut"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_connections_pass_by_themselves(error):
+    """A connection that is refused, cut, or too slow passes by itself."""
+    assert type(classify(error, "x")) is Unavailable
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        botocore.exceptions.SSLError(**CONNECTION),
         botocore.exceptions.CredentialRetrievalError(provider="iam", error_msg="x"),
         botocore.exceptions.NoCredentialsError(),  # which the metadata service may have in a moment
     ],
     ids=lambda error: type(error).__name__,
 )
-def test_connections_pass_by_themselves(error):
-    """A connection that is refused, cut, or too slow is transient."""
+def test_what_may_stay_is_tried(error):
+    """A certificate that is not taken and missing credentials may be a matter of a moment."""
     assert type(classify(error, "x")) is Transient
 
 
@@ -163,52 +176,58 @@ STL = "Load into table 'flights' failed.  Check 'stl_load_errors' system table f
 @pytest.mark.parametrize(
     ("error", "kind"),
     [
-        (redshift("XX000", "1023\nDETAIL:  Serializable isolation violation on table"), Transient),
-        (redshift("XX000", "ERROR:  1023"), Transient),
-        (redshift("XX000", "1023\nDETAIL:  Serializable isolation violation, manifest"), Transient),
+        (
+            redshift("XX000", "1023\nDETAIL:  Serializable isolation violation on table"),
+            Unavailable,
+        ),
+        (redshift("XX000", "ERROR:  1023"), Unavailable),
+        (
+            redshift("XX000", "1023\nDETAIL:  Serializable isolation violation, manifest"),
+            Unavailable,
+        ),
         (redshift("XX000", f"{STL} Line 1023."), LoadFailed),
-        (redshift("XX000", "could not open relation with OID 6134794"), Transient),
-        (redshift("42P01", "Relation with OID 15170212 does not exist"), Transient),
-        (redshift("XX000", "table 100140 dropped by concurrent transaction"), Transient),
-        (redshift("42P01", "table 100140 dropped by concurrent transaction"), Transient),
+        (redshift("XX000", "could not open relation with OID 6134794"), Unavailable),
+        (redshift("42P01", "Relation with OID 15170212 does not exist"), Unavailable),
+        (redshift("XX000", "table 100140 dropped by concurrent transaction"), Unavailable),
+        (redshift("42P01", "table 100140 dropped by concurrent transaction"), Unavailable),
         (
             redshift("XX000", "could not complete because of conflict with concurrent transaction"),
-            Transient,
+            Unavailable,
         ),
-        (redshift("25P02", "current transaction is aborted"), Transient),
-        (redshift("25006", "cannot execute COPY in a read-only transaction"), Transient),
-        (redshift("40003", "statement completion unknown"), Transient),
-        (redshift("55006", "object in use"), Transient),
-        (redshift("57014", "Query (150) canceled on user's request"), Transient),
-        (redshift("57014", "Query (150) cancelled by WLM abort action"), Transient),
-        (redshift("58030", "could not read block"), Transient),
-        (redshift("XX000", "Disk Full\nDETAIL: code: 1016"), Transient),
-        (redshift("40001"), Transient),
-        (redshift("40P01", "deadlock detected"), Transient),
-        (redshift("55P03", "lock not available"), Transient),
-        (redshift("57P01", "terminating connection"), Transient),
-        (redshift("57014", "canceling statement due to statement timeout"), Transient),
-        (redshift("53300", "too many connections"), Transient),
-        (redshift("53100", "Disk Full"), Transient),
-        (redshift("08006", "connection failure"), Transient),
-        (redshift(None, "server closed the connection", psycopg2.OperationalError), Transient),
-        (redshift(None, "connection already closed", psycopg2.InterfaceError), Transient),
+        (redshift("25P02", "current transaction is aborted"), Unavailable),
+        (redshift("25006", "cannot execute COPY in a read-only transaction"), Unavailable),
+        (redshift("40003", "statement completion unknown"), Unavailable),
+        (redshift("55006", "object in use"), Unavailable),
+        (redshift("57014", "Query (150) canceled on user's request"), Unavailable),
+        (redshift("57014", "Query (150) cancelled by WLM abort action"), Unavailable),
+        (redshift("58030", "could not read block"), Unavailable),
+        (redshift("XX000", "Disk Full\nDETAIL: code: 1016"), Unavailable),
+        (redshift("40001"), Unavailable),
+        (redshift("40P01", "deadlock detected"), Unavailable),
+        (redshift("55P03", "lock not available"), Unavailable),
+        (redshift("57P01", "terminating connection"), Unavailable),
+        (redshift("57014", "canceling statement due to statement timeout"), Unavailable),
+        (redshift("53300", "too many connections"), Unavailable),
+        (redshift("53100", "Disk Full"), Unavailable),
+        (redshift("08006", "connection failure"), Unavailable),
+        (redshift(None, "server closed the connection", psycopg2.OperationalError), Unavailable),
+        (redshift(None, "connection already closed", psycopg2.InterfaceError), Unavailable),
         # As psycopg2 tells of a connection that timed out: its issues 356 and 1496.
-        (redshift(None, "SSL SYSCALL error: Connection timed out"), Transient),
-        (redshift(None, "error with status PGRES_TUPLES_OK and no message"), Transient),
-        (redshift("XX000", "ERROR: Disk Full\nDETAIL: code: 1016"), Transient),
+        (redshift(None, "SSL SYSCALL error: Connection timed out"), Unavailable),
+        (redshift(None, "error with status PGRES_TUPLES_OK and no message"), Unavailable),
+        (redshift("XX000", "ERROR: Disk Full\nDETAIL: code: 1016"), Unavailable),
         (
             redshift(
                 "XX000", "Spectrum Scan Error\nDETAIL: code: 15007 context: File 'https://s3…"
             ),
             LoadFailed,
         ),
-        (redshift("XX000", "Spectrum Scan Error: Retries exceeded"), Transient),
-        (redshift("XX000", "Spectrum Scan Error: Access throttled"), Transient),
-        (redshift("XX000", "S3Query Exception Connection failed, retries exceeded."), Transient),
+        (redshift("XX000", "Spectrum Scan Error: Retries exceeded"), Unavailable),
+        (redshift("XX000", "Spectrum Scan Error: Access throttled"), Unavailable),
+        (redshift("XX000", "S3Query Exception Connection failed, retries exceeded."), Unavailable),
         (
             redshift("XX000", "Problem reading manifest file - S3CurlException: timed out"),
-            Transient,
+            Unavailable,
         ),
         (redshift("XX000", STL), LoadFailed),
         (redshift("XX000", "The specified S3 prefix 'a' does not exist"), LoadFailed),
@@ -221,11 +240,11 @@ STL = "Load into table 'flights' failed.  Check 'stl_load_errors' system table f
         (redshift("54000", "program limit exceeded"), LoadFailed),
         (redshift("22001", "value too long for type character varying(1)"), LoadFailed),
         (redshift("22P04", "missing data for column"), LoadFailed),
-        (redshift("XX000", "S3ServiceException:Slow,Status 503,Error SlowDown"), Transient),
+        (redshift("XX000", "S3ServiceException:Slow,Status 503,Error SlowDown"), Unavailable),
         (redshift("XX000", "S3ServiceException:Access Denied,Status 403"), LoadFailed),
         (
             redshift("XX000", "S3ServiceException:The token has expired,Error ExpiredToken"),
-            Transient,
+            Unavailable,
         ),
         (
             redshift("XX000", "S3ServiceException:x is not authorized to perform: kms:Decrypt"),
@@ -262,7 +281,7 @@ def test_a_tables_name_is_no_error(name):
     text = f"Load into table '{name}' failed.  Check 'sys_load_error_detail' for details"
     assert type(classify_redshift(redshift("XX000", text), of_copy=True)) is LoadFailed
     text = f'could not complete because of conflict with concurrent transaction on "{name}"'
-    assert type(classify_redshift(redshift("XX000", text), of_copy=True)) is Transient
+    assert type(classify_redshift(redshift("XX000", text), of_copy=True)) is Unavailable
     text = f"Query cancelled on user's request of s3://bucket/{name.split()[0]}"
     assert type(classify_redshift(redshift("42501", text), of_copy=True)) is Fatal
 
@@ -273,17 +292,17 @@ SERVER = 'connection to server at "{}" (10.0.0.1), port 5439 failed: '
 @pytest.mark.parametrize(
     ("said", "kind"),
     [
-        ("Connection refused", Transient),
-        ("timeout expired", Transient),
-        ("SSL SYSCALL error: EOF detected", Transient),
-        ("SSL connection has been closed unexpectedly", Transient),
-        ("SSL error: unexpected eof while reading", Transient),
-        ("server closed the connection unexpectedly", Transient),
-        ("FATAL:  the database system is starting up", Transient),
-        ('FATAL:  connection limit "500" exceeded for non-bootstrap users', Transient),
+        ("Connection refused", Unavailable),
+        ("timeout expired", Unavailable),
+        ("SSL SYSCALL error: EOF detected", Unavailable),
+        ("SSL connection has been closed unexpectedly", Unavailable),
+        ("SSL error: unexpected eof while reading", Unavailable),
+        ("server closed the connection unexpectedly", Unavailable),
+        ("FATAL:  the database system is starting up", Unavailable),
+        ('FATAL:  connection limit "500" exceeded for non-bootstrap users', Unavailable),
         (
             'could not translate host name "no-such" to address: Name or service not known',
-            Transient,
+            Unavailable,
         ),
         ('FATAL:  password authentication failed for user "x"', Fatal),
         ('FATAL:  database "x" does not exist', Fatal),
@@ -384,6 +403,70 @@ def test_limits_come_from_the_file(tmp_path, waits):
     retry = Retry.from_settings(load(properties(tmp_path, {"retryLimit": "2"})))
     with pytest.raises(Fatal, match="after 2 tries"):
         retry("x", failing(99)[0])
+
+
+def unavailable(times):
+    """Return an action that finds a service down so many times, and the list of its calls."""
+    return failing(times, Unavailable("503"))
+
+
+def test_an_outage_is_waited_for(waits):
+    """While a service is down, tries go on beyond the limit, until it is back."""
+    action, calls = unavailable(60)
+    assert Retry(3, 100, patience=3600)("writing", action) == "done"
+    assert len(calls) == 61
+
+
+def test_patience_ends(waits):
+    """A service that stays down longer than the setting says ends the process, and names it."""
+    action, _ = unavailable(9999)
+    with pytest.raises(Fatal, match=r"given up after 36\d\d seconds \(outagePatience\): 503"):
+        Retry(3, 100, patience=3600)("writing", action)
+    assert 3600 <= sum(waits) < 3600 + LONGEST_WAIT
+
+
+def test_patience_does_not_take_tries_away(waits):
+    """A short patience leaves the tries of retryLimit."""
+    action, calls = unavailable(9999)
+    with pytest.raises(Fatal):
+        Retry(5, 100, patience=0.001)("writing", action)
+    assert len(calls) == 5
+
+
+def test_patience_is_for_services_that_are_down(waits):
+    """What may stay as it is has its tries, before an outage and after it."""
+    action, calls = raising(IN_VAIN, *[Unavailable("503")] * 30, *[IN_VAIN] * 99)
+    with pytest.raises(Fatal, match=r"given up after 3 tries \(retryLimit\): throttled"):
+        Retry(3, 100, patience=3600)("writing", action)
+    assert len(calls) == 1 + 30 + 2
+
+
+def test_patience_begins_anew_when_something_moves(waits):
+    """An outage is counted from the last thing that was taken."""
+    hour = [Unavailable("503")] * 400
+    action, _ = raising(*hour[:200], MOVED, *hour[:200])
+    assert Retry(3, 100, patience=3600)("writing", action) == "done"
+    assert sum(waits) > 3600
+
+
+def test_an_outage_is_told_once_a_minute(waits, caplog):
+    """The log says since when, for how long yet, and when it is over; not each of the tries."""
+    action, _ = unavailable(90)
+    Retry(3, 100, patience=7200)("writing", action)
+    said = [record.getMessage() for record in caplog.records]
+    assert said[:2] == ["writing: try 1: 503", "writing: try 2: 503"]
+    outage = (
+        r"writing: fails since \d\d:\d\d:\d\dZ, \d+ tries: 503; it is tried until \d\d:.*Z \(out"
+    )
+    assert all(re.match(outage, line) for line in said[2:-1])
+    assert 5 <= len(said) - 3 <= sum(waits) / 60
+    assert re.fullmatch(r"writing: goes on, after \d+ minutes", said[-1])
+
+
+def test_who_asks_for_it_knows_of_an_outage_in_a_part(waits):
+    """A single try hands on what kind of failure it was."""
+    with pytest.raises(Unavailable, match="writing: 503"):
+        Once()("writing", unavailable(1)[0])
 
 
 def test_call_classifies(waits):

@@ -4,6 +4,8 @@ import io
 import json
 import logging
 import os
+import re
+import sys
 import threading
 
 import pytest
@@ -13,9 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from record_processors.errors import Fatal
+from record_processors.events import DEAD_LETTERS
 from record_processors.flow.record import Record
-from record_processors.kcl.child import OneLine
 from record_processors.kcl.line_reader import PIPE_BYTES, LineReader
+from record_processors.kcl.log import OneLine, OneObject
 from record_processors.kcl.processor import serve
 from record_processors.kcl.protocol import load_action
 from support.child_talk import record_message
@@ -187,3 +190,43 @@ def test_a_records_text_is_no_line_of_the_log():
     formatter = OneLine()
     made = logging.makeLogRecord({"msg": "refused: %s", "args": ("a\r\n2026 FATAL forged",)})
     assert formatter.format(made).endswith(r"refused: a\r\n2026 FATAL forged")
+
+
+def test_an_event_as_an_object():
+    """With logFormat = json an event is one line: its name and fields beside the message."""
+    bad = {"count": 2, "reason": "half \ud800\r\n2026 FATAL forged", "url": "s3://b/k"}
+    made = logging.makeLogRecord(
+        {
+            "msg": "%d letters: %s",
+            "args": (2, bad["reason"]),
+            "levelname": "WARN",
+            "threadName": "flights shardId-7",
+            **DEAD_LETTERS.of(**bad),
+        }
+    )
+    line = OneObject().format(made)
+    told = json.loads(line)
+    assert "\n" not in line
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", told.pop("time"))
+    reason = "half \\ud800\r\n2026 FATAL forged"
+    assert told == {
+        "level": "WARN",
+        "application": "flights",
+        "shard": "shardId-7",
+        "event": "dead-letters",
+        "message": f"2 letters: {reason}",
+        "count": 2,
+        "reason": reason,
+        "url": "s3://b/k",
+    }
+
+
+def test_a_traceback_is_in_the_object():
+    """An error of the program itself is one object, its traceback a text in it."""
+    try:
+        raise KeyError("x")
+    except KeyError:
+        made = logging.makeLogRecord({"msg": "ends", "exc_info": sys.exc_info()})
+    told = json.loads(OneObject().format(made))
+    assert told["traceback"].startswith("Traceback")
+    assert told["traceback"].endswith("KeyError: 'x'")

@@ -3,6 +3,7 @@
 Java is a script here, the supervisor the real program; ``tests/whole`` has it with a real daemon.
 """
 
+import json
 import os
 import signal
 import subprocess
@@ -12,9 +13,10 @@ from pathlib import Path
 import psutil
 import pytest
 
+from record_processors.events import DAEMON_ENDED
 from record_processors.kcl import supervisor
 
-PROGRAM = [sys.executable, "-I", "-S", supervisor.__file__]
+PROGRAM = [sys.executable, "-I", "-S", supervisor.__file__, "text"]
 MARK = "4711cafe "
 AT = "2026-11-27T02:01:17.765Z"
 FATAL = f"{AT} FATAL flights shardId-7 - process_records: given up after 12 tries (retryLimit)"
@@ -179,7 +181,7 @@ while True:
 """
     lines = [FATAL, exited(70), ENDS]
     telling = TELLING.format(folder=str(Path(supervisor.__file__).parent))
-    program = [sys.executable, "-c", telling]
+    program = [sys.executable, "-c", telling, "text"]
     script = f"LINES = {lines!r}\n" + flushing
     process = start(script, program=program, stdin=subprocess.PIPE)
     for _ in range(3):
@@ -368,3 +370,41 @@ def test_it_lives_on_when_nobody_reads(start):
     assert process.stdout.readline() == "lives\n"
     process.terminate()
     assert process.wait(SECONDS) == 0
+
+
+# ---- objects for machines
+
+AS_JSON = [*PROGRAM[:-1], "json"]
+
+
+def test_each_line_is_an_object(start):
+    """With logFormat = json all that goes out is JSON: the daemon's lines, a child's first ones."""
+    script = says(
+        f"{MARK}{AT} WARN  Scheduler - no answer",
+        f"{AT} INFO  flights shardId-7 - begins after 1",
+        '{"time":"x","level":"INFO","message":"a child"}',
+        "Traceback (most recent call last):",
+        FATAL,
+    )
+    code, lines = end_of(start(script, program=AS_JSON))
+    *told, last = map(json.loads, lines)
+    assert [(one["level"], one["message"]) for one in told] == [
+        ("WARN", "no answer"),
+        ("INFO", "flights shardId-7 - begins after 1"),
+        ("INFO", "a child"),
+        ("INFO", "Traceback (most recent call last):"),
+        ("FATAL", FATAL.partition("FATAL ")[2]),
+    ]
+    assert (told[0]["time"], told[0]["logger"], told[1]["time"]) == (AT, "Scheduler", AT)
+    assert last.pop("time").endswith("Z")
+    assert code == last["code"] == 70
+    assert last["event"] == DAEMON_ENDED.name
+    assert last["message"].endswith("given up after 12 tries (retryLimit)")
+
+
+def test_an_object_can_tell_why_it_ends(start):
+    """What a child says last of all as JSON is the reason, as a line would be."""
+    fatal = {"time": AT, "level": "FATAL", "application": "flights", "shard": "shardId-7"}
+    line = json.dumps({**fatal, "message": "x: no bucket"}, separators=(",", ":"))
+    code, lines = end_of(start(says(line, exited(70), ENDS), program=AS_JSON))
+    assert (code, json.loads(lines[-1])["message"]) == (70, "flights shardId-7: x: no bucket")

@@ -94,7 +94,8 @@ def test_it_takes_what_we_take(dynalite, monkeypatch, row, is_taken):
 
 def test_the_guard_holds_there_too(dynalite):
     """Positions are compared as we mean it, and what is refused of one is refused of it alone."""
-    writes = Guarded(Calls(dynalite, LANES), "items", "_position")
+    calls = Calls(dynalite, LANES)
+    writes = Guarded(calls, "items", "_position")
     items = Items(SHAPE, "_position", {}, None, None)
 
     def change(sequence, key="guard"):
@@ -105,7 +106,7 @@ def test_the_guard_holds_there_too(dynalite):
     item = json.dumps({"id": {"S": "large"}, "v": {"S": "x" * ITEM_BYTES}}).encode()
     large = change(1, "large")._replace(item=msgspec.Raw(item))
     refused, written = writes.send([large, change(1, "small")])
-    writes.close()
+    calls.close()
 
     assert found == ["written", "older", "older", "written", "older"]
     assert written == "written"

@@ -2,6 +2,7 @@
 
 import json
 import random
+import sys
 import threading
 
 import boto3
@@ -18,6 +19,12 @@ from support.fault_proxy import Fault
 from support.items import ARRIVAL
 
 NO_GUARD = {"dynamoDBPositionAttribute": "none"}
+
+
+def refusing(code, body, **more):
+    """Return a fault: a request with ``body`` in it is answered with an error of DynamoDB."""
+    error = json.dumps({"__type": f"com.amazonaws.dynamodb.v20120810#{code}", "message": "no"})
+    return Fault("POST /", "400", body=body, said=(400, [], error.encode()), **more)
 
 
 # ---- the last one wins
@@ -81,25 +88,27 @@ def test_what_the_guard_did_not_write_is_replaced(make):
     assert "old" not in here.items()["a"]
 
 
-def test_a_refused_last_one_leaves_the_one_before(make, monkeypatch):
+def test_a_refused_last_one_leaves_the_one_before(make):
     """Where DynamoDB refuses the last of a key, which is a letter, the one before it is written."""
     here = make()
-    life = here.life()
-    put = life.emitter.writes.calls.__class__.__call__
-
-    def refusing(calls, signer, operation, body):
-        if b'"bad"' in body:
-            return calls._read(operation, 400, b'{"__type":"x#ValidationException","message":"no"}')
-        return put(calls, signer, operation, body)
-
-    monkeypatch.setattr(life.emitter.writes.calls.__class__, "__call__", refusing)
+    here.wire.faults.append(refusing("ValidationException", b'"bad"'))
     rows = [{"id": "a", "n": 1}, {"id": "a", "bad": 2}, {"id": "b"}]
-    here.carry(*map(here.record, rows), life=life)
+    here.carry(*map(here.record, rows))
 
     assert set(here.items()) == {"a", "b"}
     assert here.items()["a"]["n"] == {"N": "1"}
     assert list(here.letters()) == [2]
     assert "ValidationException" in here.letters()[2]
+
+
+def test_one_that_is_refused_is_found_among_many(make):
+    """Without the guard, the call that holds it goes in halves, until it alone is a letter."""
+    here = make(**NO_GUARD)
+    here.wire.faults.append(refusing("ValidationException", b'"bad"', always=True))
+    here.carry(*[here.record({"id": f"k{n}", "v": "bad" if n == 30 else n}) for n in range(60)])
+
+    assert set(here.items()) == {f"k{n}" for n in range(60) if n != 30}
+    assert list(here.letters()) == [31]
 
 
 @pytest.mark.parametrize("guard", [{}, NO_GUARD])
@@ -119,19 +128,20 @@ def test_what_is_unprocessed_goes_again_alone(make, monkeypatch):
     """Without the guard, what BatchWriteItem leaves unprocessed is sent again, nothing else."""
     here = make(dynamoDBKey="id: N", **NO_GUARD)
     life = here.life()
-    kind = type(life.emitter.writes.calls)
-    call, sent = kind.__call__, []
+    kind = type(life.emitter.calls)
+    each, sent = kind.each, []
 
-    def partial(calls, signer, operation, body):
-        requests = json.loads(body)["RequestItems"][here.table.name]
-        sent.append([one["PutRequest"]["Item"]["id"]["N"] for one in requests])
-        keep, left = requests[: len(requests) // 2 + 1], requests[len(requests) // 2 + 1 :]
-        call(
-            calls, signer, operation, json.dumps({"RequestItems": {here.table.name: keep}}).encode()
-        )
-        return {"UnprocessedItems": {here.table.name: left}} if left else {}
+    def partial(calls, what, signer, operation, bodies):
+        for place, body in enumerate(bodies):
+            requests = json.loads(body)["RequestItems"][here.table.name]
+            sent.append([one["PutRequest"]["Item"]["id"]["N"] for one in requests])
+            keep, left = requests[: len(requests) // 2 + 1], requests[len(requests) // 2 + 1 :]
+            kept = json.dumps({"RequestItems": {here.table.name: keep}}).encode()
+            [(_, answer)] = each(calls, what, signer, operation, [kept])
+            assert not answer["UnprocessedItems"]
+            yield place, {"UnprocessedItems": {here.table.name: left}} if left else {}
 
-    monkeypatch.setattr(kind, "__call__", partial)
+    monkeypatch.setattr(kind, "each", partial)
     here.carry(*[here.record({"id": n}) for n in range(5)], life=life)
 
     assert sent == [["0", "1", "2", "3", "4"], ["3", "4"]]
@@ -143,30 +153,21 @@ def test_nothing_is_written_after_an_emit_has_ended(make):
     here = make()
     life = here.life()
     slow = Fault("POST /PutItem", "delay", body=b'"slow"')
-    here.wire.faults.append(slow)
+    denied = refusing("AccessDeniedException", b'"x"', strike=lambda _: slow.arrived.wait())
+    here.wire.faults += [slow, denied]
     was_released = []
-    calls = type(life.emitter.writes.calls)
-    whole = calls.__call__
-
-    def denied(self, signer, operation, body):
-        if b'"x"' in body:
-            slow.arrived.wait()
-            return self._read(operation, 400, b'{"__type":"AccessDeniedException"}')
-        return whole(self, signer, operation, body)
 
     def carry():
         with pytest.raises(Fatal, match="AccessDenied"):
             here.carry(*map(here.record, [{"id": "x"}, {"id": "slow"}]), life=life)
         was_released.append(slow.released.is_set())
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(calls, "__call__", denied)
-        thread = threading.Thread(target=carry)
-        thread.start()
-        slow.arrived.wait()
-        thread.join(0.5)
-        slow.released.set()
-        thread.join()
+    thread = threading.Thread(target=carry)
+    thread.start()
+    slow.arrived.wait()
+    thread.join(0.5)
+    slow.released.set()
+    thread.join()
 
     assert was_released == [True]
     assert "slow" in here.items()
@@ -187,7 +188,7 @@ def test_credentials_that_cannot_be_renewed_for_a_moment(make, guard, monkeypatc
     """While what renews the credentials is silent, the write waits for it."""
     here = make(**guard)
     life = here.life()
-    signer = life.emitter.writes.calls.signer
+    signer = life.emitter.calls.signer
     found = iter([CredentialRetrievalError(provider="x", error_msg="silent")])
 
     def renewed():
@@ -195,7 +196,7 @@ def test_credentials_that_cannot_be_renewed_for_a_moment(make, guard, monkeypatc
             raise error
         return signer()
 
-    monkeypatch.setattr(life.emitter.writes.calls, "signer", renewed)
+    monkeypatch.setattr(life.emitter.calls, "signer", renewed)
     here.carry(here.record({"id": "a"}), life=life)
 
     assert "a" in here.items()
@@ -464,6 +465,17 @@ def test_settings_that_cannot_be(make, change, why):
     """What cannot be meant is one sentence at the check."""
     with pytest.raises(SettingsError, match=why):
         make(**change)
+
+
+def test_without_its_extra(make, monkeypatch):
+    """Where the library is not installed, one sentence says how to get it, whoever needs it."""
+    here = make()
+    monkeypatch.setitem(sys.modules, "pycurl", None)
+    monkeypatch.delitem(sys.modules, "record_processors.aws.json_calls", raising=False)
+    sentence = r"^pycurl is not installed; pip install 'kinesis-connectors\[dynamodb\]'$"
+    for needs in (here.life, lambda: list(here.table.look()), lambda: list(here.table.probe())):
+        with pytest.raises(Fatal, match=sentence):
+            needs()
 
 
 @pytest.mark.parametrize("guard", [{}, NO_GUARD])

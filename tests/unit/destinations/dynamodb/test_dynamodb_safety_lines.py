@@ -6,7 +6,8 @@ import textwrap
 import pytest
 import test_dynamodb as scenes
 
-from record_processors.destinations.dynamodb import emitter, items, lanes, values, writes
+from record_processors.aws import json_calls
+from record_processors.destinations.dynamodb import emitter, items, values, writes
 from support.broken import Broken, broken_source
 
 NO_GUARD = scenes.NO_GUARD
@@ -85,23 +86,19 @@ LINES = [
         writes.Batched,
         Broken(
             "what is unprocessed is taken for written",
-            "_sent",
-            "return found | {self.key_of(_item_of(one)): UNPROCESSED for one in left}",
-            "return found",
+            "_refused",
+            "found |= {self.key_of(_item_of(one)): UNPROCESSED for one in left[self.table]}",
+            "pass",
             scenes.test_what_is_unprocessed_goes_again_alone,
         ),
     ),
     (
-        lanes.Lanes,
+        json_calls.Calls,
         Broken(
             "nobody waits for the others",
-            "run",
-            "try:\n"
-            "    wait(running)\n"
-            "finally:  # also when a signal ends us\n"
-            "    waiting.clear()\n"
-            "    wait(running)",
-            "wait(running, return_when='FIRST_EXCEPTION')",
+            "each",
+            "while self._multi.perform()[1]:\n    self._multi.select(LOOK_SECONDS)",
+            "",
             scenes.test_nothing_is_written_after_an_emit_has_ended,
         ),
     ),

@@ -34,7 +34,12 @@ def nobody(monkeypatch):
 
 
 def at(url, **more):
-    texts = {"openSearchURL": url, "openSearchIndex": "flights", "retryLimit": "2"}
+    texts = {
+        "openSearchURL": url,
+        "openSearchIndex": "flights",
+        "retryLimit": "2",
+        "outagePatience": "0",
+    }
     return Settings("a file", {**texts, "backoffInterval": "1", **more})
 
 

@@ -11,7 +11,7 @@ import pytest
 import tenacity
 from opensearchpy.exceptions import TransportError
 
-from record_processors import Batch, Fatal, Kept, Position, Record, Settings, Transient
+from record_processors import Batch, Fatal, Kept, Position, Record, Settings, Transient, Unavailable
 from record_processors.destinations.opensearch import bulk
 from record_processors.destinations.opensearch.documents import Item
 from record_processors.destinations.opensearch.emitter import OpenSearchEmitter
@@ -26,7 +26,10 @@ NAMES = (f"documents-{uuid.uuid4().hex}" for _ in itertools.count())  # also oth
 
 def settings_of(index, **more):
     texts = {"streamName": "events", "openSearchURL": opensearch(), "openSearchIndex": index}
-    return Settings("a file", {**texts, "retryLimit": "3", "backoffInterval": "1", **more})
+    return Settings(
+        "a file",
+        {**texts, "retryLimit": "3", "backoffInterval": "1", "outagePatience": "0", **more},
+    )
 
 
 class One:
@@ -347,7 +350,7 @@ def test_the_errors_of_a_request():
     def sorted_as(status, info=None):
         return type(classify(TransportError(status, "", info or {}), "x"))
 
-    assert {sorted_as(status) for status in (429, 500, 502, 503, 504)} == {Transient}
+    assert {sorted_as(status) for status in (429, 500, 502, 503, 504)} == {Unavailable}
     assert {sorted_as(status) for status in (400, 401, 403, 404)} == {Fatal}
     assert sorted_as(413) is TooLarge
     expired = {"message": "The security token included in the request is expired"}

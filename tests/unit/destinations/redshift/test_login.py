@@ -32,7 +32,7 @@ def secret(stack):
 
 def settings(**texts):
     url = {"redshiftURL": "host:5439/dev", "regionName": "us-east-1"}
-    tries = {"retryLimit": "3", "backoffInterval": "1"}
+    tries = {"retryLimit": "3", "backoffInterval": "1", "outagePatience": "0"}
     return Settings("a.properties", url | tries | texts)
 
 

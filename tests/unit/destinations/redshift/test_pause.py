@@ -1,0 +1,88 @@
+"""Nothing is loaded while redshiftPause says so, and all of it afterwards."""
+
+import os
+from datetime import datetime, timedelta, timezone
+from types import SimpleNamespace
+
+import pytest
+
+from record_processors import Fatal
+from record_processors.destinations.redshift.pause import end_of_pause, read_windows
+
+SUNDAY = datetime(2024, 6, 2, tzinfo=timezone.utc)
+ALL_DAY = "00:00-12:00 UTC; 12:00-00:00 UTC"
+
+
+def at(text, day=0):
+    return SUNDAY + timedelta(days=day, hours=int(text[:2]), minutes=int(text[3:]))
+
+
+@pytest.mark.parametrize(
+    ("windows", "now", "end"),
+    [
+        ("02:00-03:00 UTC", at("01:59"), None),
+        ("02:00-03:00 UTC", at("02:00"), at("03:00")),
+        ("02:00-03:00 UTC", at("02:59"), at("03:00")),
+        ("02:00-03:00 UTC", at("03:00"), None),
+        ("02:00-03:00 UTC, sun", at("02:30"), at("03:00")),
+        ("02:00-03:00 UTC, sun", at("02:30", day=1), None),
+        ("02:00-03:00 UTC, mon,sat", at("02:30", day=1), at("03:00", day=1)),
+        ("23:00-01:00 UTC", at("23:30"), at("01:00", day=1)),
+        ("23:00-01:00 UTC", at("00:30"), at("01:00")),
+        ("23:00-01:00 UTC, sun", at("00:30"), None),  # which is Saturday's
+        ("23:00-01:00 UTC, sun", at("00:30", day=1), at("01:00", day=1)),
+        ("02:00-03:00 UTC; 02:30-04:00 UTC, sun", at("02:45"), at("04:00")),
+        (ALL_DAY, at("11:00"), at("12:00")),
+        (ALL_DAY, at("13:00"), at("00:00", day=1)),
+    ],
+)
+def test_when_a_pause_ends(windows, now, end):
+    """A window is of the days on which it begins, also past midnight; the last end counts."""
+    assert end_of_pause(read_windows(windows), now) == end
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("", "02:00", "2:00-3:00 UTC", "02:00-03:00", "02:00-24:00 UTC", "02:00-02:00 UTC"),
+        *("02:00-03:00 UTC, Sunday", "02:00-03:00 UTC sun", "02:00-03:00 UTC;", "02:00-03:00 CET"),
+    ],
+)
+def test_what_is_no_pause(value):
+    """Hours without a zone, words that are no day, a window of no length are refused, and named."""
+    with pytest.raises(ValueError, match=r"is not like '02:00-03:00 UTC'|begins when it ends"):
+        read_windows(value)
+
+
+def test_nothing_is_loaded_in_a_pause(stage_two, monkeypatch, caplog):
+    """In a pause a load waits without a word to Redshift; when it is over, it loads."""
+    caplog.set_level("INFO")
+    here = stage_two(redshiftPause=ALL_DAY)
+    message = here.file("a.json.gz", 1, 2)
+    life = here.life()
+    loader = life.emitter.loader
+    seen = []
+
+    def sleep(seconds):
+        seen.append((here.ids(), loader.load.connection._connection))
+        if len(seen) == 3:
+            loader.pauses = ()
+
+    monkeypatch.setattr("tenacity.nap.time", SimpleNamespace(sleep=sleep))
+    here.load(message, life=life)
+    assert seen == [([], None)] * 3
+    assert here.ids() == [1, 2]
+    said = [record.getMessage() for record in caplog.records if "pauses" in record.getMessage()]
+    assert len(said) == 1
+    assert said[0].startswith(f"loading into {here.table} (redshiftPause): pauses until 20")
+
+
+def test_a_pause_ends_with_the_daemon(stage_two, monkeypatch):
+    """A child whose daemon is gone does not wait for the end of the pause, and loads nothing."""
+    here = stage_two(redshiftPause=ALL_DAY)
+    message = here.file("a.json.gz", 1, 2)
+    gone = SimpleNamespace(sleep=lambda _: monkeypatch.setattr(os, "getppid", lambda: 1))
+    monkeypatch.setattr("tenacity.nap.time", gone)
+    with pytest.raises(Fatal, match="the daemon that started this process is gone"):
+        here.load(message)
+    assert here.ids() == []
