@@ -222,7 +222,13 @@ def test_letters_that_lives_have_cut_differently_are_put_back_once(cloud, pipeli
     assert cloud.texts() == Counter(ODD_ONES)
 
 
-@pytest.mark.parametrize("seed", range(20))
+def pytest_generate_tests(metafunc):
+    """Kill ten times for each seed: a hundred times, or as often as ``--kills`` says."""
+    if "seed" in metafunc.fixturenames:
+        kills = metafunc.config.getoption("--kills")
+        metafunc.parametrize("seed", range(max(10, kills // 10)))
+
+
 def test_however_often_it_is_killed_each_letter_is_put_back_once(memory, pipeline, seed):
     """Killed before or after any write, ten times over, rows are there once, and letters too."""
     chance = Random(seed)

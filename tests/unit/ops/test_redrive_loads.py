@@ -101,6 +101,19 @@ def test_a_row_that_was_left_out_is_loaded_into_the_mended_table(stage_two):
     assert letters(here) == []
 
 
+def test_what_stands_for_null_is_known_of_a_row_again(stage_two):
+    """A row of csv is loaded with the null string of the file that it was left out of."""
+    columns = "id BIGINT, note VARCHAR(9), text VARCHAR(200)"
+    here = stage_two(redshiftDataFormat="csv", columns=columns, redshiftCopyOptions="EMPTYASNULL")
+    body = f"1,nil,fine\n2,nil,{LONG}\n".encode()
+    here.load(here.file("long.csv", body=body, format="csv", null="nil"))
+    assert here.ids() == [1]
+    widen(here)
+    assert redrive(here).kept == 1
+
+    assert here.query(f"SELECT id, note FROM {here.table} ORDER BY id") == [(1, None), (2, None)]
+
+
 def test_a_row_that_is_refused_again_is_a_letter_again(stage_two, tmp_path, capsys):
     """Alone it keeps its file out, with others it is left out of it; then it is loaded at last."""
     here = stage_two()
