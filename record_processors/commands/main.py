@@ -14,7 +14,9 @@ from ..errors import EXIT_FAILED
 from .command import Command, Formatter, complain
 
 # In the order of the help. Each is a module of this room.
-NAMES = tuple("init check create run status health process iam-policy put local completion".split())
+NAMES = tuple(
+    "init check create run status letters redrive health process iam-policy put local completion".split()
+)
 
 # A command answers for the files that it reads and writes; these are of what it prints.
 OF_THE_OUTPUT = {errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -22,8 +24,8 @@ OF_THE_OUTPUT = {errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 TOP = """\
 exit codes:
   0        fine
-  1        something is wrong with the data: a line too long to put; `status` has found something
-           that needs a person
+  1        something is wrong with the data: a line too long to put, letters that are refused
+           again; `status` or `health` has found something that needs a person
   2        usage, settings, or what a person must mend in what they name; what `check` found
   70       a destination refuses us or stays down, or a bug; nothing is lost
   130,143  stopped by SIGINT (Ctrl-C), SIGTERM; `run`, which flushes first, ends with 0

@@ -67,6 +67,12 @@ class Settings:
         # Without a default it is Setting[X | None], or required, which properties.load has seen to.
         return cast("Value", self._values[key])
 
+    def replacing(self, values: Mapping[Setting[Any], Any]) -> Settings:
+        """Return the same settings but for some values, which no file need be able to say."""
+        others = Settings(self.path, self.texts)
+        others._values = {**self._values, **{one.key: value for one, value in values.items()}}
+        return others
+
     def __contains__(self, setting: Setting[Value]) -> bool:
         """Whether the file itself holds the key."""
         return setting.key in self.texts

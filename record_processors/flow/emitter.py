@@ -11,6 +11,7 @@ from ..config.metric import Metric
 from ..config.setting import Settings
 from .batch import Batch, Row
 from .metrics import OF_EVERY_PIPELINE
+from .own_letters import OwnLetters
 from .record import Position, Record
 
 
@@ -38,6 +39,26 @@ class Emitter(Destination, ABC, Generic[Row]):
         """
         del settings
         return cls()
+
+    @classmethod
+    def own_letters(cls, settings: Settings) -> OwnLetters | None:
+        """Return what puts back its letters that are no records, as those of rows of a file.
+
+        None, as here: it writes none, and every letter goes through the pipeline as a record.
+        """
+        del settings
+        return None
+
+    @classmethod
+    def no_redrive(cls, settings: Settings) -> str:
+        """Return why old records must not be put back; "" if they may, at their old positions."""
+        del settings
+        return ""
+
+    def only(self, names: Sequence[str]) -> Emitter[Row]:
+        """Return what gives a record to these alone of several destinations; () means to all."""
+        del names
+        return self
 
     def start(self, shard: str, format: str, null: str | None) -> None:  # noqa: A002
         """Begin with ``shard``; called once, before all else.

@@ -37,6 +37,28 @@ class Letter(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         return msgspec.json.encode(letter) + b"\n"
 
 
+class StoredLetter(Letter, frozen=True, kw_only=True, rename="camel"):
+    """A letter as it is read again.
+
+    One with a ``file`` is of the row in its ``line``; COPY may have read ``repaired`` without it.
+    One that was put back in vain has in ``first`` where its first letter is, and in ``to`` which of
+    several destinations lack the record, if not all do.
+    """
+
+    file: str | None = None
+    line: int | None = None
+    repaired: str | None = None
+    first: str | None = None
+    to: tuple[str, ...] = ()
+
+
+class LetterAgain(Letter, frozen=True, kw_only=True, rename="camel"):
+    """A letter of what was put back in vain; ``first`` and ``to`` are those of StoredLetter."""
+
+    first: str
+    to: tuple[str, ...] = ()
+
+
 def report(count: int, reason: str, where: str) -> None:
     """Say that letters are kept, and where.
 

@@ -12,6 +12,7 @@ from ..config.setting import Setting, Settings
 from ..errors import Fatal
 from .batch import Batch
 from .emitter import Emitter
+from .own_letters import OwnLetters
 from .record import Position, Record
 
 Members = Mapping[str, type[Destination]]
@@ -54,6 +55,26 @@ class Several(Emitter[Any]):
             for name, each in cls.members.items()
         }
         return cls(made)
+
+    @classmethod
+    def own_letters(cls, settings: Settings) -> OwnLetters | None:
+        """Return those of the one that has such letters, as one with a chain may."""
+        each_has = (each.own_letters(settings) for each in cls._emitters())
+        return next(filter(None, each_has), None)
+
+    @classmethod
+    def no_redrive(cls, settings: Settings) -> str:
+        """Return why one of them says no."""
+        return next(filter(None, (each.no_redrive(settings) for each in cls._emitters())), "")
+
+    def only(self, names: Sequence[str]) -> Several:
+        """Return those that have these names, in their order."""
+        wanted = {name: each for name, each in self.emitters.items() if not names or name in names}
+        return type(self)(wanted)
+
+    @classmethod
+    def _emitters(cls) -> Iterable[type[Emitter[Any]]]:
+        return (each for each in cls.members.values() if issubclass(each, Emitter))
 
     def start(self, shard: str, format: str, null: str | None) -> None:  # noqa: A002
         """Begin with ``shard``, each of them."""

@@ -14,13 +14,13 @@ from ..flow.dead_letters import DeadLetters
 from ..flow.pipeline import Pipeline
 
 
-def assemble(settings: Settings) -> Pipeline[Any]:
+def assemble(settings: Settings, letters_kind: type[DeadLetters] = DeadLetters) -> Pipeline[Any]:
     """Make the pipeline that ``connectorDestination`` names.
 
     That is one of our destinations, an Emitter of one's own, or a whole Pipeline of one's own.
     """
     parts: Any = chosen(settings.texts)
-    dead_letters = DeadLetters(
+    dead_letters = letters_kind(
         Bucket.from_settings(settings),
         dead_letters_folder(settings),
         settings[STREAM_NAME],

@@ -22,7 +22,7 @@ from ...flow.emitter import Emitter
 from ...flow.in_part import NotTaken, send_all
 from ...flow.retry import Retry
 from .items import Change, Items, Key, Shape, key_of
-from .settings import DATA_TABLE, DECLARED, contradictions, guard_of
+from .settings import DATA_TABLE, DECLARED, NO_GUARD, POSITION, contradictions, guard_of
 from .table import EXTRA, Table
 from .writes import LANES, Batched, Guarded, Refused, Waiting, Writes
 
@@ -76,6 +76,16 @@ class DynamoDBEmitter(Emitter[Row]):
     def contradictions(cls, settings: Settings) -> Iterator[Contradiction]:
         """Return what contradicts itself."""
         return contradictions(settings)
+
+    @classmethod
+    def no_redrive(cls, settings: Settings) -> str:
+        """Without the guard, an old record would take the place of newer ones of its key."""
+        if guard_of(settings):
+            return ""
+        return (
+            f"{POSITION.key} = {NO_GUARD}: an old record would take the place of a newer item; put "
+            "it on the stream instead, mended, if it is still the last one of its key"
+        )
 
     @classmethod
     def resources(cls, settings: Settings) -> Sequence[Resource]:

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from ...config.component import Contradiction, Destination
 from ...config.setting import Setting, Settings
+from ...flow.own_letters import OwnLetters
 from .events import EVENTS
 from .row_letters import STAGE
 from .rules import contradictions
@@ -42,6 +43,13 @@ class LoadingDestination(Destination):
     def contradictions(cls, settings: Settings) -> Iterator[Contradiction]:
         """Return what contradicts itself: see ``rules``."""
         return contradictions(settings)
+
+    @classmethod
+    def own_letters(cls, settings: Settings) -> OwnLetters:
+        """Put rows and files back into the table: see ``LoadLetters``."""
+        from .load_letters import LoadLetters  # noqa: PLC0415 - of the command `redrive` alone
+
+        return LoadLetters(settings)
 
     @classmethod
     def variables(cls, settings: Settings) -> Mapping[str, Setting[Any]]:

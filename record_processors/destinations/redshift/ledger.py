@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import psycopg2.errors
@@ -198,6 +198,15 @@ class Ledger:
             [self.data_table],
         )
         return [(LedgerRow(*row).as_file(), left_out) for left_out, *row in cursor.fetchall()]
+
+    def manifests(self, cursor: Cursor, urls: Iterable[str]) -> dict[str, str]:
+        """Return of each of these files that is loaded the manifest that COPY read."""
+        cursor.execute(
+            f"SELECT {self.key}, manifest FROM {self.table} "  # noqa: S608
+            f"WHERE data_table = %s AND {self.key} IN %s",
+            [self.data_table, tuple(urls)],
+        )
+        return dict(cursor.fetchall())
 
     @property
     def _columns(self) -> str:

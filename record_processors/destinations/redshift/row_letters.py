@@ -75,7 +75,8 @@ def _reason(file: File, row: LeftOutRow) -> str:
 
 
 def _remedy(file: File) -> str:
-    """Say what brings a row back; to announce its file again does not, as that is loaded."""
+    """Say what brings a row back, one or the other; to announce its file again does not."""
     stream = f"the stream {file.stream}" if file.stream else "the stream that it came from"
     what = "the row" if file.format in AS_IT_IS else "the record that it was made of"
-    return f"mend {what} and put it on {stream}, as a record of its own: once"
+    by_hand = f"mend {what} and put it on {stream}, as a record of its own: once"
+    return f"{by_hand}; or mend the table, and `kinesis-connectors redrive` loads the row"

@@ -20,6 +20,8 @@ COMMANDS = [
     "create",
     "run",
     "status",
+    "letters",
+    "redrive",
     "health",
     "process",
     "iam-policy",

@@ -151,7 +151,8 @@ def test_a_letter_of_a_row_says_where_it_was_and_what_brings_it_back(stage_two):
         "line": 1,
         "column": "id",
         "repaired": f"s3://{BUCKET}/{repaired}",
-        "remedy": "mend the row and put it on the stream events, as a record of its own: once",
+        "remedy": "mend the row and put it on the stream events, as a record of its own: once; or "
+        "mend the table, and `kinesis-connectors redrive` loads the row",
     }
     assert (last["line"], last["position"], data(last)) == (4, None, rows[3])
     assert repaired.endswith("-a.json.gz")

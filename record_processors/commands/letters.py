@@ -1,0 +1,160 @@
+"""``letters``: what was refused, and why."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+from ..errors import EXIT_FAILED, EXIT_FOUND, EXIT_OK, EXIT_USAGE, ConnectorError
+from .command import add_properties, complain
+from .wanted import add_wanted, wanted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ..ops.letters import Found
+    from ..ops.reasons import Group
+
+HELP = "list the dead letters of the pipeline by reason, or show one"
+MORE = "It reads, and writes nothing. `redrive` puts letters back."
+EXAMPLE = (
+    "kinesis-connectors letters properties/s3_manifest.properties --since 2h\n"
+    "  kinesis-connectors letters properties/s3_manifest.properties --show s3://BUCKET/KEY.jsonl"
+)
+WIDTH = 80
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Take the file, which letters are meant, and how they are told of."""
+    add_properties(parser)
+    add_wanted(parser)
+    parser.add_argument(
+        "--show",
+        metavar="WHICH",
+        help="show the letters at a position (SEQUENCE-SUBSEQUENCE), or of a file of letters (its "
+        "key or s3://…), with their data",
+    )
+    parser.add_argument("--json", action="store_true", help="as JSON, for machines")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the letters by reason, or those at one place."""
+    from ..config.keys import APPLICATION_NAME  # noqa: PLC0415
+    from ..config.properties import SettingsError, load  # noqa: PLC0415
+    from ..kcl.look import no_credentials  # noqa: PLC0415
+    from ..ops.letters import shown, summary  # noqa: PLC0415
+
+    try:
+        settings = load(arguments.properties)
+        if problem := no_credentials():
+            return complain(problem.sentence, EXIT_USAGE)
+        if arguments.show:
+            return _show(arguments, shown(settings, arguments.show))
+        groups = summary(settings, wanted(arguments)).groups
+    except SettingsError as error:
+        return complain(error, EXIT_USAGE)
+    except ConnectorError as error:
+        return complain(error, EXIT_FAILED)
+    application = settings[APPLICATION_NAME]
+    if arguments.json:
+        _print_json(_told(application, groups))
+    else:
+        _print(application, groups)
+    return EXIT_OK
+
+
+def _told(application: str, groups: list[Group]) -> dict[str, Any]:
+    redriven = sum(group.redriven for group in groups)
+    return {
+        "application": application,
+        "open": sum(group.count for group in groups) - redriven,
+        "redriven": redriven,
+        "groups": [
+            {
+                "stage": group.stage,
+                "reason": group.reason,
+                "open": group.count - group.redriven,
+                "redriven": group.redriven,
+                "first": group.first,
+                "last": group.last,
+                "where": group.where,
+            }
+            for group in groups
+        ],
+    }
+
+
+def _print(application: str, groups: list[Group]) -> None:
+    from ..errors import counted  # noqa: PLC0415
+
+    redriven = sum(group.redriven for group in groups)
+    still = sum(group.count for group in groups) - redriven
+    done = f", and {redriven:,} redriven" if redriven else ""
+    print(f"{application}: {counted(still, 'dead letter')}{done}")
+    for group in groups:
+        some = f"{group.redriven:,} redriven"
+        all_are = group.redriven == group.count
+        count = some if all_are else f"{group.count - group.redriven:,} open"
+        if group.redriven and not all_are:
+            count += f", {some}"
+        times = group.first if group.first == group.last else f"{group.first} to {group.last}"
+        print(f"\n{group.stage}: {count}, {times}")
+        _print_wrapped(group.reason)
+        print(f"  {group.where}")
+
+
+def _print_wrapped(text: str) -> None:
+    import textwrap  # noqa: PLC0415
+
+    print(
+        textwrap.fill(
+            text,
+            WIDTH,
+            initial_indent="  ",
+            subsequent_indent="  ",
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+    )
+
+
+def _show(arguments: argparse.Namespace, found: Iterable[Found]) -> int:
+    from ..ops.letters import as_text  # noqa: PLC0415
+
+    letters = []
+    for letter, file, url in found:
+        text = as_text(letter.data)
+        about = {
+            "where": url,
+            "written": file.modified.isoformat(timespec="seconds"),
+            "redriven": file.is_redriven,
+            "stage": letter.stage,
+            "reason": letter.reason,
+            "stream": letter.stream,
+            "shard": letter.shard,
+            "position": letter.position,
+            "partition key": letter.partition_key,
+            "arrival": letter.arrival,
+            "file": letter.file,
+            "line": letter.line,
+            "first": letter.first,
+        }
+        letters.append({**about, "data": text})
+        if not arguments.json:
+            said = {name: value for name, value in about.items() if value not in {None, ""}}
+            said["redriven"] = "yes" if file.is_redriven else "no"
+            for name, value in said.items():
+                print(f"{name:<14} {value}")
+            print(f"data           {len(letter.data):,} bytes\n{text}\n")
+    if arguments.json:
+        names = {"partition key": "partitionKey"}
+        _print_json([{names.get(name, name): one[name] for name in one} for one in letters])
+    if not letters:
+        return complain(f"{arguments.show}: there is no letter of that position or key", EXIT_FOUND)
+    return EXIT_OK
+
+
+def _print_json(value: object) -> None:
+    import json  # noqa: PLC0415
+
+    print(json.dumps(value, indent=2))

@@ -1,0 +1,175 @@
+"""The files of dead letters, as they lie in the bucket: listed, read, and marked as put back.
+
+A file of letters is never changed or deleted by us. That its letters are put back, says an object
+beside it: its mark.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from datetime import datetime
+from functools import cached_property
+from itertools import islice
+from typing import IO, NamedTuple
+
+import msgspec
+
+from ..aws.bucket import Bucket
+from ..aws.failures import ConditionFailed, Missing, call
+from ..aws.layout import dead_letters_folder
+from ..config.setting import Settings
+from ..errors import Fatal
+from ..flow.letter import StoredLetter
+from ..flow.record import Position
+
+LETTERS = ".jsonl"
+MARK = ".redriven"  # what the key of a mark has behind that of its file
+REDRIVEN = "redriven/"  # where in the folder what redrive keeps is, letters of its own too
+AT_ONCE = 16  # files that are read ahead
+
+# shard-first-last: see DeadLetters. Files of other letters have other names, and no range.
+_RANGE = re.compile(r"(?P<shard>.+)-(?P<first>[0-9]+-[0-9]+)-(?P<last>[0-9]+-[0-9]+)\.jsonl")
+
+
+class Range(NamedTuple):
+    """The first and last position in a file of letters; its letters need not be all between."""
+
+    shard: str  # with the folder before it
+    first: Position
+    last: Position
+
+
+class LetterFile(msgspec.Struct, frozen=True):
+    """One file of letters; ``modified`` is when it was written (UTC)."""
+
+    key: str
+    modified: datetime
+    bytes: int
+    is_redriven: bool = False
+
+    @property
+    def range(self) -> Range | None:
+        """What its name says of positions; None if nothing."""
+        if not (found := _RANGE.fullmatch(self.key)):
+            return None
+        first, last = Position.parse(found["first"]), Position.parse(found["last"])
+        return Range(found["shard"], first, last)
+
+
+class Mark(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """That the letters of a file are put back: when (ISO 8601), in which batch, with what end.
+
+    ``batch`` is None if nothing was to be put back, as its letters do not count.
+    """
+
+    version: int = 1
+    when: str
+    batch: int | None = None
+    kept: int = 0
+    filtered: int = 0
+    refused: int = 0
+    doubles: int = 0
+    void: str = ""
+
+
+class LetterFiles:
+    """The files of dead letters of one pipeline."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.bucket = Bucket.from_settings(settings)
+        self.folder = dead_letters_folder(settings)
+
+    def walk(self) -> Iterator[LetterFile]:
+        """Return every file in the order of keys, those too of what was put back in vain.
+
+        It is known of each whether it is marked. Memory is that of a page. Raises Fatal.
+        """
+        waiting: LetterFile | None = None
+        for key, modified, size in self.objects(self.folder):
+            if waiting and key == waiting.key + MARK:
+                waiting = msgspec.structs.replace(waiting, is_redriven=True)
+            if key.endswith(LETTERS):
+                if waiting:
+                    yield waiting
+                waiting = LetterFile(key, modified, size)
+        if waiting:
+            yield waiting
+
+    def objects(self, prefix: str) -> Iterator[tuple[str, datetime, int]]:
+        """Return key, time and size of each object whose key begins so. Raises Fatal."""
+        more: dict[str, str] = {}
+        while True:
+            answer = call(
+                self.bucket.retry,
+                f"listing {self.bucket.url(prefix)}",
+                lambda more=more: self.bucket.s3.list_objects_v2(  # type: ignore[misc]
+                    Bucket=self.bucket.name, Prefix=prefix, **more
+                ),
+            )
+            for one in answer.get("Contents", ()):
+                yield one["Key"], one["LastModified"], one["Size"]
+            if not answer.get("IsTruncated"):
+                return
+            more = {"ContinuationToken": answer["NextContinuationToken"]}
+
+    def read(self, file: LetterFile) -> list[StoredLetter]:
+        """Return the letters of a file. Raises Fatal if it is none, or gone."""
+        return self.letters(file.key)
+
+    def letters(self, key: str) -> list[StoredLetter]:
+        """Return the letters of the file with this key, as ``read`` does."""
+        body = self.body(key)
+        try:
+            return [self._decoder.decode(line) for line in body.splitlines() if line]
+        except ValueError as error:
+            raise Fatal(
+                f"{self.bucket.url(key)} is no file of dead letters ({error}): move it away"
+            ) from error
+
+    def body(self, key: str) -> bytes:
+        """Return the bytes of an object. Raises Fatal."""
+        url = self.bucket.url(key)
+        try:
+            return self.bucket.read(url, _all)
+        except Missing as error:
+            raise Fatal(f"{url} was there a moment ago: somebody deletes letters") from error
+
+    def read_ahead(
+        self, files: Iterable[tuple[LetterFile, Sequence[LetterFile]]]
+    ) -> Iterator[tuple[LetterFile, Sequence[LetterFile], list[StoredLetter]]]:
+        """Return files as ``with_overlapping`` does, with their letters; some are read ahead."""
+        files = iter(files)
+        ahead: deque[tuple[LetterFile, Sequence[LetterFile], Future[list[StoredLetter]]]] = deque()
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            try:
+                while True:
+                    for file, near in islice(files, AT_ONCE - len(ahead)):
+                        ahead.append((file, near, pool.submit(self.read, file)))
+                    if not ahead:
+                        return
+                    file, near, reading = ahead.popleft()
+                    yield file, near, reading.result()
+            finally:
+                for _, _, reading in ahead:
+                    reading.cancel()
+
+    def mark(self, key: str, mark: Mark) -> None:
+        """Say that the letters of a file are put back; a mark that is there stays. Raises Fatal."""
+        with suppress(ConditionFailed):
+            self.bucket.create(key + MARK, msgspec.json.encode(mark), {})
+
+    def mark_of(self, key: str) -> Mark:
+        """Return what a mark says. Raises Fatal."""
+        return msgspec.json.decode(self.body(key + MARK), type=Mark)
+
+    @cached_property
+    def _decoder(self) -> msgspec.json.Decoder[StoredLetter]:
+        return msgspec.json.Decoder(StoredLetter)
+
+
+def _all(stream: IO[bytes]) -> bytes:
+    return stream.read()
