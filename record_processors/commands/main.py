@@ -14,8 +14,9 @@ from ..errors import EXIT_FAILED
 from .command import Command, Formatter, complain
 
 # In the order of the help. Each is a module of this room.
-NAMES = tuple(
-    "init check create run status letters redrive health process iam-policy put local completion".split()
+NAMES = (
+    *("init", "check", "create", "run", "process", "status", "letters", "redrive", "health"),
+    *("iam-policy", "put", "local", "completion"),
 )
 
 # A command answers for the files that it reads and writes; these are of what it prints.

@@ -15,19 +15,8 @@ from support.fakes import STAGE_ONE, properties
 from support.paths import REPOSITORY
 
 COMMANDS = [
-    "init",
-    "check",
-    "create",
-    "run",
-    "status",
-    "letters",
-    "redrive",
-    "health",
-    "process",
-    "iam-policy",
-    "put",
-    "local",
-    "completion",
+    *("init", "check", "create", "run", "process", "status", "letters", "redrive", "health"),
+    *("iam-policy", "put", "local", "completion"),
 ]
 
 
