@@ -114,7 +114,8 @@ class Chain:
             null=self.null,
         )
         try:
-            self.bucket.create(key, body, {**file.metadata, **self._also})
+            about = batch.account.metadata if batch.account else {}
+            self.bucket.create(key, body, {**file.metadata, **self._also, **about})
         except ConditionFailed:
             return self._winner(batch, file)
         log.info("wrote %s: %s, %s bytes", file.url, counted(rows, "row"), f"{len(body):,}")

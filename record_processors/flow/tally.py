@@ -22,6 +22,7 @@ class Tally:
     def __init__(self, clock: Callable[[], float]) -> None:
         self.clock = clock
         self.read = self.filtered = self.rejected = self.skipped = 0
+        self.handed_back = 0  # of the rejected: by a destination, from their batch
         self._told = 0  # of ``read``
         self._told_at = float("-inf")
         self._is_suspicious = True

@@ -47,6 +47,7 @@ class RecordProcessor(v3.RecordProcessorBase):  # type: ignore[misc]
             shard = initialize_input.shard_id
             # The thread's name is what the log calls this process: application and shard.
             threading.current_thread().name += f" {shard}"
+            self.pipeline.since = _beginning(initialize_input)
             self.pipeline.start(shard)
             log.info("begins after %s", initialize_input.sequence_number)
 
@@ -115,6 +116,14 @@ class RecordProcessor(v3.RecordProcessorBase):  # type: ignore[misc]
 
         self.retry(f"checkpoint at {where}", tell)
         log.debug("checkpoint at %s", where)
+
+
+def _beginning(said: messages.InitializeInput) -> str | None:
+    """Return the checkpoint after which the shard is read: a position, or a word of KCL's."""
+    sequence: str | None = said.sequence_number
+    if sequence is None or not sequence.isdigit():
+        return sequence
+    return str(Position(int(sequence), said.sub_sequence_number or 0))
 
 
 def _classify(error: CheckpointError, where: str) -> Exception:
