@@ -65,5 +65,38 @@ def file_key(
     of the clock, the worker, or where the file ends.
     """
     hour = datetime.fromtimestamp(arrival / 1000, timezone.utc)
-    folders = layout.format(yyyy=f"{hour:%Y}", MM=f"{hour:%m}", dd=f"{hour:%d}", HH=f"{hour:%H}")
-    return f"{folder}{folders}/{shard}-{position}{extension}"
+    return f"{folder}{folders_of(layout, hour)}/{shard}-{position}{extension}"
+
+
+def folders_of(layout: str, hour: datetime) -> str:
+    """Return the folders, below that of the pipeline, of files whose first record arrived then."""
+    return layout.format(yyyy=f"{hour:%Y}", MM=f"{hour:%m}", dd=f"{hour:%d}", HH=f"{hour:%H}")
+
+
+def pattern_of(layout: str) -> str:
+    """Return the pattern of such folders: each field that the layout has is a group of its name."""
+    seen: set[str] = set()
+
+    def group(field: re.Match[str]) -> str:
+        name = field[1]
+        if name in seen:
+            return f"(?P={name})"
+        seen.add(name)
+        return rf"(?P<{name}>\d{{{len(name)}}})"
+
+    return re.sub(r"\\\{(yyyy|MM|dd|HH)\\\}", group, re.escape(layout))
+
+
+def hour_of(found: re.Match[str]) -> datetime:
+    """Return the hour that folders name, or the first of it if they have no more than a day.
+
+    Raises ValueError for what is no time.
+    """
+    parts = {"yyyy": "1970", "MM": "01", "dd": "01", "HH": "00", **found.groupdict()}
+    return datetime(
+        int(parts["yyyy"]),
+        int(parts["MM"]),
+        int(parts["dd"]),
+        int(parts["HH"]),
+        tzinfo=timezone.utc,
+    )

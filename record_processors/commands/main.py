@@ -14,7 +14,7 @@ from ..errors import EXIT_FAILED
 from .command import Command, Formatter, complain
 
 # In the order of the help. Each is a module of this room.
-NAMES = tuple("init check create run process iam-policy put local completion".split())
+NAMES = tuple("init check create run process audit replay iam-policy put local completion".split())
 
 # A command answers for the files that it reads and writes; these are of what it prints.
 OF_THE_OUTPUT = {errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG}

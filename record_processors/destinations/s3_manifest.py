@@ -13,6 +13,7 @@ from ..config.component import Contradiction, Shipped
 from ..config.resource import Resource, Statement
 from ..config.setting import Settings
 from ..config.shipped import FILES_OF_ROWS
+from ..files.announce import announce
 from ..files.chain import Chain
 from ..files.chain_emitter import ChainEmitter
 from ..files.file import File
@@ -76,6 +77,11 @@ class S3ManifestEmitter(ChainEmitter):
             Retry.from_settings(settings),
         )
 
+    @classmethod
+    def announces_on(cls, settings: Settings) -> str:
+        """Return the output stream."""
+        return settings[OUTPUT_STREAM]
+
     def loadable(self, rows_of: Sequence[Sequence[bytes]]) -> Sequence[Sequence[bytes]]:
         """Refuse rows that no COPY takes: a file with one of them could not be loaded."""
         return loadable(rows_of)
@@ -91,3 +97,7 @@ class S3ManifestEmitter(ChainEmitter):
                 Data=file.encode(),
             ),
         )
+
+    def deliver_again(self, files: Sequence[File]) -> None:
+        """Announce them, many in a call; those of a shard keep their order."""
+        announce(self.kinesis, self.output_stream, files, self.retry)

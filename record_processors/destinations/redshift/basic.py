@@ -16,6 +16,7 @@ from ...files.file import File
 from ...files.loadable import loadable
 from .destination import SHIPPED, LoadingDestination
 from .file_letters import FileLetters
+from .ledger_questions import LedgerQuestions
 from .loader import Loader
 from .resources import DataTable, LedgerTable, LoadedFiles, RedshiftLogin
 from .rules import AS_READ, disagreements, unread
@@ -65,6 +66,7 @@ class RedshiftBasicEmitter(LoadingDestination, ChainEmitter):
         return [
             LoadedFiles(settings),
             LedgerTable(settings),
+            LedgerQuestions(settings),
             DataTable(settings),
             RedshiftLogin(settings),
         ]

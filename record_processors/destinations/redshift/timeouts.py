@@ -11,3 +11,7 @@ DEAD_PEER_MILLISECONDS = 60 * 1000  # as long as the keepalives
 # When somebody waits for the answer of `check --connect`.
 PROBE_LOCK_MILLISECONDS = 5_000  # for a loader that is at work
 PROBE_COPY_MILLISECONDS = 60_000  # the first COPY of a cluster is compiled
+
+# When somebody only asks what is loaded, as `audit` does: a load is never kept waiting by a queue
+# of questions.
+QUESTION_MILLISECONDS = 5_000
