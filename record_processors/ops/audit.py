@@ -16,7 +16,7 @@ from ..flow.record import Position
 from . import remedies
 from .announced import announced
 from .chain_findings import ChainFindings
-from .chain_proof import ChainProof, Seen
+from .chain_proof import ChainProof, PassedOver, Seen
 from .checkpoints import SHARD_END, checkpoints
 from .file_listing import FileListing, Listed
 from .hours import Hours
@@ -65,6 +65,7 @@ class Audit:
         report.add(findings.missing(missing(self.scratch, self.listing.file, self._is_asked)))
         report.add(findings.faults(report.chains))
         report.add(self._open_letters())
+        report.add(findings.unexplained(report.chains))
         if knows_what_is_loaded:
             report.states = settle(self.scratch, self.grace)
             report.add(self._lost())
@@ -152,6 +153,7 @@ class Audit:
                 report.at_checkpoint += 1
             elif isinstance(where, Position) and where > end.last:
                 report.short_of_checkpoint += 1
+                chain.passed_over.append(PassedOver(end, where, None))
             else:
                 report.behind_checkpoint += self.scratch.count(
                     "SELECT count(*) FROM files WHERE shard = ? AND first > ?",

@@ -68,6 +68,17 @@ class BeganAnew(NamedTuple):
     after: Seen
 
 
+class PassedOver(NamedTuple):
+    """A checkpoint that lies behind the last file before it: what lay between left no rows.
+
+    Or it was in a file that is gone. ``after`` is the next file; None at the end of the chain.
+    """
+
+    before: Seen
+    checkpoint: Position
+    after: Seen | None
+
+
 Fault = Gap | Overlap | Stray | BeganAnew
 
 
@@ -83,7 +94,7 @@ class Chain:
     end: Seen | None = None
     silent: int = 0  # files that do not say which they are, and those before them
     older: int = 0  # that were before the first one which is listed
-    passed_over: int = 0  # lives that began at a checkpoint behind the file before
+    passed_over: list[PassedOver] = field(default_factory=list)
     records: int = 0
     filtered: int = 0
     refused: int = 0
@@ -233,7 +244,7 @@ class ChainProof:
         elif not after.since[:1].isdigit():
             chain.faults.append(BeganAnew(before, after))
         elif Position.parse(after.since) > before.last:
-            chain.passed_over += 1
+            chain.passed_over.append(PassedOver(before, Position.parse(after.since), after))
 
     def _extra(self, before: Seen, after: Seen) -> tuple[Seen, Seen]:
         """Say which of two that overlap is too much: the table knows one of them, or the later."""

@@ -74,6 +74,8 @@ class Letters:
                 scratch.keep_out(key)
         else:
             counts = self.holds(letter.arrival)
+            if letter.shard and letter.position:
+                scratch.add_refused(letter.shard, Position.parse(letter.position))
             self.records += counts
         return counts and not file.is_redriven
 

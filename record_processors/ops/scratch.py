@@ -23,6 +23,7 @@ CREATE TABLE loaded (key, shard, first, last, rows, left_out);
 CREATE TABLE announced (key);
 CREATE TABLE kept_out (key PRIMARY KEY);
 CREATE TABLE gaps (shard, first, what);
+CREATE TABLE refused (shard, first);
 """
 
 
@@ -129,6 +130,10 @@ class Scratch:
     def keep_out(self, key: str) -> None:
         """Note that a letter says of a file why it is not loaded."""
         self.db.execute("INSERT OR IGNORE INTO kept_out VALUES (?)", (key,))
+
+    def add_refused(self, shard: str, first: Position) -> None:
+        """Note that a letter has this record."""
+        self.db.execute("INSERT INTO refused VALUES (?, ?)", (shard, ordered(first)))
 
     def add_gap(self, shard: str, first: Position, what: str) -> None:
         """Note that files are missing before one that begins there."""

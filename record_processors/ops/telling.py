@@ -44,10 +44,10 @@ def _chain(report: Report) -> str:
     )
     if silent := sum(one.silent for one in chains):
         told += f"; {counted(silent, 'file')} of an older version, which say nothing of their place"
-    if passed := sum(one.passed_over for one in chains):
+    if passed := sum(one.after is not None for each in chains for one in each.passed_over):
         told += (
-            f"; {passed:,} began at a checkpoint behind the file before: what lay between was "
-            "filtered or refused, by that checkpoint's word"
+            f"; {passed:,} began at a checkpoint behind the file before: what lay between left no "
+            "rows, by that checkpoint's word"
         )
     return told
 
@@ -73,7 +73,7 @@ def _ends(report: Report) -> str:
     if report.short_of_checkpoint:
         told.append(
             f"before it ({counted(report.short_of_checkpoint, 'shard')}: what came after the last "
-            "file was filtered or refused, by the checkpoint's word)"
+            "file left no rows, by the checkpoint's word)"
         )
     return ", ".join(told)
 
@@ -114,7 +114,9 @@ def in_figures(report: Report) -> dict[str, Any]:
         "looks": sum(one.looked_at for one in chains),
         "lives": sum(one.lives for one in chains),
         "filesOfOlderVersion": sum(one.silent for one in chains),
-        "livesBehindTheFileBefore": sum(one.passed_over for one in chains),
+        "livesBehindTheFileBefore": sum(
+            one.after is not None for each in chains for one in each.passed_over
+        ),
         "shardsAtCheckpoint": report.at_checkpoint,
         "shardsShortOfCheckpoint": report.short_of_checkpoint,
         "filesBehindCheckpoint": report.behind_checkpoint,
