@@ -11,7 +11,8 @@ from ..flow.record import Position
 from .chain_proof import BeganAnew, Chain, Gap, Overlap, Seen, Stray
 from .file_listing import FileListing
 from .load_proof import MissingFile
-from .remedies import just_before, replay_records, set_aside
+from .places import just_before
+from .remedies import replay_records, set_aside
 from .report import Found
 from .scratch import Scratch, ordered, position
 

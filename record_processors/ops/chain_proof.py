@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from ..flow.account import Account
 from ..flow.record import Position
+from .places import just_before
 from .scratch import Scratch
 
 FEW = 8  # files, which are looked at one by one
@@ -102,6 +103,14 @@ class Chain:
     faults: list[Fault] = field(default_factory=list)
 
 
+def meets(before: Seen, after: Seen) -> bool:
+    """Whether a file says that it covers all up to the next one.
+
+    So do those that ``replay`` has made in the place of others, of which there may have been more.
+    """
+    return before.last == just_before(after.first)
+
+
 class ChainProof:
     """Proves the chains of one listing. ``look`` returns what the metadata of a key say."""
 
@@ -115,22 +124,23 @@ class ChainProof:
         """Prove the chain of the files from ``low`` to ``high``, life by life, from its end."""
         self.chain, self.low = Chain(shard, high - low + 1), low
         after: Seen | None = None
+        since = ""
         silent, at = 0, high
         while at >= low and silent < MOST_SILENT:
             last = self._seen(at)
             self.chain.end = self.chain.end or last
             if after:
-                self._join(last, after)
+                self._join(last, after, since)
             if last.account is None:
                 silent += 1
-                after, at = last, at - 1
+                after, since = last, ""
             else:
                 self.chain.silent += silent
                 silent = 0
-                after = self._life(last)
-                at = after.number - 1
+                after, since = self._life(last), last.since
+            at = after.number - 1
         self.chain.silent += silent + max(0, at - low + 1)
-        self.chain.begins = after.since if after and after.number == low else ""
+        self.chain.begins = since if after and after.number == low else ""
         self.chain.faults.reverse()
         return self.chain
 
@@ -158,8 +168,7 @@ class ChainProof:
         chain.filtered += account.filtered
         chain.refused += account.refused
         chain.skipped += account.skipped
-        first = own if own.number == start else self._seen(start)
-        return first._replace(account=account)
+        return own if own.number == start else self._seen(start)
 
     def _own(self, start: int, last: Seen) -> Seen:
         """Return a file that a life has numbered itself, the first if it found some before."""
@@ -182,12 +191,11 @@ class ChainProof:
 
     def _compare(self, lacking: int, own: Seen, start: int) -> None:
         """Say what is wrong before the first file of a life's own."""
-        before = self._seen(own.number - 1) if own.number > start else None
         if lacking > 0:
-            if before is None and start > self.low:
-                before = self._seen(start - 1)
-            self.chain.faults.append(Gap(before, own, lacking))
-        elif before is not None:
+            before = self._seen(own.number - 1)
+            if not meets(before, own):
+                self.chain.faults.append(Gap(before, own, lacking))
+        elif own.number > start:
             self._walk([*map(self._seen, range(start, own.number)), own])
 
     def _between(self, low: Seen, high: Seen) -> None:
@@ -224,7 +232,7 @@ class ChainProof:
                 continue
             count += 1
             if file.since == since:
-                if file.place > count:
+                if file.place > count and not meets(before, file):
                     faults.append(Gap(before, file, file.place - count))
                 elif file.place < count and unnumbered:
                     faults.append(Stray(unnumbered))
@@ -234,17 +242,17 @@ class ChainProof:
             before = file
         self.chain.faults += reversed(faults)
 
-    def _join(self, before: Seen, after: Seen) -> None:
-        """Compare the first file of a life with the last one before it."""
+    def _join(self, before: Seen, after: Seen, since: str) -> None:
+        """Compare the first file of a life that began with ``since`` with the last one before."""
         chain = self.chain
         if after.first <= before.last:
             chain.faults.append(Overlap(*self._extra(before, after)))
-        elif not after.since:
+        elif not since or meets(before, after) or after.since == str(before.last):
             return
-        elif not after.since[:1].isdigit():
+        elif not since[:1].isdigit():
             chain.faults.append(BeganAnew(before, after))
-        elif Position.parse(after.since) > before.last:
-            chain.passed_over.append(PassedOver(before, Position.parse(after.since), after))
+        elif Position.parse(since) > before.last:
+            chain.passed_over.append(PassedOver(before, Position.parse(since), after))
 
     def _extra(self, before: Seen, after: Seen) -> tuple[Seen, Seen]:
         """Say which of two that overlap is too much: the table knows one of them, or the later."""

@@ -46,6 +46,8 @@ def again(
     try:
         for some in _between(settings, shard, after, through):
             pipeline.process(some, _no_checkpoint)
+        if pipeline.buffer.kept:  # whose file covers all of it, records or not
+            pipeline.buffer.pass_over(Record(b"", str(through.sequence), through.sub_sequence))
         pipeline.flush(_no_checkpoint)
     finally:
         pipeline.close()
@@ -72,8 +74,9 @@ def _between(
         is_first = is_first and not found
         begin = after or Position(0)
         yield [one for one in found if begin < one.position <= through]
-        if found and found[-1].position > through:
+        if found and found[-1].position >= through:
             return
+    raise Fatal(f"{stream} has no record of {shard} yet at {through}, or behind it")
 
 
 def unpacked(raw: Mapping[str, Any]) -> Iterator[Record]:

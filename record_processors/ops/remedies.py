@@ -50,11 +50,5 @@ def set_aside(url: str, folder: str) -> str:
     return shlex.join(["aws", "s3", "mv", url, f"s3://{bucket}/{aside}"])
 
 
-def just_before(position: Position) -> Position:
-    """Return a place behind all records before this one; perhaps of none."""
-    sequence, sub_sequence = position
-    return Position(sequence, sub_sequence - 1) if sub_sequence else Position(sequence - 1, 10**9)
-
-
 def _typed(command: str, *words: str) -> str:
     return shlex.join([PROGRAM, command, *words])
