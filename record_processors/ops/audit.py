@@ -59,7 +59,8 @@ class Audit:
         self.scratch.add_listed(self.listing.files(self.hours))
         self._note_extent()
         self._prove()
-        if self.hours.end is None:
+        report.is_to_the_end = self.hours.end is None
+        if report.is_to_the_end:
             self._compare_with_checkpoints(passed)
         findings = ChainFindings(self.settings, self.listing, self.scratch, self._look)
         report.add(findings.missing(missing(self.scratch, self.listing.file, self._is_asked)))
@@ -149,6 +150,7 @@ class Audit:
             where, end = passed.get(chain.shard), chain.end
             if where is None or end is None:
                 continue
+            report.compared += 1
             if where in {SHARD_END, end.last}:
                 report.at_checkpoint += 1
             elif isinstance(where, Position) and where > end.last:

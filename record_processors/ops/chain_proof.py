@@ -102,6 +102,12 @@ class Chain:
     skipped: int = 0
     faults: list[Fault] = field(default_factory=list)
 
+    def count(self, account: Account, before: Account | None) -> None:
+        """Add what a life says of its records; but for those ``before``, which are not listed."""
+        for name in ("records", "filtered", "refused", "skipped"):
+            so_far = getattr(before, name) if before else 0
+            setattr(self, name, getattr(self, name) + getattr(account, name) - so_far)
+
 
 def meets(before: Seen, after: Seen) -> bool:
     """Whether a file says that it covers all up to the next one.
@@ -158,28 +164,27 @@ class ChainProof:
         start = max(self.low, self._start(account, last))
         own = self._own(start, last)
         lacking = own.place - (own.number - start + 1)
+        before: Account | None = None
         if lacking > 0 and start == self.low:
-            chain.older += lacking
+            chain.older, before = chain.older + lacking, own.account
         elif lacking:
             self._compare(lacking, own, start)
         self._between(own, last)
         chain.lives += 1
-        chain.records += account.records
-        chain.filtered += account.filtered
-        chain.refused += account.refused
-        chain.skipped += account.skipped
+        chain.count(account, before)
         return own if own.number == start else self._seen(start)
 
     def _own(self, start: int, last: Seen) -> Seen:
         """Return a file that a life has numbered itself, the first if it found some before."""
-        low, own = start, last
+        own = last
+        low, middle = start, start
         while low < own.number:
-            middle = start if own is last else low + (own.number - low) // 2
             seen = self._seen(middle)
             if seen.since == last.since:
                 own = seen
             else:
                 low = middle + 1
+            middle = low + (own.number - low) // 2
         return own
 
     def _start(self, account: Account, last: Seen) -> int:

@@ -46,6 +46,8 @@ class Report:
     first_hour: datetime | None = None
     last_hour: datetime | None = None
     chains: list[Chain] = field(default_factory=list)
+    is_to_the_end: bool = True  # whether the chains' ends are asked about
+    compared: int = 0  # shards that have a lease
     at_checkpoint: int = 0  # shards whose last file ends where the lease's checkpoint is
     behind_checkpoint: int = 0  # files that a checkpoint has still to pass
     short_of_checkpoint: int = 0  # shards whose last file ends before it

@@ -21,7 +21,8 @@ def figures(report: Report) -> Iterator[tuple[str, str]]:
         yield "files", f"{report.files:,} of {counted(len(chains), 'shard')}, {hours} (UTC)"
         yield "chain", _chain(report)
         yield "begins", _beginnings(report)
-        yield "ends", _ends(report)
+        if report.is_to_the_end:
+            yield "ends", _ends(report)
         yield "read", _read(report)
     if report.table is not None:
         yield "table", _table(report)
@@ -68,6 +69,8 @@ def _beginnings(report: Report) -> str:
 
 def _ends(report: Report) -> str:
     told = [f"at the checkpoint ({counted(report.at_checkpoint, 'shard')})"]
+    if alone := len(report.chains) - report.compared:
+        told.append(f"without a lease ({counted(alone, 'shard')})")
     if report.behind_checkpoint:
         told.append(f"{counted(report.behind_checkpoint, 'file')} behind it, as work goes on")
     if report.short_of_checkpoint:
@@ -84,7 +87,10 @@ def _read(report: Report) -> str:
     told += f" + refused {refused:,}"
     if skipped:
         told += f" + in files found {skipped:,}"
-    return f"{told}; letters of records {report.letters_of_records:,}"
+    told += f"; letters of records {report.letters_of_records:,}"
+    if cut := sum(one.older > 0 for one in report.chains):
+        told += f"; but for the first file of {counted(cut, 'shard')}"
+    return told
 
 
 def _sums(report: Report) -> tuple[int, ...]:
