@@ -15,8 +15,9 @@ from ..flow.account import Account
 from ..flow.record import Position
 from . import remedies
 from .announced import announced
+from .chain import PassedOver, Seen
 from .chain_findings import ChainFindings
-from .chain_proof import ChainProof, PassedOver, Seen
+from .chain_proof import ChainProof
 from .checkpoints import SHARD_END, checkpoints
 from .file_listing import FileListing, Listed
 from .hours import Hours

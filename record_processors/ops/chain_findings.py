@@ -8,7 +8,7 @@ from ..aws.bucket import Bucket
 from ..config.setting import Settings
 from ..errors import counted
 from ..flow.record import Position
-from .chain_proof import BeganAnew, Chain, Gap, Overlap, Seen, Stray
+from .chain import BeganAnew, Chain, Gap, Overlap, Seen, Stray
 from .file_listing import FileListing
 from .load_proof import MissingFile
 from .places import just_before

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from ..files.file_ledger import TableRows
-from .chain_proof import Chain
+from .chain import Chain
 from .scratch import KEPT_OUT, LOADED, LOST, WAITING
 
 MOST_OF_A_KIND = 1000  # that are kept in memory and told, each by itself

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timezone
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from record_processors import Buffer, DeadLetters, Pipeline, Position
@@ -11,7 +11,8 @@ from record_processors.errors import LeaseLost
 from record_processors.files.chain import Chain as FilesOfAShard
 from record_processors.files.chain_emitter import ChainEmitter
 from record_processors.flow.account import Account
-from record_processors.ops.chain_proof import ChainProof, Seen
+from record_processors.ops.chain import Seen
+from record_processors.ops.chain_proof import ChainProof
 from record_processors.ops.file_listing import Listed
 from record_processors.ops.scratch import Scratch
 from support.fakes import SHARD, Any, Words, record
@@ -137,6 +138,7 @@ def lived(words, steps):
     return world
 
 
+@settings(max_examples=60)
 @given(words, steps)
 def test_a_chain_that_is_whole(words, steps):
     """Whoever wrote it, and however many at once: nothing is missing, and the figures are right."""
@@ -159,6 +161,7 @@ def test_a_chain_that_is_whole(words, steps):
             assert said.refused == sum(one.data == b"bad" for one in seen)
 
 
+@settings(max_examples=60)
 @given(words, steps, st.data())
 def test_files_that_are_taken_away(words, steps, data):
     """Each gap is found between its edges; where lives meet, a checkpoint lies behind the file."""
