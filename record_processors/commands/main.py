@@ -22,7 +22,7 @@ OF_THE_OUTPUT = {errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 TOP = """\
 exit codes:
   0        fine
-  1        something is wrong with the data: a line too long to put
+  1        something is wrong with the data: a line too long to put; what `audit` found
   2        usage, settings, or what a person must mend in what they name; what `check` found
   70       a destination refuses us or stays down, or a bug; nothing is lost
   130,143  stopped by SIGINT (Ctrl-C), SIGTERM; `run`, which flushes first, ends with 0

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ..aws.bucket import Bucket
 from ..aws.failures import call
@@ -18,7 +18,7 @@ from ..flow.record import Position
 from .hours import Hours
 
 AT_ONCE = 8  # listings
-WAITING = 2 * AT_ONCE  # folders that are asked for before their turn
+WAITING = AT_ONCE  # folders that are asked for before their turn
 
 
 class Listed(NamedTuple):
@@ -33,10 +33,10 @@ class Listed(NamedTuple):
 
 
 class Page(NamedTuple):
-    """Some objects below a prefix, the folders there, and where to go on."""
+    """Some files below a prefix, the folders there, and where to go on."""
 
     prefix: str
-    objects: list[dict[str, Any]]
+    files: list[Listed]
     folders: list[str]
     token: str | None
 
@@ -58,12 +58,7 @@ class FileListing:
         """Yield the files that begin in these hours, folder by folder. Raises Fatal."""
         with ThreadPoolExecutor(AT_ONCE) as pool:
             for page in self._pages(pool, self._prefixes(pool, hours)):
-                for one in page.objects:
-                    listed = self.file(
-                        one["Key"], one.get("Size", 0), one["LastModified"].timestamp()
-                    )
-                    if listed and hours.holds(listed.hour):
-                        yield listed
+                yield from (listed for listed in page.files if hours.holds(listed.hour))
 
     def file(self, key: str, size: int = 0, written: float = 0.0) -> Listed | None:
         """Read a key; None if it is none of a file of this pipeline."""
@@ -124,6 +119,9 @@ class FileListing:
             lambda: self.bucket.s3.list_objects_v2(Bucket=self.bucket.name, Prefix=prefix, **how),
         )
         folders = [one["Prefix"] for one in answer.get("CommonPrefixes", ())]
-        return Page(
-            prefix, answer.get("Contents", []), folders, answer.get("NextContinuationToken")
-        )
+        files = [
+            listed
+            for one in answer.get("Contents", ())
+            if (listed := self.file(one["Key"], one["Size"], one["LastModified"].timestamp()))
+        ]
+        return Page(prefix, files, folders, answer.get("NextContinuationToken"))

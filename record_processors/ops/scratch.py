@@ -10,7 +10,7 @@ from ..files.file_ledger import LoadedFile
 from ..flow.record import Position
 from .file_listing import Listed
 
-MEMORY_KIB = 32 * 1024
+MEMORY_KIB = 16 * 1024
 # A file is in one of these states, as far as its table is concerned.
 IN_S3, LOADED, WAITING, KEPT_OUT, LOST = range(5)
 
