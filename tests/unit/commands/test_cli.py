@@ -15,7 +15,7 @@ from support.fakes import STAGE_ONE, properties
 from support.paths import REPOSITORY
 
 COMMANDS = [
-    *("init", "check", "create", "run", "process", "iam-policy", "put", "local", "completion"),
+    *"init check create run process audit replay iam-policy put local completion".split(),
 ]
 
 
