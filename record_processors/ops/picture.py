@@ -19,6 +19,7 @@ MOST_BLOCKS = 20_000  # which a browser draws in a moment
 NAMES = 200  # pixels, left of the rows
 
 COLOURS = {IN_S3: "#4c78a8", LOADED: "#3a9a5b", WAITING: "#e0a824", KEPT_OUT: "#8e5bb5"}
+COLOURS[LOST] = "#111111"
 RED = "#d62728"
 WORST_FIRST = (LOST, KEPT_OUT, WAITING, IN_S3, LOADED)
 
@@ -28,7 +29,8 @@ body {{ font: 13px/1.5 system-ui, sans-serif; margin: 1.5em; color: #222; backgr
 h2 {{ font-size: 16px; margin: 1.5em 0 .3em }}
 dl {{ display: grid; grid-template-columns: 5em 60em }} dt {{ color: #777 }} dd {{ margin: 0 }}
 svg {{ display: block }} text {{ font-size: 10px; fill: #555 }}
-.wrong {{ color: {red} }} code {{ background: #f3f3f3; display: block; width: max-content }}
+.wrong {{ color: {red} }} code {{ background: #f3f3f3; display: block }}
+p {{ max-width: 1400px; overflow-wrap: anywhere }}
 .key {{ display: inline-block; width: 1em; height: 1em; vertical-align: -.15em }}
 .key {{ margin: 0 .3em 0 1em }}
 rect:hover {{ stroke: #000 }} .hole {{ fill: {red} }} {classes}
@@ -49,7 +51,7 @@ def draw(path: str, audits: Sequence[tuple[Report, Scratch]]) -> None:
     """Write the page. Raises OSError."""
     with Path(path).open("w", encoding="utf-8") as page:
         classes = " ".join(f".s{state} {{ fill: {one} }}" for state, one in COLOURS.items())
-        page.write(PAGE.format(red=RED, classes=f"{classes} .s{LOST} {{ fill: {RED} }}"))
+        page.write(PAGE.format(red=RED, classes=classes))
         for report, scratch in audits:
             _pipeline(page, report, scratch)
         page.write("</body></html>\n")
@@ -99,8 +101,7 @@ def _rows(page: IO[str], report: Report, scratch: Scratch) -> None:
         for number, block in enumerate(blocks):
             x = left + number * step
             page.write(_rect(x, top, step, f"s{block.state}", _hover(block)))
-        inside = [what for first, what in gaps.get(shard, ()) if rows[0][0] <= first <= rows[-1][0]]
-        for first, what in [one for one in gaps.get(shard, ()) if one[1] in inside]:
+        for first, what in [one for one in gaps.get(shard, ()) if one[0] <= rows[-1][0]]:
             at = sum(row[0] < first for row in rows) / len(rows)
             page.write(_rect(left + at * width - NARROWEST / 2, top, NARROWEST, "hole", what))
             gaps[shard].remove((first, what))

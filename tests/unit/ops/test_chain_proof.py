@@ -138,7 +138,7 @@ def lived(words, steps):
     return world
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(words, steps)
 def test_a_chain_that_is_whole(words, steps):
     """Whoever wrote it, and however many at once: nothing is missing, and the figures are right."""
@@ -161,7 +161,7 @@ def test_a_chain_that_is_whole(words, steps):
             assert said.refused == sum(one.data == b"bad" for one in seen)
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(words, steps, st.data())
 def test_files_that_are_taken_away(words, steps, data):
     """Each gap is found between its edges; where lives meet, a checkpoint lies behind the file."""

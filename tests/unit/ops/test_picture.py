@@ -79,7 +79,7 @@ def test_few_files_are_a_block_each(tmp_path):
 
 def test_many_files_share_blocks(tmp_path):
     """A browser draws no more than it can; one bad file among many is seen."""
-    page = page_of(tmp_path, 16, 1000, lost=["9/500"])
+    page = page_of(tmp_path, 10, 1000, lost=["9/500"])
 
     assert sum(page.blocks.values()) <= MOST_BLOCKS
     assert page.blocks["s4"] == 1
