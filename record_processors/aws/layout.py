@@ -56,6 +56,11 @@ def dead_letters_folder(settings: Settings) -> str:
     return f"{settings[DEAD_LETTER_PREFIX]}{settings[APPLICATION_NAME]}/"
 
 
+# What keys of files of letters end in, and behind that the object which says that they are put back.
+LETTERS = ".jsonl"
+MARK = ".redriven"
+
+
 def file_key(
     folder: str, layout: str, shard: str, position: str, arrival: int, extension: str
 ) -> str:
@@ -71,3 +76,32 @@ def file_key(
 def hour_folders(layout: str, hour: datetime) -> str:
     """Return the folders of an hour (UTC)."""
     return layout.format(yyyy=f"{hour:%Y}", MM=f"{hour:%m}", dd=f"{hour:%d}", HH=f"{hour:%H}")
+
+
+def pattern_of(layout: str) -> str:
+    """Return the pattern of such folders: each field that the layout has is a group of its name."""
+    seen: set[str] = set()
+
+    def group(field: re.Match[str]) -> str:
+        name = field[1]
+        if name in seen:
+            return f"(?P={name})"
+        seen.add(name)
+        return rf"(?P<{name}>\d{{{len(name)}}})"
+
+    return re.sub(r"\\\{(yyyy|MM|dd|HH)\\\}", group, re.escape(layout))
+
+
+def hour_of(found: re.Match[str]) -> datetime:
+    """Return the hour that folders name, or the first of it if they have no more than a day.
+
+    Raises ValueError for what is no time.
+    """
+    parts = {"yyyy": "1970", "MM": "01", "dd": "01", "HH": "00", **found.groupdict()}
+    return datetime(
+        int(parts["yyyy"]),
+        int(parts["MM"]),
+        int(parts["dd"]),
+        int(parts["HH"]),
+        tzinfo=timezone.utc,
+    )

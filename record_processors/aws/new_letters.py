@@ -9,13 +9,11 @@ from ..config.resource import Fact
 from ..config.setting import Settings
 from ..errors import counted
 from .clients import Client
-from .layout import dead_letters_folder
+from .layout import LETTERS, MARK, dead_letters_folder
 
 DAY = timedelta(days=1)
 # Their keys do not begin with a time, so that all must be listed; this many take some ten seconds.
 MOST_OBJECTS = 200_000
-LETTERS = ".jsonl"  # what keys of letters end in
-MARK = ".redriven"  # what the key ends in of an object that says so of the letters beside it
 
 
 def new_letters(s3: Client, settings: Settings) -> Fact:

@@ -15,8 +15,8 @@ from .command import Command, Formatter, complain
 
 # In the order of the help. Each is a module of this room.
 NAMES = (
-    *("init", "check", "create", "run", "process", "status", "letters", "redrive", "health"),
-    *("iam-policy", "put", "local", "completion"),
+    *("init", "check", "create", "run", "process", "status", "audit", "letters", "redrive"),
+    *("replay", "health", "iam-policy", "put", "local", "completion"),
 )
 
 # A command answers for the files that it reads and writes; these are of what it prints.
@@ -26,7 +26,7 @@ TOP = """\
 exit codes:
   0        fine
   1        something is wrong with the data: a line too long to put, letters that are refused
-           again; `status` or `health` has found something that needs a person
+           again; `status`, `health` or `audit` has found something that needs a person
   2        usage, settings, or what a person must mend in what they name; what `check` found
   70       a destination refuses us or stays down, or a bug; nothing is lost
   130,143  stopped by SIGINT (Ctrl-C), SIGTERM; `run`, which flushes first, ends with 0

@@ -14,6 +14,7 @@ from ..config.metric import Counter
 from ..config.resource import Resource, Statement
 from ..config.setting import Settings
 from ..config.shipped import FILES_OF_ROWS
+from ..files.announce import announce
 from ..files.chain import Chain
 from ..files.chain_emitter import ChainEmitter
 from ..files.file import File
@@ -80,6 +81,11 @@ class S3ManifestEmitter(ChainEmitter):
             Retry.from_settings(settings, "kinesis"),
         )
 
+    @classmethod
+    def announces_on(cls, settings: Settings) -> str:
+        """Return the output stream."""
+        return settings[OUTPUT_STREAM]
+
     def loadable(self, rows_of: Sequence[Sequence[bytes]]) -> Sequence[Sequence[bytes]]:
         """Refuse rows that no COPY takes: a file with one of them could not be loaded."""
         return loadable(rows_of)
@@ -96,3 +102,7 @@ class S3ManifestEmitter(ChainEmitter):
             ),
         )
         FILES_ANNOUNCED.add()
+
+    def deliver_again(self, files: Sequence[File]) -> None:
+        """Announce them, many in a call; those of a shard keep their order."""
+        announce(self.kinesis, self.output_stream, files, self.retry)

@@ -124,7 +124,8 @@ class Chain:
             null=self.null,
         )
         try:
-            self.bucket.create(key, body, {**file.metadata, **self._also})
+            about = batch.account.metadata if batch.account else {}
+            self.bucket.create(key, body, {**file.metadata, **self._also, **about})
         except ConditionFailed:
             return self._winner(batch, file)
         FILES.add()

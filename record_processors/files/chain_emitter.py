@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from ..aws.clients import READ_SECONDS
 from ..aws.layout import LAYOUT
 from ..aws.stored_as import STORAGE_CLASS, TAGS
-from ..config.setting import Setting
+from ..config.setting import Setting, Settings
 from ..flow.batch import Batch
 from ..flow.emitter import Emitter
 from ..flow.record import Position, Record
@@ -32,6 +32,11 @@ class ChainEmitter(Emitter[Any]):
     def __init__(self, chain: Chain) -> None:
         self.chain = chain
 
+    @classmethod
+    def announces_on(cls, settings: Settings) -> str | None:  # noqa: ARG003 - for overriding
+        """Return the stream on which it announces its files; None if on none."""
+        return None
+
     def start(self, shard: str, format: str, null: str | None) -> None:  # noqa: A002
         """Begin the chain of the shard."""
         super().start(shard, format, null)
@@ -53,3 +58,8 @@ class ChainEmitter(Emitter[Any]):
 
     def deliver(self, file: File) -> None:
         """Do what is to be done with a file that is in S3: nothing, unless a subclass says more."""
+
+    def deliver_again(self, files: Sequence[File]) -> None:
+        """Deliver files that were delivered before, in their order."""
+        for file in files:
+            self.deliver(file)

@@ -8,6 +8,7 @@ from typing import Generic, NamedTuple, TypeVar
 
 import msgspec
 
+from .account import Account
 from .record import Position, Record
 
 Row = TypeVar("Row")
@@ -39,13 +40,15 @@ class Batch(Generic[Row]):
     """What an emitter gets: at least one kept record, in the order of the shard.
 
     ``last`` is the position through which the batch covers the shard: records that were filtered
-    out after the last kept one are covered too.
+    out after the last kept one are covered too. ``account`` is what became of all records of this
+    life through there, if its beginning is known.
     """
 
     kept: Sequence[Kept[Row]]
     last: Position
     write: Write = _nobody
     rejected: list[RejectedRecord] = field(default_factory=list)
+    account: Account | None = None
 
     @property
     def first(self) -> Record:

@@ -11,6 +11,7 @@ from ..config.component import Destination
 from ..config.setting import Settings
 from ..errors import Fatal, Rejection
 from ..events import DURABLE_ALREADY
+from .account import Account
 from .batch import Batch, RejectedRecord, Row
 from .buffer import Buffer
 from .dead_letters import DeadLetters
@@ -54,6 +55,8 @@ class Pipeline(Destination, Generic[Row]):
         self.emitter = emitter
         self.dead_letters = dead_letters
         self.tally = Tally(buffer.clock)
+        self.since: str | None = None  # the checkpoint after which this life begins, if it is said
+        self._files = self._records = 0  # of the account
         self._may_be_written = True  # by an earlier life, or by another: what we keep next
         self._durable_through: Position | None = None
 
@@ -110,8 +113,10 @@ class Pipeline(Destination, Generic[Row]):
         """
         while (last := self.buffer.last) is not None:
             self.dead_letters.write()
-            through = self._emit(last) if self.buffer.kept else last
+            kept = len(self.buffer.kept)
+            through = self._emit(last) if kept else last
             self.buffer.release(through)
+            self._records += kept - len(self.buffer.kept)
             if through > last:
                 self._skip_through(through)
             else:
@@ -148,6 +153,7 @@ class Pipeline(Destination, Generic[Row]):
             return False
         if through < first.position:
             raise Fatal(f"{self._emitter_name} returned {through}, before {first.position}")
+        self._files += 1
         self.dead_letters.write()
         self.buffer.release(through)
         self._skip_through(through)
@@ -164,15 +170,29 @@ class Pipeline(Destination, Generic[Row]):
         return type(self.emitter).__name__
 
     def _emit(self, last: Position) -> Position:
-        batch = Batch(tuple(self.buffer.kept), last, self._write_rejected)
+        batch = Batch(tuple(self.buffer.kept), last, self._write_rejected, account=self._account())
         BATCHES.add(1, self.buffer.threshold)
         BATCH_BYTES.add(self.buffer.bytes)
         with EMIT_TIME:
-            through = self.emitter.emit(batch) or last
-        if through < batch.first.position:
+            through = self.emitter.emit(batch)
+        if through is not None and through < batch.first.position:
             raise Fatal(f"{self._emitter_name} returned {through}, before its batch begins")
         batch.write_letters()
-        return through
+        self._files += through is not None
+        return through or last
+
+    def _account(self) -> Account | None:
+        """Say what became of all records through the last one that the buffer has seen."""
+        if self.since is None:
+            return None
+        return Account(
+            self.since,
+            self._files + 1,
+            self._records + len(self.buffer.kept),
+            self.tally.filtered,
+            self.tally.rejected - self.tally.handed_back,
+            self.tally.skipped,
+        )
 
     def _write_rejected(self, rejected: Sequence[RejectedRecord]) -> None:
         count = len({one.record.position for one in rejected})

@@ -122,7 +122,7 @@ class Part(Batch[Any]):
                 taken.append(kept)
             else:
                 self.reject(kept.record, getattr(rows, "reason", "no row of it is taken"))
-        super().__init__(taken, whole.last)
+        super().__init__(taken, whole.last, account=whole.account)
 
     def reject(self, record: Record, reason: str) -> None:
         """Hand back one record, in this member's name; the others keep it."""

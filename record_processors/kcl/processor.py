@@ -56,6 +56,7 @@ class RecordProcessor(v3.RecordProcessorBase):  # type: ignore[misc]
             threading.current_thread().name += f" {shard}"
             if self.reporting is not None:
                 self.reporting.start(shard)
+            self.pipeline.since = _beginning(initialize_input)
             self.pipeline.start(shard)
             position = initialize_input.sequence_number
             log.info("begins after %s", position, extra=SHARD_BEGINS.of(position=position))
@@ -130,6 +131,14 @@ class RecordProcessor(v3.RecordProcessorBase):  # type: ignore[misc]
 
         self.retry(f"checkpoint at {where}", tell)
         log.debug("checkpoint at %s", where)
+
+
+def _beginning(said: messages.InitializeInput) -> str | None:
+    """Return the checkpoint after which the shard is read: a position, or a word of KCL's."""
+    sequence: str | None = said.sequence_number
+    if sequence is None or not sequence.isdigit():
+        return sequence
+    return str(Position(int(sequence), said.sub_sequence_number or 0))
 
 
 def _classify(error: CheckpointError, where: str) -> Exception:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from datetime import datetime, timezone
 
+from ..aws.layout import LETTERS
 from ..config.keys import APPLICATION_NAME
 from ..config.registry import chosen
 from ..config.setting import Settings
@@ -15,7 +16,7 @@ from ..flow.letter import StoredLetter
 from ..flow.own_letters import OwnLetters
 from .again import LettersAgain
 from .judge import Judge, Kind, record_of
-from .letter_files import LETTERS, REDRIVEN, LetterFiles, Mark
+from .letter_files import REDRIVEN, LetterFiles, Mark
 from .redrive_log import LettersBatch, Outcome, RedriveLog
 
 NAME_LENGTH = 255  # of an application in messages and in the ledger: see ``files.file.Name``

@@ -20,14 +20,12 @@ import msgspec
 
 from ..aws.bucket import Bucket
 from ..aws.failures import ConditionFailed, Missing, call
-from ..aws.layout import dead_letters_folder
+from ..aws.layout import LETTERS, MARK, dead_letters_folder
 from ..config.setting import Settings
 from ..errors import Fatal
 from ..flow.letter import StoredLetter
 from ..flow.record import Position
 
-LETTERS = ".jsonl"
-MARK = ".redriven"  # what the key of a mark has behind that of its file
 REDRIVEN = "redriven/"  # where in the folder what redrive keeps is, letters of its own too
 AT_ONCE = 16  # files that are read ahead
 

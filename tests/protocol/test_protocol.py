@@ -135,6 +135,18 @@ def test_metadata_say_what_an_object_is(make):
     assert (found.first, found.last) == (at(1), at(10))
 
 
+def test_metadata_say_which_file_of_its_life_an_object_is(make):
+    """Since which checkpoint, which file from there on, and what became of the records so far."""
+    scene = make(bufferRecordCountLimit=2)
+    daemon = scene.ready()
+    daemon.process_records([record(1), record(2), record(3, fate=FILTERED), record(4), record(5)])
+    names = ("files", "records", "filtered", "refused", "skipped")
+    said = [[found.metadata[name] for name in names] for found in scene.objects()]
+
+    assert said == [["1", "2", "0", "0", "0"], ["2", "4", "1", "0", "0"]]
+    assert {found.metadata["since"] for found in scene.objects()} == {"TRIM_HORIZON"}
+
+
 # Records.
 
 

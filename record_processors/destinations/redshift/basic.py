@@ -16,6 +16,7 @@ from ...files.file import File
 from ...files.loadable import loadable
 from .destination import SHIPPED, LoadingDestination
 from .file_letters import FileLetters
+from .ledger_questions import LedgerQuestions
 from .loader import Loader
 from .measures import MEASURES
 from .resources import DataTable, LedgerTable, LoadedFiles, RedshiftLogin
@@ -67,6 +68,7 @@ class RedshiftBasicEmitter(LoadingDestination, ChainEmitter):
         return [
             LoadedFiles(settings),
             LedgerTable(settings),
+            LedgerQuestions(settings),
             DataTable(settings),
             RedshiftLogin(settings),
         ]

@@ -16,6 +16,7 @@ from ...flow.batch import Batch
 from ...flow.emitter import Emitter
 from ...flow.record import Record
 from .destination import SHIPPED, LoadingDestination
+from .ledger_questions import LedgerQuestions
 from .loader import Loader
 from .measures import MEASURES
 from .resources import DataTable, LedgerTable, ManifestFiles, RedshiftLogin
@@ -54,6 +55,7 @@ class RedshiftManifestEmitter(LoadingDestination, Emitter[File]):
         return [
             ManifestFiles(settings),
             LedgerTable(settings),
+            LedgerQuestions(settings),
             DataTable(settings),
             RedshiftLogin(settings),
         ]

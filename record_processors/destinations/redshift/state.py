@@ -12,7 +12,7 @@ from ...config.resource import Fact
 from ...errors import ConnectorError, counted
 from .connection import Connection, Cursor
 from .ledger import Ledger
-from .timeouts import COPY_MILLISECONDS, STATE_MILLISECONDS
+from .timeouts import COPY_MILLISECONDS, QUESTION_MILLISECONDS
 
 # Of docs.aws.amazon.com/redshift/latest/dg/r_LOCK.html, which holds up readers too.
 EXCLUSIVE = "AccessExclusiveLock"
@@ -39,7 +39,7 @@ def state(connection: Connection, ledger: Ledger) -> Iterator[Fact]:
         return
     try:
         with connection.rolled_back() as cursor:
-            cursor.execute(f"SET LOCAL statement_timeout TO {STATE_MILLISECONDS}")
+            cursor.execute(f"SET LOCAL statement_timeout TO {QUESTION_MILLISECONDS}")
             loaded = _loaded(cursor, ledger)
     except ConnectorError as error:
         if not isinstance(error.__cause__, psycopg2.errors.QueryCanceled):
@@ -48,7 +48,7 @@ def state(connection: Connection, ledger: Ledger) -> Iterator[Fact]:
             "loaded",
             None,
             f"locked, not counted: the ledger {ledger.table} was not read within "
-            f"{STATE_MILLISECONDS // 1000} s; who has it locked, a superuser sees in "
+            f"{QUESTION_MILLISECONDS // 1000} s; who has it locked, a superuser sees in "
             "svv_transactions",
         )
         return

@@ -12,5 +12,6 @@ DEAD_PEER_MILLISECONDS = 60 * 1000  # as long as the keepalives
 PROBE_LOCK_MILLISECONDS = 5_000  # for a loader that is at work
 PROBE_COPY_MILLISECONDS = 60_000  # the first COPY of a cluster is compiled
 
-# When somebody waits for `status`, which must not wait for a loader.
-STATE_MILLISECONDS = 3_000
+# When somebody only asks, as `status` and `audit` do: a load is never kept waiting by a queue of
+# questions.
+QUESTION_MILLISECONDS = 3_000

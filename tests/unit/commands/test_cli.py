@@ -15,8 +15,8 @@ from support.fakes import STAGE_ONE, properties
 from support.paths import REPOSITORY
 
 COMMANDS = [
-    *("init", "check", "create", "run", "process", "status", "letters", "redrive", "health"),
-    *("iam-policy", "put", "local", "completion"),
+    *("init", "check", "create", "run", "process", "status", "audit", "letters", "redrive"),
+    *("replay", "health", "iam-policy", "put", "local", "completion"),
 ]
 
 

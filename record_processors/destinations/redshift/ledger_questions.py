@@ -1,0 +1,76 @@
+"""What others may ask of the ledger: read without its lock, and without waiting for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+
+import psycopg2.extensions
+
+from ...config.setting import Settings
+from ...files.file_ledger import FileLedger, LedgerLocked, LoadedFile, TableRows
+from .connection import Connection, Cursor
+from .ledger import Ledger
+from .settings import DATA_TABLE
+from .sql import literal, quoted
+from .timeouts import QUESTION_MILLISECONDS
+
+ROWS_AT_ONCE = 5000  # that a cursor fetches
+
+
+class LedgerQuestions(FileLedger):
+    """Answers from the table ``redshiftFileTable``, for the one table that the file names."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.ledger = Ledger.from_settings(settings)
+        self.table = quoted(settings[DATA_TABLE])
+
+    def loaded(self, application: str, stream: str) -> Iterator[LoadedFile]:
+        """Yield the rows of a named cursor: the server keeps them, whatever their number."""
+        ledger = self.ledger
+        with self._reading() as cursor, cursor.connection.cursor("loaded_files") as rows:
+            rows.itersize = ROWS_AT_ONCE
+            rows.execute(
+                f"SELECT {ledger.key}, shard, first_position, last_position, row_count, "  # noqa: S608
+                f"coalesce(rows_left_out, 0) FROM {ledger.table} "
+                "WHERE data_table = %s AND application = %s AND stream = %s",
+                [ledger.data_table, application, stream],
+            )
+            for row in rows:
+                yield LoadedFile(*row)
+
+    def rows(self, application: str) -> TableRows:
+        """Count in one statement: both tables as they are at one moment."""
+        with self._reading() as cursor:
+            cursor.execute(
+                f"SELECT (SELECT count(*) FROM {self.table}), coalesce(sum(row_count), 0), "  # noqa: S608
+                "coalesce(sum(CASE WHEN application = %s THEN 0 ELSE 1 END), 0) "
+                f"FROM {self.ledger.table} WHERE data_table = %s",
+                [application, self.ledger.data_table],
+            )
+            found = cursor.fetchone() or (0, 0, 0)
+        return TableRows(*map(int, found))
+
+    def emptied_by(self) -> str:
+        """Lock first, so that no load comes between; DELETE, as TRUNCATE commits on its own."""
+        ledger, name = self.ledger.table, literal(self.ledger.data_table)
+        return (
+            f"BEGIN; LOCK {ledger}; DELETE FROM {self.table}; "  # noqa: S608
+            f"DELETE FROM {ledger} WHERE data_table = {name}; COMMIT"
+        )
+
+    @contextmanager
+    def _reading(self) -> Iterator[Cursor]:
+        with (
+            closing(Connection.from_settings(self.settings)) as connection,
+            connection.rolled_back() as cursor,
+        ):
+            try:
+                cursor.execute(f"SET LOCAL statement_timeout TO {QUESTION_MILLISECONDS}")
+                yield cursor
+            except psycopg2.extensions.QueryCanceledError as error:
+                raise LedgerLocked(
+                    f"the ledger {self.ledger.table} is locked by a load for longer than the "
+                    f"{QUESTION_MILLISECONDS // 1000} s that a question waits"
+                ) from error

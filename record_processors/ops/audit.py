@@ -1,0 +1,205 @@
+"""The audit of one pipeline's files, and of the table that they are loaded into."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timezone
+
+from ..aws.bucket import Bucket
+from ..aws.layout import files_folder
+from ..config.keys import APPLICATION_NAME, STREAM_NAME
+from ..errors import Fatal
+from ..files.file_ledger import FileLedger, LedgerLocked, TableRows
+from ..flow.account import Account
+from ..flow.record import Position
+from . import remedies
+from .announced import announced
+from .chain import PassedOver, Seen
+from .chain_findings import ChainFindings
+from .chain_proof import ChainProof
+from .checkpoints import SHARD_END, checkpoints
+from .file_listing import FileListing, Listed
+from .hours import Hours
+from .load_proof import Letters, missing, settle
+from .pipelines import FilesAndTable
+from .report import Found, Report
+from .scratch import LOST, Scratch, moment, ordered
+
+SHARDS_AT_ONCE = 8
+
+
+class Audit:
+    """Compares the lease table, the ledger, S3, the messages and the letters, in this order.
+
+    What follows is read before what it follows from: what the ledger has is in a listing that is
+    made afterwards.
+    """
+
+    def __init__(self, pair: FilesAndTable, hours: Hours, grace: float) -> None:
+        self.pair = pair
+        self.settings = pair.files
+        self.hours = hours
+        self.grace = grace
+        self.bucket = Bucket.from_settings(pair.files)
+        self.listing = FileListing(pair.files, self.bucket)
+        self.scratch = Scratch(self.bucket.name)
+        self.report = Report(
+            pair.files[APPLICATION_NAME],
+            self.bucket.url(files_folder(pair.files)),
+            pair.table[APPLICATION_NAME] if pair.table else None,
+        )
+
+    def run(self) -> Report:
+        """Look at everything once; change nothing. Raises Fatal."""
+        report = self.report
+        passed = checkpoints(self.settings)
+        knows_what_is_loaded = self._read_ledger()
+        if knows_what_is_loaded and self.pair.table and self.pair.table is not self.settings:
+            self.scratch.add_announced(announced(self.pair.table))
+        self.scratch.add_listed(self.listing.files(self.hours))
+        self._note_extent()
+        self._prove()
+        report.is_to_the_end = self.hours.end is None
+        if report.is_to_the_end:
+            self._compare_with_checkpoints(passed)
+        findings = ChainFindings(self.settings, self.listing, self.scratch, self._look)
+        report.add(findings.missing(missing(self.scratch, self.listing.file, self._is_asked)))
+        report.add(findings.faults(report.chains))
+        report.add(self._open_letters())
+        report.add(findings.unexplained(report.chains))
+        if knows_what_is_loaded:
+            report.states = settle(self.scratch, self.grace)
+            report.add(self._lost())
+            report.add(self._twice())
+        return report
+
+    def _read_ledger(self) -> bool:
+        """Read it all at once, so that a load waits for no longer than that takes."""
+        ledger, report = self.pair.ledger, self.report
+        if ledger is None:
+            return False
+        try:
+            self.scratch.add_loaded(ledger.loaded(report.application, self.settings[STREAM_NAME]))
+            if self.hours.is_all:
+                self._count_rows(ledger)
+        except LedgerLocked as error:
+            again = (remedies.audit(self.settings, self.pair.table),)
+            report.add([Found("not known", str(report.table), f"{error}; ask again", again)])
+            return False
+        report.rows_left_out = self.scratch.count("SELECT sum(left_out) FROM loaded")
+        return True
+
+    def _count_rows(self, ledger: FileLedger) -> None:
+        try:
+            self.report.rows = ledger.rows(self.report.application)
+        except Fatal as error:  # who loads needs no right to read
+            self.report.notes.append(f"the rows of the table are not counted: {error}")
+
+    def _note_extent(self) -> None:
+        report, count = self.report, self.scratch.count
+        if report.files or not (files := count("SELECT count(*) FROM files")):
+            return
+        report.files, report.bytes = files, count("SELECT sum(bytes) FROM files")
+        report.first_hour = moment(count("SELECT min(hour) FROM files"))
+        report.last_hour = moment(count("SELECT max(hour) FROM files"))
+        if (rows := report.rows) and rows.counted != rows.entered:
+            report.add([self._rows(rows, report.first_hour, report.last_hour)])
+
+    def _rows(self, rows: TableRows, first: datetime, last: datetime) -> Found:
+        ledger = self.pair.ledger
+        assert ledger is not None  # noqa: S101 - it has counted
+        more = rows.counted > rows.entered
+        how = "so that some are there twice" if more else "so that some are gone"
+        said = f"the table has {rows.counted:,} rows, by the ledger {rows.entered:,}, {how}"
+        others = f"; {rows.of_others:,} files of others in the ledger want the same"
+        again = remedies.replay_hours(self.settings, first, last)
+        return Found(
+            "rows",
+            str(self.report.table),
+            f"{said}; which ones, no row says: load the files anew"
+            f"{others if rows.of_others else ''}",
+            (f"SQL: {ledger.emptied_by()}", again),
+        )
+
+    def _prove(self) -> None:
+        """Prove one chain after the other; the ends of all are looked at before, at once."""
+        shards = self.scratch.shards()
+        ends = {number for _, low, high in shards for number in (low, high)}
+        keys = [(number, self.scratch.key(number)) for number in sorted(ends)]
+        with ThreadPoolExecutor(SHARDS_AT_ONCE) as pool:
+            seen = {one.number: one for one in pool.map(lambda one: self._look(*one), keys)}
+        proof = ChainProof(
+            self.scratch, lambda number, key: seen.get(number) or self._look(number, key)
+        )
+        self.report.chains = [proof.run(*shard) for shard in shards]
+
+    def _look(self, number: int, key: str) -> Seen:
+        """Return what a file says of itself; where it says no range, it is where it begins."""
+        listed = self.listing.file(key)
+        assert listed is not None  # noqa: S101 - it was listed
+        metadata = self.bucket.head(key).get("Metadata", {})
+        try:
+            last = Position.parse(metadata.get("last-position", ""))
+        except ValueError:
+            last = listed.first
+        return Seen(number, key, listed.first, last, Account.read(metadata))
+
+    def _compare_with_checkpoints(self, passed: Mapping[str, Position | str]) -> None:
+        report = self.report
+        for chain in report.chains:
+            where, end = passed.get(chain.shard), chain.end
+            if where is None or end is None:
+                continue
+            report.compared += 1
+            if where in {SHARD_END, end.last}:
+                report.at_checkpoint += 1
+            elif isinstance(where, Position) and where > end.last:
+                report.short_of_checkpoint += 1
+                chain.passed_over.append(PassedOver(end, where, None))
+            else:
+                report.behind_checkpoint += self.scratch.count(
+                    "SELECT count(*) FROM files WHERE shard = ? AND first > ?",
+                    chain.shard,
+                    ordered(where) if isinstance(where, Position) else "",
+                )
+
+    def _is_asked(self, listed: Listed) -> bool:
+        """Whether S3 should have a file; what is older than all there has expired."""
+        if not self.hours.holds(listed.hour):
+            return False
+        oldest = self.hours.begin or self.report.first_hour
+        if oldest is None or listed.hour < oldest:
+            self.report.gone += 1
+            return False
+        return True
+
+    def _open_letters(self) -> Iterator[Found]:
+        report, scratch = self.report, self.scratch
+        letters = Letters(scratch, self._holds)
+        for settings in dict.fromkeys(filter(None, (self.settings, self.pair.table))):
+            for one in letters.open_ones(settings):
+                said = f"{one.letters:,} not put back; the first, {one.reason}"
+                yield Found("letter", self.bucket.url(one.key), said, (remedies.redrive(settings),))
+        report.letters_of_records, report.letters_of_rows = letters.records, letters.rows
+
+    def _holds(self, arrival: int) -> bool:
+        hour = datetime.fromtimestamp(arrival / 1000, timezone.utc)
+        return self.hours.holds(hour.replace(minute=0, second=0, microsecond=0))
+
+    def _lost(self) -> Iterator[Found]:
+        for (key,) in self.scratch.rows("SELECT key FROM files WHERE state = ?", LOST):
+            url = self.bucket.url(str(key))
+            said = "is not in the table, and no message announces it any more"
+            yield Found("lost", url, said, (remedies.replay_file(self.settings, url),))
+
+    def _twice(self) -> Iterator[Found]:
+        rows = self.scratch.rows("SELECT key FROM loaded GROUP BY key HAVING count(*) > 1")
+        first, last, ledger = self.report.first_hour, self.report.last_hour, self.pair.ledger
+        for (key,) in rows:
+            commands: tuple[str, ...] = ()
+            if first and last and ledger:
+                again = remedies.replay_hours(self.settings, first, last)
+                commands = (f"SQL: {ledger.emptied_by()}", again)
+            said = "is in the ledger more than once, and so its rows may be in the table"
+            yield Found("twice", self.bucket.url(str(key)), said, commands)

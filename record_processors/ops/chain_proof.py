@@ -1,0 +1,168 @@
+"""Whether all files of a shard are there, by looking at few of them.
+
+Each file says after which checkpoint the life began that wrote it, and which file since then it is
+(``flow/account.py``). So the last file of a life says how many there must be: they are counted in
+the listing, and the last file before that life says the same of the life before. Only where the
+numbers do not agree, the files between are looked at, by halves, until each gap has its two edges.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ..flow.account import Account
+from ..flow.record import Position
+from .chain import BeganAnew, Chain, Fault, Gap, Overlap, PassedOver, Seen, Stray, meets
+from .scratch import Scratch
+
+FEW = 8  # files, which are looked at one by one
+MOST_SILENT = 5  # files in a row that say nothing: those before are of a version that did not
+
+
+class ChainProof:
+    """Proves the chains of one listing. ``look`` returns what the metadata of a key say."""
+
+    def __init__(self, scratch: Scratch, look: Callable[[int, str], Seen]) -> None:
+        self.scratch = scratch
+        self.look = look
+        self.chain = Chain("", 0)
+        self.low = 0
+
+    def run(self, shard: str, low: int, high: int) -> Chain:
+        """Prove the chain of the files from ``low`` to ``high``, life by life, from its end."""
+        self.chain, self.low = Chain(shard, high - low + 1), low
+        after: Seen | None = None
+        since = ""
+        silent, at = 0, high
+        while at >= low and silent < MOST_SILENT:
+            last = self._seen(at)
+            self.chain.end = self.chain.end or last
+            if after:
+                self._join(last, after, since)
+            if last.account is None:
+                silent += 1
+                after, since = last, ""
+            else:
+                self.chain.silent += silent
+                silent = 0
+                after, since = self._life(last), last.since
+            at = after.number - 1
+        self.chain.silent += silent + max(0, at - low + 1)
+        self.chain.begins = since if after and after.number == low else ""
+        self.chain.faults.reverse()
+        return self.chain
+
+    def _seen(self, number: int) -> Seen:
+        self.chain.looked_at += 1
+        return self.look(number, self.scratch.key(number))
+
+    def _life(self, last: Seen) -> Seen:
+        """Prove the files that a life has known, of which ``last`` is the last; return the first.
+
+        What it found, an earlier life has numbered: so its own first one is looked for.
+        """
+        chain, account = self.chain, last.account
+        assert account is not None  # noqa: S101 - for the type
+        start = max(self.low, self._start(account, last))
+        own = self._own(start, last)
+        lacking = own.place - (own.number - start + 1)
+        before: Account | None = None
+        if lacking > 0 and start == self.low:
+            chain.older, before = chain.older + lacking, own.account
+        elif lacking:
+            self._compare(lacking, own, start)
+        self._between(own, last)
+        chain.lives += 1
+        chain.count(account, before)
+        return own if own.number == start else self._seen(start)
+
+    def _own(self, start: int, last: Seen) -> Seen:
+        """Return a file that a life has numbered itself, the first if it found some before."""
+        own = last
+        low, middle = start, start
+        while low < own.number:
+            seen = self._seen(middle)
+            if seen.since == last.since:
+                own = seen
+            else:
+                low = middle + 1
+            middle = low + (own.number - low) // 2
+        return own
+
+    def _start(self, account: Account, last: Seen) -> int:
+        """Return the number of the first listed file that a life has known."""
+        if account.since[:1].isdigit():
+            found = self.scratch.number_after(self.chain.shard, Position.parse(account.since))
+            return last.number if found is None else min(found, last.number)
+        return last.number - account.files + 1
+
+    def _compare(self, lacking: int, own: Seen, start: int) -> None:
+        """Say what is wrong before the first file of a life's own."""
+        if lacking > 0:
+            before = self._seen(own.number - 1)
+            if not meets(before, own):
+                self.chain.faults.append(Gap(before, own, lacking))
+        elif own.number > start:
+            self._walk([*map(self._seen, range(start, own.number)), own])
+
+    def _between(self, low: Seen, high: Seen) -> None:
+        """Find what is missing, or too much, between two files of the same life."""
+        apart = high.number - low.number
+        if high.place - low.place == apart:
+            return
+        if apart <= FEW:
+            between = map(self._seen, range(low.number + 1, high.number))
+            self._walk([low, *between, high])
+            return
+        middle = low.number + apart // 2
+        for number in (middle, middle + 1, middle - 1):
+            seen = self._seen(number)
+            if seen.since == low.since:
+                self._between(seen, high)
+                self._between(low, seen)
+                return
+        self._walk([low, *map(self._seen, range(low.number + 1, high.number)), high])
+
+    def _walk(self, files: list[Seen]) -> None:
+        """Compare each file with the one before it; the first and the last are of one life."""
+        faults: list[Fault] = []
+        before, *rest = files
+        since, count = before.since, before.place
+        unnumbered: Seen | None = None
+        for file in rest:
+            if file.first <= before.last:
+                is_next = file.since == since and file.place == count
+                extra, other = (before, file) if is_next else (file, before)
+                faults.append(Overlap(extra, other))
+                if is_next:
+                    before = file
+                continue
+            count += 1
+            if file.since == since:
+                if file.place > count and not meets(before, file):
+                    faults.append(Gap(before, file, file.place - count))
+                elif file.place < count and unnumbered:
+                    faults.append(Stray(unnumbered))
+                count = file.place
+            else:
+                unnumbered = file
+            before = file
+        self.chain.faults += reversed(faults)
+
+    def _join(self, before: Seen, after: Seen, since: str) -> None:
+        """Compare the first file of a life that began with ``since`` with the last one before."""
+        chain = self.chain
+        if after.first <= before.last:
+            chain.faults.append(Overlap(*self._extra(before, after)))
+        elif not since or meets(before, after) or after.since == str(before.last):
+            return
+        elif not since[:1].isdigit():
+            chain.faults.append(BeganAnew(before, after))
+        elif Position.parse(since) > before.last:
+            chain.passed_over.append(PassedOver(before, Position.parse(since), after))
+
+    def _extra(self, before: Seen, after: Seen) -> tuple[Seen, Seen]:
+        """Say which of two that overlap is too much: the table knows one of them, or the later."""
+        if self.scratch.is_loaded(after.key) and not self.scratch.is_loaded(before.key):
+            return before, after
+        return after, before

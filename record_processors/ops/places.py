@@ -1,0 +1,13 @@
+"""Places in a shard, between its records."""
+
+from __future__ import annotations
+
+from ..flow.record import Position
+
+MANY = 10**9  # more records than one of Kinesis' holds
+
+
+def just_before(position: Position) -> Position:
+    """Return a place behind all records before this one; perhaps of none."""
+    sequence, sub_sequence = position
+    return Position(sequence, sub_sequence - 1) if sub_sequence else Position(sequence - 1, MANY)

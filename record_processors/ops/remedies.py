@@ -1,0 +1,54 @@
+"""What mends what an audit finds: commands, as they are typed."""
+
+from __future__ import annotations
+
+import shlex
+from datetime import datetime
+
+from ..config.setting import Settings
+from ..flow.record import Position
+from .checkpoints import BEGINNING
+from .hours import HOUR, said
+
+PROGRAM = "kinesis-connectors"
+ASIDE = "set-aside/"  # below the folder of a pipeline's files, where no listing looks
+
+
+def audit(files: Settings, table: Settings | None) -> str:
+    """Look once more."""
+    return _typed("audit", *dict.fromkeys([files.path, *([table.path] if table else [])]))
+
+
+def redrive(settings: Settings) -> str:
+    """Put dead letters back."""
+    return _typed("redrive", settings.path)
+
+
+def replay_file(settings: Settings, url: str) -> str:
+    """Announce one file again."""
+    return _typed("replay", settings.path, "--file", url)
+
+
+def replay_hours(settings: Settings, first: datetime, last: datetime) -> str:
+    """Announce the files of all hours again, from the first to the last one."""
+    return _typed("replay", settings.path, "--from", said(first), "--to", said(last + HOUR))
+
+
+def replay_records(
+    settings: Settings, shard: str, after: Position | None, through: Position
+) -> str:
+    """Read records of the stream again, as long as it holds them."""
+    begin = BEGINNING if after is None else str(after)
+    places = ("--shard", shard, "--after", begin, "--through", str(through))
+    return _typed("replay", settings.path, *places)
+
+
+def set_aside(url: str, folder: str) -> str:
+    """Move a file to where nobody looks for files."""
+    bucket, _, key = url.removeprefix("s3://").partition("/")
+    aside = f"{folder}{ASIDE}{key.removeprefix(folder)}"
+    return shlex.join(["aws", "s3", "mv", url, f"s3://{bucket}/{aside}"])
+
+
+def _typed(command: str, *words: str) -> str:
+    return shlex.join([PROGRAM, command, *words])

@@ -1,0 +1,225 @@
+"""What `audit` finds on the stand-ins, and that the commands which it names mend it."""
+
+import itertools
+import os
+
+import boto3
+import psycopg2
+import pytest
+
+from record_processors.config.setting import Settings
+from record_processors.destinations.redshift import ledger_questions
+from record_processors.flow.record import Position
+from support.lives import Lives
+
+names = itertools.count(1)
+
+
+@pytest.fixture
+def lives(stack, tmp_path):
+    """Make two stages of their own, a shard each."""
+    world = Lives(
+        stack,
+        tmp_path,
+        f"audit{next(names)}",
+        {
+            "kinesisInputStreamShardCount": "1",
+            "filter": "jmespath",
+            "filterExpression": "id != `0`",
+            "bufferRecordCountLimit": "2",
+        },
+    )
+    yield world
+    world.close()
+
+
+def kinds(found):
+    return [one["kind"] for one in found]
+
+
+def test_nothing_is_missing(lives, capsys):
+    """Of files that are all there and loaded, the audit says so in figures, and exits with 0."""
+    lives.work([0, 1, 2], [3], [0], [0, 4])
+    code, report = lives.audit(capsys)
+
+    assert (code, report["found"]) == (0, [])
+    assert (report["kept"], report["filtered"], report["refused"]) == (4, 2, 0)
+    assert report["livesBehindTheFileBefore"] == 1  # the life that saw a filtered record alone
+    assert report["states"] == {"loaded": 3, "waiting": 0, "kept out": 0, "lost": 0}
+    assert (report["rowsInTable"], report["rowsInLedger"]) == (4, 4)
+    assert report["shardsAtCheckpoint"] == 1
+
+
+def test_files_deleted_that_were_loaded(lives, capsys):
+    """The ledger names each, be it first, last or between; each is made again as it was."""
+    lives.work([1, 2], [3], [4, 5], [6])
+    gone = lives.objects(f"{lives.one.texts['applicationName']}/")
+    gone = {key: gone[key] for key in (lives.files()[at] for at in (0, 1, 3))}
+    for key in gone:
+        lives.s3.delete_object(Bucket=lives.bucket, Key=key)
+
+    found = lives.found(capsys)
+    assert kinds(found) == ["missing"] * 3
+    assert {one["object"] for one in found} == {f"s3://{lives.bucket}/{key}" for key in gone}
+    for finding in found:
+        lives.mend(finding)
+    assert {key: lives.objects(key)[key] for key in gone} == gone
+    lives.live("two")
+    assert lives.ids() == [1, 2, 3, 4, 5, 6]
+    assert lives.found(capsys) == []
+
+
+def test_files_deleted_before_they_were_loaded(lives, capsys):
+    """The numbers of the files show how many are gone between which; the records are in time."""
+    lives.put_ids(*range(1, 9))
+    lives.live("one")
+    before, *gone, after = lives.files()
+    for key in gone:
+        lives.s3.delete_object(Bucket=lives.bucket, Key=key)
+    drain(lives)
+
+    found = lives.found(capsys)
+    assert kinds(found) == ["missing", "lost", "lost"]
+    assert found[0]["sentence"] == (
+        f"2 files are missing between s3://{lives.bucket}/{before} and s3://{lives.bucket}/{after}"
+    )
+    for finding in found:
+        lives.mend(finding)
+    lives.live("two")
+    assert lives.ids() == list(range(1, 9))
+    assert lives.found(capsys) == []
+
+
+def test_the_only_file_of_a_life_deleted(lives, capsys):
+    """Where nothing is ever filtered, a checkpoint behind the file before shows the gap."""
+    for number in (1, 2, 3):
+        lives.put_ids(number)
+        lives.live("one")
+    for at in (1, 2):
+        key = lives.files()[at]
+        lives.s3.delete_object(Bucket=lives.bucket, Key=key)
+
+        (finding,) = lives.found(capsys, "--grace", "1h")
+        assert finding["kind"] == "missing"
+        lives.mend(finding)
+        assert key in lives.files()
+
+
+def drain(lives):
+    """Let the messages that are there be lost to stage two."""
+    shard = "shardId-000000000000"
+    iterator = lives.kinesis.get_shard_iterator(
+        StreamName=lives.two.texts["streamName"], ShardId=shard, ShardIteratorType="TRIM_HORIZON"
+    )["ShardIterator"]
+    last = lives.kinesis.get_records(ShardIterator=iterator)["Records"][-1]["SequenceNumber"]
+    lives.lease(lives.two, shard, Position(int(last)))
+
+
+def test_a_message_that_was_lost(lives, capsys):
+    """A file that is in S3, and that no message announces any more, is announced again."""
+    lives.work([1], [2])
+    lives.put_ids(3)
+    lives.live("one")
+    assert lives.found(capsys) == []  # as it is announced, and waits
+    drain(lives)
+
+    (finding,) = lives.found(capsys)
+    assert (finding["kind"], finding["object"]) == (
+        "lost",
+        f"s3://{lives.bucket}/{lives.files()[-1]}",
+    )
+    code, report = lives.audit(capsys, "--grace", "1h")
+    assert (code, report["states"]["waiting"]) == (0, 1)
+    lives.mend(finding)
+    lives.live("two")
+    assert lives.found(capsys) == []
+    assert lives.ids() == [1, 2, 3]
+
+
+def test_rows_that_the_ledger_does_not_say(lives, capsys):
+    """Rows that are there twice, or gone, are counted; all is loaded anew, each file once."""
+    lives.work([1, 2], [3])
+    loaded_by_hand = "INSERT INTO {0} SELECT * FROM {0} WHERE id < 3"
+    for sql in (loaded_by_hand, "DELETE FROM {0} WHERE id = 2"):
+        lives.query(sql.format(lives.table))
+
+        (finding,) = lives.found(capsys)
+        assert finding["kind"] == "rows"
+        assert lives.found(capsys, "--from", "2013-01-01") == []  # nobody can say it of some hours
+        lives.mend(finding)
+        assert lives.audit(capsys)[1]["states"]["waiting"] == 2
+        lives.live("two")
+        assert lives.ids() == [1, 2, 3]
+    assert lives.found(capsys) == []
+
+
+def test_ranges_that_overlap(lives, capsys):
+    """A file that covers what is loaded is set aside; what it alone had comes from the stream."""
+    lives.work([1, 2])
+    lives.put_ids(3, 4)
+    forget(lives)
+    settings = Settings(lives.one.path, {**lives.one.texts, "filterExpression": "id != `1`"})
+    lives.live("one", settings)  # with another filter, after the checkpoint was lost
+    lives.live("two")
+    assert lives.ids() == [1, 2, 4]
+
+    (finding,) = lives.found(capsys)
+    assert finding["kind"] == "overlap"
+    assert finding["object"] == f"s3://{lives.bucket}/{lives.files()[1]}"
+    lives.mend(finding)
+    lives.live("two")
+    assert lives.ids() == [1, 2, 3, 4]
+    assert lives.found(capsys) == []
+
+
+def forget(lives):
+    """Lose the lease table of stage one."""
+    table = boto3.resource("dynamodb").Table(lives.one.texts["applicationName"])
+    for lease in table.scan()["Items"]:
+        table.delete_item(Key={"leaseKey": lease["leaseKey"]})
+
+
+def test_letters_that_were_not_put_back(lives, capsys):
+    """Letters of records, of rows and of files are found until a mark says that they were."""
+    lives.put([b"no JSON", b'{"id": 1, "text": "fine"}', b'{"id": "seven", "text": "a word"}'])
+    lives.live("one")
+    lives.live("two")
+    lives.put([b'{"id": "eight"}'])  # a file with no good row is kept out as a whole
+    lives.live("one")
+    lives.live("two")
+
+    code, report = lives.audit(capsys)
+    found = report["found"]
+    assert (code, kinds(found)) == (1, ["letter", "letter", "letter"])
+    assert [one["commands"] for one in found] == [
+        [f"kinesis-connectors redrive {path}"]
+        for path in (lives.one.path, lives.two.path, lives.two.path)
+    ]
+    assert report["states"]["kept out"] == 1
+    assert (report["refused"], report["lettersOfRecords"]) == (1, 1)
+    assert (report["rowsLeftOut"], report["lettersOfRows"]) == (1, 1)
+    for one in found:
+        mark(lives, one["object"])
+    # The file's letter is put back, by its message, and that is not read yet.
+    assert kinds(lives.found(capsys)) == ["lost"]
+    lives.mend(lives.found(capsys)[0])
+    assert lives.found(capsys) == []
+
+
+def mark(lives, url):
+    """Say of letters that they were put back."""
+    key = url.removeprefix(f"s3://{lives.bucket}/")
+    lives.s3.put_object(Bucket=lives.bucket, Key=f"{key}.redriven", Body=b"")
+
+
+def test_a_locked_ledger_is_not_waited_for(lives, capsys, monkeypatch):
+    """While a load holds the ledger, the audit says that it does not know, and takes no lock."""
+    monkeypatch.setattr(ledger_questions, "QUESTION_MILLISECONDS", 50)
+    lives.work([1])
+    ledger = lives.two.texts["redshiftFileTable"]
+    with psycopg2.connect(lives.connection.dsn, password=os.environ["REDSHIFT_PASSWORD"]) as other:
+        other.cursor().execute(f"LOCK {ledger}")
+        (finding,) = lives.found(capsys)
+    other.close()
+    assert finding["kind"] == "not known"
+    assert lives.found(capsys) == []
