@@ -56,7 +56,7 @@ def dead_letters_folder(settings: Settings) -> str:
     return f"{settings[DEAD_LETTER_PREFIX]}{settings[APPLICATION_NAME]}/"
 
 
-# What keys of files of letters end in, and behind that the object which says that they are put back.
+# What keys of letters end in; and of what says beside them that they are put back, behind that.
 LETTERS = ".jsonl"
 MARK = ".redriven"
 

@@ -31,7 +31,7 @@ LINES = [
     Broken(
         "buffer cleared without emit",
         "Pipeline.flush",
-        "through = self._emit(last) if self.buffer.kept else last",
+        "through = self._emit(last) if kept else last",
         "through = last",
     ),
     Broken(

@@ -22,7 +22,7 @@ LINES = [
     Broken(
         "buffer cleared without emit",
         "Pipeline.flush",
-        "through = self._emit(last) if self.buffer.kept else last",
+        "through = self._emit(last) if kept else last",
         "through = last",
         protocol.test_the_count_cuts,
         r"record \S+ \(kept\) is 0 times",

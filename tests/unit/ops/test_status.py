@@ -494,7 +494,7 @@ def test_a_ledger_that_a_session_holds_for_too_long(two, monkeypatch):
 
 def test_a_lock_that_cannot_be_seen(two, monkeypatch):
     """Nor is a lock waited for of another user, which Redshift shows a superuser alone."""
-    monkeypatch.setattr(state, "STATE_MILLISECONDS", 50)
+    monkeypatch.setattr(state, "QUESTION_MILLISECONDS", 50)
     user = f"{two.name}_reader"
     with connected(two) as other, other.cursor() as cursor:
         cursor.execute(f"CREATE USER {user} PASSWORD %s", [os.environ["REDSHIFT_PASSWORD"]])

@@ -70,4 +70,4 @@ def test_a_wrong_duration(behind, capsys):
     with pytest.raises(SystemExit) as end:
         cli.main(["status", "p", "--behind", behind])
     assert end.value.code == 2
-    assert "not a duration like 90s, 10m, 1h or 2d" in capsys.readouterr().err
+    assert "not a time like 90s, 5m, 1h or 2d" in capsys.readouterr().err
