@@ -64,7 +64,7 @@ def test_a_duration(text, seconds, tmp_path):
     assert (found, str(found)) == (seconds, text)
 
 
-@pytest.mark.parametrize("text", ["90", "0s", "5 minutes", "-1m", "1.5h"])
+@pytest.mark.parametrize("text", ["90", "5 minutes", "-1m", "1.5h"])
 def test_what_is_no_duration(text, tmp_path):
     """A number without a unit is nobody's guess."""
     with pytest.raises(SettingsError, match="not a time like 90s, 5m, 1h or 2d"):

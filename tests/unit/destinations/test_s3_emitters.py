@@ -315,7 +315,7 @@ def test_a_throttled_write_is_tried_again(emitter, cloud, waits):
 
 def test_the_write_gives_up(emitter, cloud):
     """A bucket that stays away is fatal after the limit, with the object's name and the setting."""
-    one = emitter(retryLimit="3")
+    one = emitter(retryLimit="3", outagePatience="0")
     client = one.chain.bucket.s3 = Wrapped(cloud.s3, before=[CUT] * 9)
     with pytest.raises(
         Fatal, match=rf"writing s3://bucket/{KEY}.*given up after 3 tries \(retryLi"
