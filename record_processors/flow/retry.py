@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta, timezone
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import tenacity
 
@@ -37,6 +37,9 @@ class Retry:
     ``service`` is whom it calls, for the metrics.
     """
 
+    daemon: ClassVar[int | None] = None
+    """The id of the daemon that this process is a child of; None in a command of its own."""
+
     def __init__(
         self,
         limit: int,
@@ -53,9 +56,9 @@ class Retry:
 
     @classmethod
     def from_settings(cls, settings: Settings, service: str = "other") -> Retry:
-        """Take ``retryLimit``, ``backoffInterval``, ``outagePatience``; the daemon must live."""
+        """Take ``retryLimit``, ``backoffInterval``, ``outagePatience``; ``daemon`` must live."""
         limit, interval = settings[RETRY_LIMIT], settings[BACKOFF_INTERVAL]
-        return cls(limit, interval, os.getppid(), settings[OUTAGE_PATIENCE], service)
+        return cls(limit, interval, cls.daemon, settings[OUTAGE_PATIENCE], service)
 
     def __call__(self, what: str, action: Callable[[], Result]) -> Result:
         """Return what ``action`` returns.

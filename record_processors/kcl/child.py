@@ -68,6 +68,7 @@ def process(path: str) -> int:
         return EXIT_USAGE
     threading.current_thread().name = settings[APPLICATION_NAME]
     log_as(settings[LOG_FORMAT])
+    Retry.daemon = os.getppid()
     with crash_boundary("start"):
         pipeline = assemble(settings)
         reporting = Reporting(settings)

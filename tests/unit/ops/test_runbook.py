@@ -20,7 +20,7 @@ OF_OTHERS = {"AccessDenied", "not authorized to perform", "NoSuchBucket", "Inval
 def sentences():
     """Return what the first column of each table quotes, in parts between what varies."""
     for line in RUNBOOK.splitlines():
-        if line.startswith("| `") or line.startswith("| of stage"):
+        if line.startswith(("| `", "| of stage")):
             for said in re.findall(r"`([^`]+)`", line.split(" | ")[0]):
                 parts = re.split(r"…|\b\d+\b|SIGTERM|; |: ", said)
                 yield from (part.strip() for part in parts if len(part.strip()) > 8)

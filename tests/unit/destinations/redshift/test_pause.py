@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from record_processors import Fatal
+from record_processors import Fatal, Retry
 from record_processors.destinations.redshift.pause import end_of_pause, read_windows
 
 SUNDAY = datetime(2024, 6, 2, tzinfo=timezone.utc)
@@ -79,6 +79,7 @@ def test_nothing_is_loaded_in_a_pause(stage_two, monkeypatch, caplog):
 
 def test_a_pause_ends_with_the_daemon(stage_two, monkeypatch):
     """A child whose daemon is gone does not wait for the end of the pause, and loads nothing."""
+    monkeypatch.setattr(Retry, "daemon", os.getppid())
     here = stage_two(redshiftPause=ALL_DAY)
     message = here.file("a.json.gz", 1, 2)
     gone = SimpleNamespace(sleep=lambda _: monkeypatch.setattr(os, "getppid", lambda: 1))
