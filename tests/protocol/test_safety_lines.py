@@ -423,6 +423,13 @@ LINES = [
         protocol.test_the_daemon_dies_during_a_retry,
     ),
     Broken(
+        "a child that knows no daemon",
+        "child.process",
+        "Retry.daemon = os.getppid()",
+        "",
+        protocol.test_the_daemon_dies_during_a_retry,
+    ),
+    Broken(
         "an error of the protocol outside the crash boundary",
         "serve",
         """with crash_boundary("the daemon's messages"):""",
