@@ -41,6 +41,11 @@ def new_letters(s3: Client, settings: Settings) -> Fact:
                 last = max(last or written, written)
     value = {"filesInTheLastDay": new, "last": last if new else None, "all": listed < MOST_OBJECTS}
     where = f"s3://{settings[S3_BUCKET]}/{folder}"
+    if not new and not value["all"]:
+        said = (
+            f"not all dead letters are looked at: there are more than {MOST_OBJECTS:,} objects in "
+        )
+        return Fact("letters", value, said + where, attention=True)
     if not new:
         return Fact("letters", value, "no dead letters in the last day")
     at_least = "" if value["all"] else "at least "

@@ -55,7 +55,8 @@ def run(arguments: argparse.Namespace) -> int:
     except ConnectorError as error:
         return complain(error, EXIT_FAILED)
     _print(summary, dry=arguments.dry_run)
-    return EXIT_FOUND if summary.all_refused else EXIT_OK
+    is_all = not summary.all_refused and not summary.rest.passed_over.count
+    return EXIT_OK if is_all else EXIT_FOUND
 
 
 @contextmanager

@@ -43,6 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
     from ..config.properties import SettingsError, load  # noqa: PLC0415
     from ..kcl.look import no_credentials  # noqa: PLC0415
     from ..ops.pipelines import chain_writer  # noqa: PLC0415
+    from ..ops.redrive import why_not  # noqa: PLC0415
 
     logging.basicConfig(format="%(message)s", level=logging.INFO)
     for noisy in ("botocore", "boto3", "urllib3"):
@@ -52,6 +53,8 @@ def run(arguments: argparse.Namespace) -> int:
         settings = load(arguments.properties)
         if chain_writer(settings) is None:
             return complain(f"{settings.path}: this pipeline writes no files", EXIT_USAGE)
+        if arguments.shard and (why := why_not(settings)):
+            return complain(f"{settings.path}: {why}", EXIT_USAGE)
         if problem := no_credentials():
             return complain(problem.sentence, EXIT_USAGE)
         return (_records if arguments.shard else _files)(settings, arguments)

@@ -15,7 +15,7 @@ from ..config.keys import BACKOFF_INTERVAL, LONGEST_WAIT, OUTAGE_PATIENCE, RETRY
 from ..config.setting import Settings
 from ..errors import Fatal, TakenInPart, Transient, Unavailable
 from ..events import OUTAGE, OUTAGE_OVER, PAUSED, TRIED_AGAIN, Event
-from . import heartbeat, trouble
+from . import trouble
 from .metrics import RETRIES
 
 log = logging.getLogger(__name__)
@@ -91,14 +91,19 @@ class Retry:
     def pause(self, what: str, end: Callable[[], datetime | None]) -> None:
         """Wait on purpose, until ``end`` returns None instead of when the pause will end."""
         told = None
-        while (until := end()) is not None:
-            self._insist_on_parent(what)
-            if until != told:
-                fields = PAUSED.of(what=what, until=f"{until:%Y-%m-%dT%H:%M:%SZ}")
-                log.info("%s: pauses until %s", what, f"{until:%Y-%m-%d %H:%M:%SZ}", extra=fields)
-            told = until
-            heartbeat.beat()
-            tenacity.nap.sleep(LONGEST_WAIT)
+        try:
+            while (until := end()) is not None:
+                self._insist_on_parent(what)
+                trouble.pause(until)
+                if until != told:
+                    fields = PAUSED.of(what=what, until=f"{until:%Y-%m-%dT%H:%M:%SZ}")
+                    said = "%s: pauses until %s", what, f"{until:%Y-%m-%d %H:%M:%SZ}"
+                    log.info(*said, extra=fields)
+                told = until
+                tenacity.nap.sleep(LONGEST_WAIT)
+        finally:
+            if told is not None:
+                trouble.pause(None)
 
     def _insist_on_parent(self, what: str) -> None:
         if self._parent not in {None, os.getppid()}:

@@ -1,8 +1,9 @@
-"""What fails in this process without interruption, and since when. ``Retry`` tells it."""
+"""What this process waits for: what fails without interruption, or a pause. ``Retry`` tells it."""
 
 from __future__ import annotations
 
 import time
+from datetime import datetime
 from typing import NamedTuple
 
 from . import heartbeat
@@ -36,3 +37,18 @@ def over(what: str) -> None:
 def oldest() -> Failing | None:
     """Return what has failed for the longest time; None if nothing fails."""
     return min(_failing.values(), key=lambda each: each.since, default=None)
+
+
+_paused_until: datetime | None = None
+
+
+def pause(until: datetime | None) -> None:
+    """Say until when nothing is done, on purpose; None: the pause is over."""
+    global _paused_until  # noqa: PLW0603 - of the process, as what fails is
+    _paused_until = until
+    heartbeat.beat()
+
+
+def paused_until() -> datetime | None:
+    """Return when a pause ends that is under way."""
+    return _paused_until

@@ -105,6 +105,8 @@ class Health(msgspec.Struct, rename="camel", kw_only=True):
     failing: Failure | None = None
     waiting_since: datetime | None = None
     """When the oldest record came that is not durable."""
+    paused_until: datetime | None = None
+    """When a pause ends, in which records wait on purpose."""
     written: datetime
 
     def reasons(self, now: datetime, limits: Limits) -> Iterator[str]:
@@ -114,6 +116,8 @@ class Health(msgspec.Struct, rename="camel", kw_only=True):
                 f"{self.failing.what} has failed since {told(self.failing.since)}, for "
                 f"{seconds:,.0f} s (unhealthyAfter = {limits.failing}): {self.failing.why}"
             )
+        if self.paused_until and now < self.paused_until:
+            return
         if self.waiting_since and (seconds := _between(self.waiting_since, now)) > limits.waiting:
             yield (
                 f"a record has waited since {told(self.waiting_since)}, for {seconds:,.0f} s, "
@@ -169,6 +173,7 @@ class HealthFile:
         health, now = self.health, _now()
         is_new = (health.failing is None) != (failing is None)
         health.failing = failing and Failure(failing.what, _at(failing.since), failing.why)
+        health.paused_until = trouble.paused_until()
         health.waiting_since = _at(now.timestamp() - age / 1000) if age else None
         health.why = list(health.reasons(now, self.limits))
         if health.healthy == bool(health.why):

@@ -46,7 +46,7 @@ class OneObject(logging.Formatter):
             **getattr(record, "fields", {}),
             "traceback": self.formatException(record.exc_info) if record.exc_info else "",
         }
-        present = {name: _text(value) for name, value in told.items() if value not in {"", None}}
+        present = {name: _text(value) for name, value in told.items() if value or value == 0}
         return msgspec.json.encode(present).decode()
 
 

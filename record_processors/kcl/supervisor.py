@@ -113,9 +113,12 @@ def fatal_of(line: bytes) -> bytes:
     if line.startswith(b"{") and b'"level":"FATAL"' in line:
         import json  # noqa: PLC0415 - a megabyte that is mostly not needed
 
-        told = json.loads(line)
-        who = " ".join(told[name] for name in ("application", "shard") if name in told)
-        return f"{who}: {told['message']}".encode()
+        try:
+            told = json.loads(line)
+            who = " ".join(told[name] for name in ("application", "shard") if name in told)
+            return f"{who}: {told['message']}".encode()
+        except (ValueError, KeyError, TypeError):
+            return b""  # somebody else's, or cut short
     return b""
 
 

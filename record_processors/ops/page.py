@@ -29,12 +29,16 @@ def page(status: Status, shown: int = SHOWN) -> str:
 
 
 def fitting(status: Status, height: int) -> list[str]:
-    """Return it as no more than ``height`` lines, with as many shards as there is room for."""
+    """Return it as no more than ``height`` lines, with as many shards as there is room for.
+
+    What needs a person comes last, and is what there is room for at the least.
+    """
     for shown in range(SHOWN, 0, -1):
         lines = page(status, shown).splitlines()
         if len(lines) <= height:
-            break
-    return lines[:height]
+            return lines
+    last = "\n".join(_last(status)).splitlines()
+    return [*lines[: max(height - len(last), 0)], *last[:height]]
 
 
 def _pipeline(pipeline: Pipeline, status: Status, shown: int) -> Iterator[str]:

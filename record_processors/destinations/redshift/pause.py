@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from typing import NamedTuple
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _TIME = r"([01][0-9]|2[0-3]):([0-5][0-9])"
 _WINDOW = re.compile(rf"{_TIME}-{_TIME} UTC((?:, *(?:{'|'.join(DAYS)}))*)")
 _A_DAY = timedelta(days=1)
+_A_MONDAY = datetime(2024, 1, 1, tzinfo=timezone.utc)
 
 
 class Window(NamedTuple):
@@ -32,7 +33,24 @@ class Window(NamedTuple):
 
 def read_windows(value: str) -> Sequence[Window]:
     """Read ``02:00-03:00 UTC, sun``; several with semicolons between them. Raises ValueError."""
-    return [_read(part.strip()) for part in value.split(";")]
+    windows = [_read(part.strip()) for part in value.split(";")]
+    if longest_pause(windows) is None:
+        raise ValueError("never ends: no minute of the week is left to load in")
+    return windows
+
+
+def longest_pause(windows: Sequence[Window]) -> timedelta | None:
+    """Return how long the longest pause lasts, whichever windows it is of; None: for ever."""
+    begins = [_A_MONDAY + day * _A_DAY + window.begin for window in windows for day in window.days]
+    longest = timedelta()
+    for begin in begins:
+        now = begin
+        while (end := end_of_pause(windows, now)) is not None:
+            if end - begin > 7 * _A_DAY:
+                return None
+            now = end
+        longest = max(longest, now - begin)
+    return longest
 
 
 def _read(value: str) -> Window:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 from ...config.component import Contradiction
 from ...config.kcl_settings import TIMEOUT
@@ -10,6 +11,7 @@ from ...config.keys import DESTINATION, TRANSFORMER
 from ...config.registry import load_class, name_of
 from ...config.setting import Settings
 from .copy_options import faults
+from .pause import longest_pause
 from .settings import (
     COPY_OPTIONS,
     DATA_COLUMNS,
@@ -53,12 +55,13 @@ def contradictions(settings: Settings) -> Iterator[Contradiction]:
         yield UNMATCHED_FIELDS.key, _ONLY_JSON.format(UNMATCHED_FIELDS.key)
     if settings[JSON_PATHS] == "noshred" and len(settings[DATA_COLUMNS]) > 1:
         yield DATA_COLUMNS.key, "redshiftJsonPaths = noshred loads one SUPER column, not several"
-    longest = max((window.length.total_seconds() for window in settings[PAUSE]), default=0)
-    if (timeout := settings[TIMEOUT]) is not None and timeout <= longest:
+    pause = longest_pause(settings[PAUSE]) or timedelta()
+    timeout = settings[TIMEOUT]
+    if timeout is not None and timeout <= pause.total_seconds():
         yield (
             TIMEOUT.key,
             f"timeoutInSeconds = {timeout}: the daemon would be stopped in a redshiftPause of "
-            f"{longest:.0f} s",
+            f"{pause.total_seconds():.0f} s",
         )
 
 

@@ -132,6 +132,19 @@ def test_a_record_that_waits(keeps, monkeypatch):
     assert seen(keeps) == []
 
 
+def test_a_pause_wakes_nobody(keeps, monkeypatch):
+    """While nothing is loaded on purpose, records wait for as long as that lasts, and no longer."""
+    monkeypatch.setattr(BUFFER_AGE, "read", lambda: 121_000)
+    keeps._written_at = float("-inf")
+    trouble.pause(datetime.now(timezone.utc) + timedelta(seconds=60))
+    try:
+        keeps.beat()
+    finally:
+        trouble.pause(None)
+    assert seen(keeps, seconds=30) == []
+    assert len(seen(keeps, seconds=70)) == 1
+
+
 def test_a_child_that_is_not_heard_of(keeps):
     """A process that lives and says nothing for longer than it may take is not well."""
     assert seen(keeps, seconds=89) == []

@@ -14,6 +14,7 @@ from amazon_kclpy.v3 import processor as v3
 from hypothesis import given
 from hypothesis import strategies as st
 
+from record_processors.destinations.redshift.events import UNMATCHED
 from record_processors.errors import Fatal
 from record_processors.events import DEAD_LETTERS
 from record_processors.flow.record import Record
@@ -230,3 +231,11 @@ def test_a_traceback_is_in_the_object():
     told = json.loads(OneObject().format(made))
     assert told["traceback"].startswith("Traceback")
     assert told["traceback"].endswith("KeyError: 'x'")
+
+
+@pytest.mark.parametrize("value", [["a", "b"], 0, 1.5, False, {"a": 1}, ("x",), b"x"])
+def test_any_field_of_an_event_is_written(value):
+    """Whatever an event tells, its object is written, zero and false too."""
+    made = logging.makeLogRecord({"msg": "x", **UNMATCHED.of(value=value)})
+    expected = value if isinstance(value, (list, int, float)) else str(value)
+    assert json.loads(OneObject().format(made))["value"] == expected

@@ -408,3 +408,12 @@ def test_an_object_can_tell_why_it_ends(start):
     line = json.dumps({**fatal, "message": "x: no bucket"}, separators=(",", ":"))
     code, lines = end_of(start(says(line, exited(70), ENDS), program=AS_JSON))
     assert (code, json.loads(lines[-1])["message"]) == (70, "flights shardId-7: x: no bucket")
+
+
+@pytest.mark.parametrize(
+    "line", ['{"level":"FATAL","msg":"x"}', '{"level":"FATAL","mess', '{"level":"FATAL"} and more']
+)
+def test_somebody_elses_object_is_only_a_line(start, line):
+    """What looks like a child's last words and is not, passes, and ends nothing."""
+    code, lines = end_of(start(says(line, "more") + "sys.exit(3)"))
+    assert (code, lines[:2]) == (70, [line, "more"])

@@ -57,6 +57,16 @@ def test_a_thousand_shards_are_one_page():
     assert on_a_terminal[-1] == "nothing needs a person"
 
 
+def test_what_needs_a_person_is_seen_on_any_terminal():
+    """Of a page that is too long for the terminal, what needs a person stays."""
+    pipelines = [Pipeline(application=f"app{n}", properties="p", stream="s") for n in range(9)]
+    for pipeline in pipelines:
+        pipeline.needs("noLeases", "there are no leases")
+    lines = fitting(Status(NOON, pipelines, []), 12)
+    assert len(lines) == 12
+    assert lines[-9:] == [f"! app{n}: there are no leases" for n in range(9)]
+
+
 def test_a_wrong_file(tmp_path, capsys):
     """What is wrong with a file is said as `check` says it, with its exit code."""
     path = properties(tmp_path, {"maxRecord": "5"})

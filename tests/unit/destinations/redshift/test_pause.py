@@ -7,10 +7,16 @@ from types import SimpleNamespace
 import pytest
 
 from record_processors import Fatal, Retry
-from record_processors.destinations.redshift.pause import end_of_pause, read_windows
+from record_processors.destinations.redshift.pause import (
+    Window,
+    end_of_pause,
+    longest_pause,
+    read_windows,
+)
 
 SUNDAY = datetime(2024, 6, 2, tzinfo=timezone.utc)
-ALL_DAY = "00:00-12:00 UTC; 12:00-00:00 UTC"
+FOR_EVER = [Window(timedelta(), timedelta(days=9), frozenset(range(7)))]
+ALL_DAY = "00:00-12:00 UTC; 12:00-23:59 UTC"
 
 
 def at(text, day=0):
@@ -33,7 +39,7 @@ def at(text, day=0):
         ("23:00-01:00 UTC, sun", at("00:30", day=1), at("01:00", day=1)),
         ("02:00-03:00 UTC; 02:30-04:00 UTC, sun", at("02:45"), at("04:00")),
         (ALL_DAY, at("11:00"), at("12:00")),
-        (ALL_DAY, at("13:00"), at("00:00", day=1)),
+        (ALL_DAY, at("13:00"), at("23:59")),
     ],
 )
 def test_when_a_pause_ends(windows, now, end):
@@ -45,22 +51,39 @@ def test_when_a_pause_ends(windows, now, end):
     "value",
     [
         *("", "02:00", "2:00-3:00 UTC", "02:00-03:00", "02:00-24:00 UTC", "02:00-02:00 UTC"),
+        *("00:00-12:00 UTC; 12:00-00:00 UTC", "23:59-23:58 UTC; 12:00-13:00 UTC; 23:58-00:00 UTC"),
         *("02:00-03:00 UTC, Sunday", "02:00-03:00 UTC sun", "02:00-03:00 UTC;", "02:00-03:00 CET"),
     ],
 )
 def test_what_is_no_pause(value):
     """Hours without a zone, words that are no day, a window of no length are refused, and named."""
-    with pytest.raises(ValueError, match=r"is not like '02:00-03:00 UTC'|begins when it ends"):
+    said = r"is not like '02:00-03:00 UTC'|begins when it ends|never ends"
+    with pytest.raises(ValueError, match=said):
         read_windows(value)
+
+
+@pytest.mark.parametrize(
+    ("windows", "hours"),
+    [
+        ("02:00-03:00 UTC", 1),
+        ("02:00-03:00 UTC; 03:00-05:30 UTC, sun", 3.5),
+        ("22:00-02:00 UTC, sat; 01:00-04:00 UTC, sun", 6),
+        ("00:00-00:01 UTC, mon; 00:01-00:00 UTC, mon", 24),
+    ],
+)
+def test_how_long_a_pause_lasts(windows, hours):
+    """Windows that meet or overlap are one pause."""
+    assert longest_pause(read_windows(windows)) == timedelta(hours=hours)
 
 
 def test_nothing_is_loaded_in_a_pause(stage_two, monkeypatch, caplog):
     """In a pause a load waits without a word to Redshift; when it is over, it loads."""
     caplog.set_level("INFO")
-    here = stage_two(redshiftPause=ALL_DAY)
+    here = stage_two()
     message = here.file("a.json.gz", 1, 2)
     life = here.life()
     loader = life.emitter.loader
+    loader.pauses = FOR_EVER
     seen = []
 
     def sleep(seconds):
@@ -80,10 +103,12 @@ def test_nothing_is_loaded_in_a_pause(stage_two, monkeypatch, caplog):
 def test_a_pause_ends_with_the_daemon(stage_two, monkeypatch):
     """A child whose daemon is gone does not wait for the end of the pause, and loads nothing."""
     monkeypatch.setattr(Retry, "daemon", os.getppid())
-    here = stage_two(redshiftPause=ALL_DAY)
+    here = stage_two()
     message = here.file("a.json.gz", 1, 2)
+    life = here.life()
+    life.emitter.loader.pauses = FOR_EVER
     gone = SimpleNamespace(sleep=lambda _: monkeypatch.setattr(os, "getppid", lambda: 1))
     monkeypatch.setattr("tenacity.nap.time", gone)
     with pytest.raises(Fatal, match="the daemon that started this process is gone"):
-        here.load(message)
+        here.load(message, life=life)
     assert here.ids() == []
