@@ -28,7 +28,8 @@ class LoadedFile(NamedTuple):
 class TableRows(NamedTuple):
     """Rows in the table, by one look at both: as it counts them, and as the ledger adds them up.
 
-    ``of_others`` are files in the ledger that are not of the application that was asked about.
+    ``of_others`` are files in the ledger that are not of the application that was asked about, or
+    do not say so.
     """
 
     counted: int
@@ -49,7 +50,3 @@ class FileLedger(Resource):
     @abstractmethod
     def rows(self, application: str) -> TableRows:
         """Count the table's rows, and what the ledger says. Raises LedgerLocked, Fatal."""
-
-    @abstractmethod
-    def emptied_by(self) -> str:
-        """Return the SQL after which nothing is loaded, and all may be announced again."""

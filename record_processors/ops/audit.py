@@ -10,7 +10,7 @@ from ..aws.bucket import Bucket
 from ..aws.layout import files_folder
 from ..config.keys import APPLICATION_NAME, STREAM_NAME
 from ..errors import Fatal
-from ..files.file_ledger import FileLedger, LedgerLocked, TableRows
+from ..files.file_ledger import FileLedger, LedgerLocked
 from ..flow.account import Account
 from ..flow.record import Position
 from . import remedies
@@ -24,7 +24,8 @@ from .hours import Hours
 from .load_proof import Letters, missing, settle
 from .pipelines import FilesAndTable
 from .report import Found, Report
-from .scratch import LOST, Scratch, moment, ordered
+from .scratch import Scratch, moment, ordered
+from .table_findings import TableFindings
 
 SHARDS_AT_ONCE = 8
 
@@ -69,9 +70,11 @@ class Audit:
         report.add(self._open_letters())
         report.add(findings.unexplained(report.chains))
         if knows_what_is_loaded:
+            table = TableFindings(self.settings, report, self.scratch, self.bucket)
             report.states = settle(self.scratch, self.grace)
-            report.add(self._lost())
-            report.add(self._twice())
+            report.add(table.lost())
+            report.add(table.twice())
+            report.add(table.rows())
         return report
 
     def _read_ledger(self) -> bool:
@@ -103,24 +106,6 @@ class Audit:
         report.files, report.bytes = files, count("SELECT sum(bytes) FROM files")
         report.first_hour = moment(count("SELECT min(hour) FROM files"))
         report.last_hour = moment(count("SELECT max(hour) FROM files"))
-        if (rows := report.rows) and rows.counted != rows.entered:
-            report.add([self._rows(rows, report.first_hour, report.last_hour)])
-
-    def _rows(self, rows: TableRows, first: datetime, last: datetime) -> Found:
-        ledger = self.pair.ledger
-        assert ledger is not None  # noqa: S101 - it has counted
-        more = rows.counted > rows.entered
-        how = "so that some are there twice" if more else "so that some are gone"
-        said = f"the table has {rows.counted:,} rows, by the ledger {rows.entered:,}, {how}"
-        others = f"; {rows.of_others:,} files of others in the ledger want the same"
-        again = remedies.replay_hours(self.settings, first, last)
-        return Found(
-            "rows",
-            str(self.report.table),
-            f"{said}; which ones, no row says: load the files anew"
-            f"{others if rows.of_others else ''}",
-            (f"SQL: {ledger.emptied_by()}", again),
-        )
 
     def _prove(self) -> None:
         """Prove one chain after the other; the ends of all are looked at before, at once."""
@@ -186,20 +171,3 @@ class Audit:
     def _holds(self, arrival: int) -> bool:
         hour = datetime.fromtimestamp(arrival / 1000, timezone.utc)
         return self.hours.holds(hour.replace(minute=0, second=0, microsecond=0))
-
-    def _lost(self) -> Iterator[Found]:
-        for (key,) in self.scratch.rows("SELECT key FROM files WHERE state = ?", LOST):
-            url = self.bucket.url(str(key))
-            said = "is not in the table, and no message announces it any more"
-            yield Found("lost", url, said, (remedies.replay_file(self.settings, url),))
-
-    def _twice(self) -> Iterator[Found]:
-        rows = self.scratch.rows("SELECT key FROM loaded GROUP BY key HAVING count(*) > 1")
-        first, last, ledger = self.report.first_hour, self.report.last_hour, self.pair.ledger
-        for (key,) in rows:
-            commands: tuple[str, ...] = ()
-            if first and last and ledger:
-                again = remedies.replay_hours(self.settings, first, last)
-                commands = (f"SQL: {ledger.emptied_by()}", again)
-            said = "is in the ledger more than once, and so its rows may be in the table"
-            yield Found("twice", self.bucket.url(str(key)), said, commands)

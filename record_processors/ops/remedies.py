@@ -29,9 +29,10 @@ def replay_file(settings: Settings, url: str) -> str:
     return _typed("replay", settings.path, "--file", url)
 
 
-def replay_hours(settings: Settings, first: datetime, last: datetime) -> str:
-    """Announce the files of all hours again, from the first to the last one."""
-    return _typed("replay", settings.path, "--from", said(first), "--to", said(last + HOUR))
+def replay_to_another(settings: Settings, first: datetime, last: datetime) -> str:
+    """Announce the files from the first to the last hour on a stream that is to be named."""
+    hours = ("--from", said(first), "--to", said(last + HOUR))
+    return _typed("replay", settings.path, *hours, "--stream", "NAME")
 
 
 def replay_records(

@@ -12,7 +12,7 @@ from ...files.file_ledger import FileLedger, LedgerLocked, LoadedFile, TableRows
 from .connection import Connection, Cursor
 from .ledger import Ledger
 from .settings import DATA_TABLE
-from .sql import literal, quoted
+from .sql import quoted
 from .timeouts import QUESTION_MILLISECONDS
 
 ROWS_AT_ONCE = 5000  # that a cursor fetches
@@ -51,14 +51,6 @@ class LedgerQuestions(FileLedger):
             )
             found = cursor.fetchone() or (0, 0, 0)
         return TableRows(*map(int, found))
-
-    def emptied_by(self) -> str:
-        """Lock first, so that no load comes between; DELETE, as TRUNCATE commits on its own."""
-        ledger, name = self.ledger.table, literal(self.ledger.data_table)
-        return (
-            f"BEGIN; LOCK {ledger}; DELETE FROM {self.table}; "  # noqa: S608
-            f"DELETE FROM {ledger} WHERE data_table = {name}; COMMIT"
-        )
 
     @contextmanager
     def _reading(self) -> Iterator[Cursor]:
