@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
@@ -9,7 +10,7 @@ from datetime import datetime, timezone
 from ..aws.bucket import Bucket
 from ..aws.layout import files_folder
 from ..config.keys import APPLICATION_NAME, STREAM_NAME
-from ..errors import Fatal
+from ..errors import Fatal, counted
 from ..files.file_ledger import FileLedger, LedgerLocked
 from ..flow.account import Account
 from ..flow.record import Position
@@ -31,10 +32,10 @@ SHARDS_AT_ONCE = 8
 
 
 class Audit:
-    """Compares the lease table, the ledger, S3, the messages and the letters, in this order.
+    """Compares the lease table, the messages, the ledger, S3 and the letters, in this order.
 
     What follows is read before what it follows from: what the ledger has is in a listing that is
-    made afterwards.
+    made afterwards; and what is loaded meanwhile was announced, or is in the ledger.
     """
 
     def __init__(self, pair: FilesAndTable, hours: Hours, grace: float) -> None:
@@ -54,12 +55,13 @@ class Audit:
     def run(self) -> Report:
         """Look at everything once; change nothing. Raises Fatal."""
         report = self.report
+        began = time.time()
         passed = checkpoints(self.settings)
+        self._read_messages()
         knows_what_is_loaded = self._read_ledger()
-        if knows_what_is_loaded and self.pair.table and self.pair.table is not self.settings:
-            self.scratch.add_announced(announced(self.pair.table))
         self.scratch.add_listed(self.listing.files(self.hours))
         self._note_extent()
+        report.add(self._nothing(passed))
         self._prove()
         report.is_to_the_end = self.hours.end is None
         if report.is_to_the_end:
@@ -71,11 +73,40 @@ class Audit:
         report.add(findings.unexplained(report.chains))
         if knows_what_is_loaded:
             table = TableFindings(self.settings, report, self.scratch, self.bucket)
-            report.states = settle(self.scratch, self.grace)
+            report.states = settle(self.scratch, began - self.grace)
             report.add(table.lost())
             report.add(table.twice())
             report.add(table.rows())
         return report
+
+    def _read_messages(self) -> None:
+        if self.pair.ledger and self.pair.table and self.pair.table is not self.settings:
+            self.scratch.add_announced(announced(self.pair.table))
+
+    def _nothing(self, passed: Mapping[str, Position | str]) -> Iterator[Found]:
+        """Yield that no file is left, if anything says that there were some."""
+        if self.report.files or not self.hours.is_all:
+            return
+        count = self.scratch.count
+        has_checkpoint = any(isinstance(where, Position) for where in passed.values())
+        said = [
+            *(["leases have checkpoints"] if has_checkpoint else []),
+            *(
+                f"{counted(files, 'file')} {verb}"
+                for verb, files in (
+                    ("in the ledger", count("SELECT count(*) FROM loaded")),
+                    ("announced", count("SELECT count(*) FROM announced")),
+                )
+                if files
+            ),
+        ]
+        if said:
+            why = (
+                f"no file lies there, though there are {' and '.join(said)}: s3Prefix or "
+                "applicationName is another than it was, or all were deleted or filtered out"
+            )
+            again = remedies.audit(self.settings, self.pair.table)
+            yield Found("missing", self.report.place, why, (again,))
 
     def _read_ledger(self) -> bool:
         """Read it all at once, so that a load waits for no longer than that takes."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
@@ -90,10 +89,10 @@ def _announced_key(letter: StoredLetter, settings: Settings) -> str | None:
         return None
 
 
-def settle(scratch: Scratch, grace: float) -> dict[int, int]:
+def settle(scratch: Scratch, since: float) -> dict[int, int]:
     """Give each file its state; return how many there are of each.
 
-    What is younger than ``grace`` seconds may be about to be announced.
+    What was written after ``since`` may be about to be announced.
     """
     db = scratch.db
     db.execute(
@@ -101,7 +100,7 @@ def settle(scratch: Scratch, grace: float) -> dict[int, int]:
         "WHEN key IN (SELECT key FROM loaded) THEN ? "
         "WHEN key IN (SELECT key FROM kept_out) THEN ? "
         "WHEN written > ? OR key IN (SELECT key FROM announced) THEN ? ELSE ? END",
-        (LOADED, KEPT_OUT, time.time() - grace, WAITING, LOST),
+        (LOADED, KEPT_OUT, since, WAITING, LOST),
     )
     return dict(db.execute("SELECT state, count(*) FROM files GROUP BY state").fetchall())
 

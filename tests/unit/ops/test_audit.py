@@ -181,6 +181,20 @@ def test_a_file_that_the_ledger_has_twice(lives, capsys):
     assert all("--stream NAME" in one["commands"][0] for one in found)
 
 
+def test_no_file_is_left(lives, capsys):
+    """Where a pipeline has worked, an empty folder is a finding, and not a pipeline in order."""
+    assert lives.found(capsys) == []  # as nothing has begun
+    lives.work([1], [2])
+    for key in lives.files():
+        lives.s3.delete_object(Bucket=lives.bucket, Key=key)
+    (finding,) = lives.found(capsys)
+    assert (finding["kind"], finding["object"].rpartition("/")[0]) == (
+        "missing",
+        f"s3://{lives.bucket}/{lives.one.texts['applicationName']}",
+    )
+    assert "leases have checkpoints and 2 files in the ledger: s3Prefix or" in finding["sentence"]
+
+
 def test_ranges_that_overlap(lives, capsys):
     """A file that covers what is loaded is set aside; what it alone had comes from the stream."""
     lives.work([1, 2])
