@@ -11,7 +11,7 @@ from ..errors import ConnectorError
 
 
 class LedgerLocked(ConnectorError):
-    """A load is at work, and holds the ledger for longer than a question may wait."""
+    """There is no answer in the time that a question may wait, mostly as a load is at work."""
 
 
 class LoadedFile(NamedTuple):
@@ -49,4 +49,7 @@ class FileLedger(Resource):
 
     @abstractmethod
     def rows(self, application: str) -> TableRows:
-        """Count the table's rows, and what the ledger says. Raises LedgerLocked, Fatal."""
+        """Count the table's rows, and what the ledger says.
+
+        Raises LedgerLocked, also if there are too many to be counted in time; Fatal.
+        """

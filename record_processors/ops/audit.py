@@ -115,20 +115,20 @@ class Audit:
             return False
         try:
             self.scratch.add_loaded(ledger.loaded(report.application, self.settings[STREAM_NAME]))
-            if self.hours.is_all:
-                self._count_rows(ledger)
         except LedgerLocked as error:
             again = (remedies.audit(self.settings, self.pair.table),)
             report.add([Found("not known", str(report.table), f"{error}; ask again", again)])
             return False
+        if self.hours.is_all:
+            self._count_rows(ledger)
         report.rows_left_out = self.scratch.count("SELECT sum(left_out) FROM loaded")
         return True
 
     def _count_rows(self, ledger: FileLedger) -> None:
         try:
             self.report.rows = ledger.rows(self.report.application)
-        except Fatal as error:  # who loads needs no right to read
-            self.report.notes.append(f"the rows of the table are not counted: {error}")
+        except (LedgerLocked, Fatal) as error:  # who loads needs no right to read
+            self.report.notes.append(f"rows not counted: {error}")
 
     def _note_extent(self) -> None:
         report, count = self.report, self.scratch.count

@@ -265,3 +265,16 @@ def test_a_locked_ledger_is_not_waited_for(lives, capsys, monkeypatch):
     other.close()
     assert finding["kind"] == "not known"
     assert lives.found(capsys) == []
+
+
+def test_rows_that_cannot_be_counted_in_time(lives, capsys, monkeypatch):
+    """Counting that takes too long is a note; the files are compared nevertheless."""
+    monkeypatch.setattr(ledger_questions, "COUNT_MILLISECONDS", 50)
+    lives.work([1])
+    with psycopg2.connect(lives.connection.dsn, password=os.environ["REDSHIFT_PASSWORD"]) as other:
+        other.cursor().execute(f"LOCK {lives.table}")
+        code, report = lives.audit(capsys)
+    other.close()
+    assert (code, report["states"]["loaded"], report["rowsInTable"]) == (0, 1, None)
+    (note,) = report["notes"]
+    assert note.startswith("rows not counted: ")
