@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 
 from ..aws.bucket import Bucket
 from ..aws.layout import files_folder
 from ..config.keys import APPLICATION_NAME, STREAM_NAME
+from ..config.setting import Settings
 from ..errors import Fatal, counted
 from ..files.file_ledger import FileLedger, LedgerLocked
 from ..flow.account import Account
@@ -22,7 +23,7 @@ from .chain_proof import ChainProof
 from .checkpoints import SHARD_END, checkpoints
 from .file_listing import FileListing, Listed
 from .hours import Hours
-from .load_proof import Letters, missing, settle
+from .load_proof import Letters, missing, never_loaded, settle
 from .pipelines import FilesAndTable
 from .report import Found, Report
 from .scratch import Scratch, moment, ordered
@@ -68,8 +69,12 @@ class Audit:
             self._compare_with_checkpoints(passed)
         findings = ChainFindings(self.settings, self.listing, self.scratch, self._look)
         report.add(findings.missing(missing(self.scratch, self.listing.file, self._is_asked)))
+        letters = self._letters()
+        if knows_what_is_loaded:
+            unloaded = never_loaded(self.scratch, self.listing.file, self.hours)
+            report.add(findings.missing(one for one in unloaded if not findings.is_elsewhere(one)))
         report.add(findings.faults(report.chains))
-        report.add(self._open_letters())
+        report.add(self._open(letters))
         report.add(findings.unexplained(report.chains))
         if knows_what_is_loaded:
             table = TableFindings(self.settings, report, self.scratch, self.bucket)
@@ -190,14 +195,22 @@ class Audit:
             return False
         return True
 
-    def _open_letters(self) -> Iterator[Found]:
-        report, scratch = self.report, self.scratch
-        letters = Letters(scratch, self._holds)
-        for settings in dict.fromkeys(filter(None, (self.settings, self.pair.table))):
+    def _letters(self) -> Letters:
+        letters = Letters(self.scratch, self._holds)
+        for settings in self._pipelines():
+            letters.read(settings)
+        self.report.letters_of_records, self.report.letters_of_rows = letters.records, letters.rows
+        return letters
+
+    def _open(self, letters: Letters) -> Iterator[Found]:
+        for settings in self._pipelines():
             for one in letters.open_ones(settings):
                 said = f"{one.letters:,} not put back; the first, {one.reason}"
                 yield Found("letter", self.bucket.url(one.key), said, (remedies.redrive(settings),))
-        report.letters_of_records, report.letters_of_rows = letters.records, letters.rows
+        letters.keep_out()
+
+    def _pipelines(self) -> Iterable[Settings]:
+        return dict.fromkeys(filter(None, (self.settings, self.pair.table)))
 
     def _holds(self, arrival: int) -> bool:
         hour = datetime.fromtimestamp(arrival / 1000, timezone.utc)

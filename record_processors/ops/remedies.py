@@ -47,8 +47,12 @@ def replay_records(
 def set_aside(url: str, folder: str) -> str:
     """Move a file to where nobody looks for files."""
     bucket, _, key = url.removeprefix("s3://").partition("/")
-    aside = f"{folder}{ASIDE}{key.removeprefix(folder)}"
-    return shlex.join(["aws", "s3", "mv", url, f"s3://{bucket}/{aside}"])
+    return shlex.join(["aws", "s3", "mv", url, f"s3://{bucket}/{aside(key, folder)}"])
+
+
+def aside(key: str, folder: str) -> str:
+    """Return the key that a file has when it is set aside."""
+    return f"{folder}{ASIDE}{key.removeprefix(folder)}"
 
 
 def _typed(command: str, *words: str) -> str:

@@ -106,6 +106,27 @@ def test_the_only_file_of_a_life_deleted(lives, capsys):
         assert key in lives.files()
 
 
+def test_a_file_deleted_that_was_announced(lives, capsys):
+    """Its message names it while it waits, and then its letter, though a filter hides the gap."""
+    lives.work([0, 1])
+    lives.put_ids(0, 2)
+    lives.live("one")
+    lives.put_ids(3)
+    lives.live("one")
+    gone = lives.files()[1]
+    lives.s3.delete_object(Bucket=lives.bucket, Key=gone)
+    for how in ("is announced, and not in S3", "could not be loaded, says a letter"):
+        (finding,) = lives.found(capsys)
+        assert (finding["kind"], finding["object"]) == ("missing", f"s3://{lives.bucket}/{gone}")
+        assert finding["sentence"].startswith(how)
+        lives.live("two")
+    lives.mend(finding)
+    assert gone in lives.files()
+    lives.live("two")
+    assert lives.ids() == [1, 2, 3]
+    assert lives.found(capsys) == []
+
+
 def drain(lives):
     """Let the messages that are there be lost to stage two."""
     shard = "shardId-000000000000"
