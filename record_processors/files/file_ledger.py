@@ -11,7 +11,7 @@ from ..errors import ConnectorError
 
 
 class LedgerLocked(ConnectorError):
-    """A load is at work, and holds the ledger for longer than a question may wait."""
+    """There is no answer in the time that a question may wait, mostly as a load is at work."""
 
 
 class LoadedFile(NamedTuple):
@@ -28,7 +28,8 @@ class LoadedFile(NamedTuple):
 class TableRows(NamedTuple):
     """Rows in the table, by one look at both: as it counts them, and as the ledger adds them up.
 
-    ``of_others`` are files in the ledger that are not of the application that was asked about.
+    ``of_others`` are files in the ledger that are not of the application that was asked about, or
+    do not say so.
     """
 
     counted: int
@@ -48,8 +49,7 @@ class FileLedger(Resource):
 
     @abstractmethod
     def rows(self, application: str) -> TableRows:
-        """Count the table's rows, and what the ledger says. Raises LedgerLocked, Fatal."""
+        """Count the table's rows, and what the ledger says.
 
-    @abstractmethod
-    def emptied_by(self) -> str:
-        """Return the SQL after which nothing is loaded, and all may be announced again."""
+        Raises LedgerLocked, also if there are too many to be counted in time; Fatal.
+        """

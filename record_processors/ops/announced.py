@@ -8,6 +8,7 @@ from ..aws.clients import client
 from ..config.keys import S3_BUCKET, STREAM_NAME
 from ..config.setting import Settings
 from ..errors import Rejected
+from ..files.file import File
 from ..files.message import read_message
 from ..flow.record import Position
 from ..flow.retry import Retry
@@ -15,8 +16,8 @@ from .checkpoints import BEGINNING, SHARD_END, checkpoints
 from .shard_reading import records, shards
 
 
-def announced(settings: Settings) -> Iterator[str]:
-    """Yield the addresses of files that messages behind the checkpoints announce. Raises Fatal.
+def announced(settings: Settings) -> Iterator[File]:
+    """Yield the files that messages behind the checkpoints announce. Raises Fatal.
 
     A shard without a lease has not been begun with: all of it is before us.
     """
@@ -32,6 +33,6 @@ def announced(settings: Settings) -> Iterator[str]:
                 if where != BEGINNING and int(record["SequenceNumber"]) <= where.sequence:  # type: ignore[union-attr]
                     continue
                 try:
-                    yield read_message(record["Data"], settings[S3_BUCKET]).url
+                    yield read_message(record["Data"], settings[S3_BUCKET])
                 except Rejected:
                     continue  # it will be a dead letter

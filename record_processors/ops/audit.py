@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 
 from ..aws.bucket import Bucket
 from ..aws.layout import files_folder
 from ..config.keys import APPLICATION_NAME, STREAM_NAME
-from ..errors import Fatal
-from ..files.file_ledger import FileLedger, LedgerLocked, TableRows
+from ..config.setting import Settings
+from ..errors import Fatal, counted
+from ..files.file_ledger import FileLedger, LedgerLocked
 from ..flow.account import Account
 from ..flow.record import Position
 from . import remedies
@@ -21,19 +23,20 @@ from .chain_proof import ChainProof
 from .checkpoints import SHARD_END, checkpoints
 from .file_listing import FileListing, Listed
 from .hours import Hours
-from .load_proof import Letters, missing, settle
+from .load_proof import Letters, missing, never_loaded, settle
 from .pipelines import FilesAndTable
 from .report import Found, Report
-from .scratch import LOST, Scratch, moment, ordered
+from .scratch import Scratch, moment, ordered
+from .table_findings import TableFindings
 
 SHARDS_AT_ONCE = 8
 
 
 class Audit:
-    """Compares the lease table, the ledger, S3, the messages and the letters, in this order.
+    """Compares the lease table, the messages, the ledger, S3 and the letters, in this order.
 
     What follows is read before what it follows from: what the ledger has is in a listing that is
-    made afterwards.
+    made afterwards; and what is loaded meanwhile was announced, or is in the ledger.
     """
 
     def __init__(self, pair: FilesAndTable, hours: Hours, grace: float) -> None:
@@ -53,26 +56,62 @@ class Audit:
     def run(self) -> Report:
         """Look at everything once; change nothing. Raises Fatal."""
         report = self.report
+        began = time.time()
         passed = checkpoints(self.settings)
+        self._read_messages()
         knows_what_is_loaded = self._read_ledger()
-        if knows_what_is_loaded and self.pair.table and self.pair.table is not self.settings:
-            self.scratch.add_announced(announced(self.pair.table))
         self.scratch.add_listed(self.listing.files(self.hours))
         self._note_extent()
+        report.add(self._nothing(passed))
         self._prove()
         report.is_to_the_end = self.hours.end is None
         if report.is_to_the_end:
             self._compare_with_checkpoints(passed)
         findings = ChainFindings(self.settings, self.listing, self.scratch, self._look)
         report.add(findings.missing(missing(self.scratch, self.listing.file, self._is_asked)))
+        letters = self._letters()
+        if knows_what_is_loaded:
+            unloaded = never_loaded(self.scratch, self.listing.file, self.hours)
+            report.add(findings.missing(one for one in unloaded if not findings.is_elsewhere(one)))
         report.add(findings.faults(report.chains))
-        report.add(self._open_letters())
+        report.add(self._open(letters))
         report.add(findings.unexplained(report.chains))
         if knows_what_is_loaded:
-            report.states = settle(self.scratch, self.grace)
-            report.add(self._lost())
-            report.add(self._twice())
+            table = TableFindings(self.settings, report, self.scratch, self.bucket)
+            report.states = settle(self.scratch, began - self.grace)
+            report.add(table.lost())
+            report.add(table.twice())
+            report.add(table.rows())
         return report
+
+    def _read_messages(self) -> None:
+        if self.pair.ledger and self.pair.table and self.pair.table is not self.settings:
+            self.scratch.add_announced(announced(self.pair.table))
+
+    def _nothing(self, passed: Mapping[str, Position | str]) -> Iterator[Found]:
+        """Yield that no file is left, if anything says that there were some."""
+        if self.report.files or not self.hours.is_all:
+            return
+        count = self.scratch.count
+        has_checkpoint = any(isinstance(where, Position) for where in passed.values())
+        said = [
+            *(["leases have checkpoints"] if has_checkpoint else []),
+            *(
+                f"{counted(files, 'file')} {verb}"
+                for verb, files in (
+                    ("in the ledger", count("SELECT count(*) FROM loaded")),
+                    ("announced", count("SELECT count(*) FROM announced")),
+                )
+                if files
+            ),
+        ]
+        if said:
+            why = (
+                f"no file lies there, though there are {' and '.join(said)}: s3Prefix or "
+                "applicationName is another than it was, or all were deleted or filtered out"
+            )
+            again = remedies.audit(self.settings, self.pair.table)
+            yield Found("missing", self.report.place, why, (again,))
 
     def _read_ledger(self) -> bool:
         """Read it all at once, so that a load waits for no longer than that takes."""
@@ -81,20 +120,20 @@ class Audit:
             return False
         try:
             self.scratch.add_loaded(ledger.loaded(report.application, self.settings[STREAM_NAME]))
-            if self.hours.is_all:
-                self._count_rows(ledger)
         except LedgerLocked as error:
             again = (remedies.audit(self.settings, self.pair.table),)
             report.add([Found("not known", str(report.table), f"{error}; ask again", again)])
             return False
+        if self.hours.is_all:
+            self._count_rows(ledger)
         report.rows_left_out = self.scratch.count("SELECT sum(left_out) FROM loaded")
         return True
 
     def _count_rows(self, ledger: FileLedger) -> None:
         try:
             self.report.rows = ledger.rows(self.report.application)
-        except Fatal as error:  # who loads needs no right to read
-            self.report.notes.append(f"the rows of the table are not counted: {error}")
+        except (LedgerLocked, Fatal) as error:  # who loads needs no right to read
+            self.report.notes.append(f"rows not counted: {error}")
 
     def _note_extent(self) -> None:
         report, count = self.report, self.scratch.count
@@ -103,24 +142,6 @@ class Audit:
         report.files, report.bytes = files, count("SELECT sum(bytes) FROM files")
         report.first_hour = moment(count("SELECT min(hour) FROM files"))
         report.last_hour = moment(count("SELECT max(hour) FROM files"))
-        if (rows := report.rows) and rows.counted != rows.entered:
-            report.add([self._rows(rows, report.first_hour, report.last_hour)])
-
-    def _rows(self, rows: TableRows, first: datetime, last: datetime) -> Found:
-        ledger = self.pair.ledger
-        assert ledger is not None  # noqa: S101 - it has counted
-        more = rows.counted > rows.entered
-        how = "so that some are there twice" if more else "so that some are gone"
-        said = f"the table has {rows.counted:,} rows, by the ledger {rows.entered:,}, {how}"
-        others = f"; {rows.of_others:,} files of others in the ledger want the same"
-        again = remedies.replay_hours(self.settings, first, last)
-        return Found(
-            "rows",
-            str(self.report.table),
-            f"{said}; which ones, no row says: load the files anew"
-            f"{others if rows.of_others else ''}",
-            (f"SQL: {ledger.emptied_by()}", again),
-        )
 
     def _prove(self) -> None:
         """Prove one chain after the other; the ends of all are looked at before, at once."""
@@ -174,32 +195,23 @@ class Audit:
             return False
         return True
 
-    def _open_letters(self) -> Iterator[Found]:
-        report, scratch = self.report, self.scratch
-        letters = Letters(scratch, self._holds)
-        for settings in dict.fromkeys(filter(None, (self.settings, self.pair.table))):
+    def _letters(self) -> Letters:
+        letters = Letters(self.scratch, self._holds)
+        for settings in self._pipelines():
+            letters.read(settings)
+        self.report.letters_of_records, self.report.letters_of_rows = letters.records, letters.rows
+        return letters
+
+    def _open(self, letters: Letters) -> Iterator[Found]:
+        for settings in self._pipelines():
             for one in letters.open_ones(settings):
                 said = f"{one.letters:,} not put back; the first, {one.reason}"
                 yield Found("letter", self.bucket.url(one.key), said, (remedies.redrive(settings),))
-        report.letters_of_records, report.letters_of_rows = letters.records, letters.rows
+        letters.keep_out()
+
+    def _pipelines(self) -> Iterable[Settings]:
+        return dict.fromkeys(filter(None, (self.settings, self.pair.table)))
 
     def _holds(self, arrival: int) -> bool:
         hour = datetime.fromtimestamp(arrival / 1000, timezone.utc)
         return self.hours.holds(hour.replace(minute=0, second=0, microsecond=0))
-
-    def _lost(self) -> Iterator[Found]:
-        for (key,) in self.scratch.rows("SELECT key FROM files WHERE state = ?", LOST):
-            url = self.bucket.url(str(key))
-            said = "is not in the table, and no message announces it any more"
-            yield Found("lost", url, said, (remedies.replay_file(self.settings, url),))
-
-    def _twice(self) -> Iterator[Found]:
-        rows = self.scratch.rows("SELECT key FROM loaded GROUP BY key HAVING count(*) > 1")
-        first, last, ledger = self.report.first_hour, self.report.last_hour, self.pair.ledger
-        for (key,) in rows:
-            commands: tuple[str, ...] = ()
-            if first and last and ledger:
-                again = remedies.replay_hours(self.settings, first, last)
-                commands = (f"SQL: {ledger.emptied_by()}", again)
-            said = "is in the ledger more than once, and so its rows may be in the table"
-            yield Found("twice", self.bucket.url(str(key)), said, commands)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from ..aws.bucket import Bucket
+from ..aws.failures import Denied, Missing
 from ..config.setting import Settings
 from ..errors import counted
 from ..flow.record import Position
@@ -12,7 +13,7 @@ from .chain import BeganAnew, Chain, Gap, Overlap, Seen, Stray
 from .file_listing import FileListing
 from .load_proof import MissingFile
 from .places import just_before
-from .remedies import replay_records, set_aside
+from .remedies import aside, replay_records, set_aside
 from .report import Found
 from .scratch import Scratch, ordered, position
 
@@ -34,13 +35,24 @@ class ChainFindings:
         self.look = look
 
     def missing(self, files: Iterable[MissingFile]) -> Iterator[Found]:
-        """Yield the files that the ledger has and S3 has not; note where they were."""
+        """Yield files that are known of and are not in S3; note where they were."""
         for file in files:
             url = self.bucket.url(file.key)
-            self.scratch.add_gap(file.shard, file.first, f"{url}: loaded, and not in S3")
+            self.scratch.add_gap(file.shard, file.first, f"{url}: {file.how}, and not in S3")
             remedy = replay_records(self.settings, file.shard, self._end_before(file), file.last)
-            said = f"is loaded, and not in S3 any more: {file.first} to {file.last} of {file.shard}"
+            place = f"{file.first} to {file.last} of {file.shard}"
+            said = f"{file.how}, and not in S3 any more: {place}"
             yield Found("missing", url, said, (remedy,))
+
+    def is_elsewhere(self, file: MissingFile) -> bool:
+        """Whether another file has what one had that was never loaded, or it was set aside."""
+        if (end := self._end_before(file, or_at=True)) and end >= file.last:
+            return True
+        try:
+            self.bucket.head(aside(file.key, self.listing.folder))
+        except (Missing, Denied):
+            return False
+        return True
 
     def faults(self, chains: Iterable[Chain]) -> Iterator[Found]:
         """Yield what the chains show by themselves, and the ledger does not name."""
@@ -131,9 +143,13 @@ class ChainFindings:
         said = "no life of the pipeline has written it, or found it in its place"
         return Found("stray", url, said, (set_aside(url, self.listing.folder),))
 
-    def _end_before(self, file: MissingFile) -> Position | None:
-        """Return where the last file before it ends, in S3 or in the ledger; None if none is."""
-        where = "WHERE shard = ? AND first < ? ORDER BY first DESC LIMIT 1"
+    def _end_before(self, file: MissingFile, *, or_at: bool = False) -> Position | None:
+        """Return where the last file before it ends, in S3 or in the ledger; None if none is.
+
+        With ``or_at`` also one that begins where it began, or covers some of it.
+        """
+        than = "<=" if or_at else "<"
+        where = f"WHERE shard = ? AND first {than} ? ORDER BY first DESC LIMIT 1"
         place = (file.shard, ordered(file.first))
         ends = [
             position(str(last))
@@ -141,7 +157,7 @@ class ChainFindings:
         ]
         for number, key in self.scratch.rows(f"SELECT number, key FROM files {where}", *place):  # noqa: S608
             ends.append(self.look(int(str(number)), str(key)).last)
-        return max((end for end in ends if end < file.first), default=None)
+        return max((end for end in ends if or_at or end < file.first), default=None)
 
     def _named(self, seen: Seen) -> str:
         return self.bucket.url(seen.key)

@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from ..config.keys import S3_BUCKET
 from ..config.setting import Settings
 from ..errors import Rejected
+from ..files.file import File
 from ..files.message import read_message
 from ..flow.letter import StoredLetter
 from ..flow.record import Position
 from .file_listing import Listed
+from .hours import Hours
 from .letter_files import LetterFile, LetterFiles
 from .scratch import KEPT_OUT, LOADED, LOST, WAITING, Scratch, position
 
 
 class MissingFile(NamedTuple):
-    """A file that the ledger has, and S3 has not."""
+    """A file that S3 has not, though the ledger has it, or a message or a letter names it."""
 
     key: str
     shard: str
     first: Position
     last: Position
+    how: str
 
 
 class OpenLetters(NamedTuple):
@@ -39,7 +41,7 @@ class Letters:
     """What the letters say of files, rows and records; what of them is open.
 
     The letter of a file is open while the file is in S3 and not in the table. Where the file is
-    gone too, its chain has a gap, or others cover what it covered. The letter of a row is open if
+    gone too, it is missing, unless others cover what it covered. The letter of a row is open if
     its file is in the table, of a record always; each until it is put back.
     """
 
@@ -49,29 +51,58 @@ class Letters:
         self.records = 0
         self.rows = 0
 
-    def open_ones(self, settings: Settings) -> Iterator[OpenLetters]:
-        """Yield what is open of a pipeline's letters; note which files are kept out by one."""
+    def read(self, settings: Settings) -> None:
+        """Take in what is open of a pipeline's letters."""
         files = LetterFiles(settings)
         for file in files.walk():
             count, reason = 0, ""
             for letter in files.read(file):
-                if self._is_open(letter, settings, file):
-                    count, reason = count + 1, reason or f"{letter.stage}: {letter.reason}"
+                said = f"{letter.stage}: {letter.reason}"
+                if (whole := _announced(letter, settings)) is not None:
+                    if not file.is_redriven:
+                        self._add(settings, file, whole.url, 1, said)
+                        self.scratch.add_by_letter(whole)
+                elif self._is_open(letter, file):
+                    count, reason = count + 1, reason or said
             if count:
-                yield OpenLetters(settings, file.key, count, reason)
+                self._add(settings, file, None, count, reason)
 
-    def _is_open(self, letter: StoredLetter, settings: Settings, file: LetterFile) -> bool:
+    def open_ones(self, settings: Settings) -> Iterator[OpenLetters]:
+        """Yield them by objects; note which files are kept out by one, and by nothing else."""
+        scratch = self.scratch
+        scratch.db.execute(
+            "DELETE FROM letters WHERE file IN (SELECT key FROM kept_out) "  # as its chain says
+            "OR file IN (SELECT key FROM loaded) OR file NOT IN (SELECT key FROM files)"
+        )
+        rows = scratch.rows(
+            "SELECT object, sum(letters), reason FROM letters WHERE path = ? "
+            "GROUP BY object ORDER BY min(rowid)",
+            settings.path,
+        )
+        for key, count, reason in rows:
+            yield OpenLetters(settings, str(key), int(str(count)), str(reason))
+
+    def keep_out(self) -> None:
+        """Note which files are kept out by a letter."""
+        self.scratch.db.execute(
+            "INSERT OR IGNORE INTO kept_out SELECT file FROM letters WHERE file IS NOT NULL"
+        )
+
+    def _add(
+        self, settings: Settings, file: LetterFile, url: str | None, count: int, said: str
+    ) -> None:
+        key = url and url.removeprefix(self.scratch.prefix)
+        self.scratch.db.execute(
+            "INSERT INTO letters VALUES (?, ?, ?, ?, ?)",
+            (file.key, settings.path, key, count, said),
+        )
+
+    def _is_open(self, letter: StoredLetter, file: LetterFile) -> bool:
         scratch = self.scratch
         if letter.file is not None:
             of_row = letter.file.removeprefix(scratch.prefix)
             counts = scratch.is_loaded(of_row) and scratch.is_listed(of_row)
             self.rows += counts
-        elif (key := _announced_key(letter, settings)) is not None:
-            if scratch.is_kept_out(key):
-                return False  # as its chain says, and what is to be done
-            counts = scratch.is_listed(key) and not scratch.is_loaded(key)
-            if counts and not file.is_redriven:
-                scratch.keep_out(key)
         else:
             counts = self.holds(letter.arrival)
             if letter.shard and letter.position:
@@ -80,20 +111,20 @@ class Letters:
         return counts and not file.is_redriven
 
 
-def _announced_key(letter: StoredLetter, settings: Settings) -> str | None:
-    """Return the key of the file that a letter's data announce; None if they are a record's."""
-    if letter.stage != "load":
+def _announced(letter: StoredLetter, settings: Settings) -> File | None:
+    """Return the file that a letter's data announce; None if they are a record's, or a row's."""
+    if letter.stage != "load" or letter.file is not None:
         return None
     try:
-        return read_message(letter.data, settings[S3_BUCKET]).key
+        return read_message(letter.data, settings[S3_BUCKET])
     except Rejected:
         return None
 
 
-def settle(scratch: Scratch, grace: float) -> dict[int, int]:
+def settle(scratch: Scratch, since: float) -> dict[int, int]:
     """Give each file its state; return how many there are of each.
 
-    What is younger than ``grace`` seconds may be about to be announced.
+    What was written after ``since`` may be about to be announced.
     """
     db = scratch.db
     db.execute(
@@ -101,7 +132,7 @@ def settle(scratch: Scratch, grace: float) -> dict[int, int]:
         "WHEN key IN (SELECT key FROM loaded) THEN ? "
         "WHEN key IN (SELECT key FROM kept_out) THEN ? "
         "WHEN written > ? OR key IN (SELECT key FROM announced) THEN ? ELSE ? END",
-        (LOADED, KEPT_OUT, time.time() - grace, WAITING, LOST),
+        (LOADED, KEPT_OUT, since, WAITING, LOST),
     )
     return dict(db.execute("SELECT state, count(*) FROM files GROUP BY state").fetchall())
 
@@ -120,4 +151,23 @@ def missing(
     for key, shard, first, last in rows:
         listed = read(str(key))
         if listed is not None and is_asked(listed):
-            yield MissingFile(str(key), str(shard), position(str(first)), position(str(last)))
+            ends = position(str(first)), position(str(last))
+            yield MissingFile(str(key), str(shard), *ends, "is loaded")
+
+
+def never_loaded(
+    scratch: Scratch, read: Callable[[str], Listed | None], hours: Hours
+) -> Iterator[MissingFile]:
+    """Yield what messages and letters name of these hours, and neither S3 nor the ledger has."""
+    rows = scratch.rows(
+        "SELECT key, last, max(by_letter) FROM announced "
+        "WHERE NOT EXISTS (SELECT 1 FROM files WHERE files.key = announced.key) "
+        "AND NOT EXISTS (SELECT 1 FROM loaded WHERE loaded.key = announced.key) "
+        "GROUP BY key ORDER BY min(first), key"
+    )
+    for key, last, by_letter in rows:
+        listed = read(str(key))
+        if listed is not None and hours.holds(listed.hour):
+            end = position(str(last)) if last else listed.first
+            how = "could not be loaded, says a letter" if by_letter else "is announced"
+            yield MissingFile(listed.key, listed.shard, listed.first, end, how)

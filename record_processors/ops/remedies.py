@@ -29,9 +29,10 @@ def replay_file(settings: Settings, url: str) -> str:
     return _typed("replay", settings.path, "--file", url)
 
 
-def replay_hours(settings: Settings, first: datetime, last: datetime) -> str:
-    """Announce the files of all hours again, from the first to the last one."""
-    return _typed("replay", settings.path, "--from", said(first), "--to", said(last + HOUR))
+def replay_to_another(settings: Settings, first: datetime, last: datetime) -> str:
+    """Announce the files from the first to the last hour on a stream that is to be named."""
+    hours = ("--from", said(first), "--to", said(last + HOUR))
+    return _typed("replay", settings.path, *hours, "--stream", "NAME")
 
 
 def replay_records(
@@ -46,8 +47,12 @@ def replay_records(
 def set_aside(url: str, folder: str) -> str:
     """Move a file to where nobody looks for files."""
     bucket, _, key = url.removeprefix("s3://").partition("/")
-    aside = f"{folder}{ASIDE}{key.removeprefix(folder)}"
-    return shlex.join(["aws", "s3", "mv", url, f"s3://{bucket}/{aside}"])
+    return shlex.join(["aws", "s3", "mv", url, f"s3://{bucket}/{aside(key, folder)}"])
+
+
+def aside(key: str, folder: str) -> str:
+    """Return the key that a file has when it is set aside."""
+    return f"{folder}{ASIDE}{key.removeprefix(folder)}"
 
 
 def _typed(command: str, *words: str) -> str:

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timezone
 
+from ..files.file import File
 from ..files.file_ledger import LoadedFile
 from ..flow.record import Position
 from .file_listing import Listed
@@ -20,7 +21,8 @@ PRAGMA synchronous = OFF;
 PRAGMA cache_size = -{MEMORY_KIB};
 CREATE TABLE listed (shard, first, key, bytes, written, hour);
 CREATE TABLE loaded (key, shard, first, last, rows, left_out);
-CREATE TABLE announced (key);
+CREATE TABLE announced (key, first, last, by_letter);
+CREATE TABLE letters (object, path, file, letters, reason);
 CREATE TABLE kept_out (key PRIMARY KEY);
 CREATE TABLE gaps (shard, first, what);
 CREATE TABLE refused (shard, first);
@@ -82,11 +84,21 @@ class Scratch:
             """
         )
 
-    def add_announced(self, urls: Iterable[str]) -> None:
+    def add_announced(self, files: Iterable[File]) -> None:
         """Take in what messages announce that are not read yet."""
-        rows = ((url.removeprefix(self.prefix),) for url in urls)
-        self.db.executemany("INSERT INTO announced VALUES (?)", rows)
+        self.db.executemany("INSERT INTO announced VALUES (?, ?, ?, 0)", map(self._place, files))
         self.db.execute("CREATE INDEX announced_key ON announced (key)")
+
+    def add_by_letter(self, file: File) -> None:
+        """Take in a file that a letter says is not loaded."""
+        self.db.execute("INSERT INTO announced VALUES (?, ?, ?, 1)", self._place(file))
+
+    def _place(self, file: File) -> tuple[object, ...]:
+        ends = (
+            ordered(position) if position else None
+            for position in (file.covered if file.first else (None, None))
+        )
+        return (file.url.removeprefix(self.prefix), *ends)
 
     def shards(self) -> list[tuple[str, int, int]]:
         """Return each shard that has files, with the numbers of its first and last file."""

@@ -5,8 +5,10 @@ import shlex
 
 import boto3
 
+from record_processors.commands.create import create
 from record_processors.commands.main import main
 from record_processors.config.keys import STREAM_NAME
+from record_processors.config.setting import Settings
 from record_processors.flow.record import Position
 from record_processors.flow.retry import Retry
 from record_processors.kcl.assembly import assemble
@@ -79,18 +81,29 @@ class Lives(TwoStages):
         assert code == bool(report["found"])
         return report["found"]
 
-    def mend(self, finding):
-        """Do what a finding says, as a person would type it."""
+    def another(self, name):
+        """Make a second stage two, with a stream and a table of its own."""
+        texts = {
+            **self.two.texts,
+            **{
+                key: f"{self.two.texts[key]}_{name}"
+                for key in ("applicationName", "streamName", "redshiftDataTable")
+            },
+        }
+        settings = Settings(self.two.path, texts)
+        list(create(settings))
+        self.query(f"CREATE TABLE {texts['redshiftDataTable']} (id BIGINT, text VARCHAR(200))")
+        return settings
+
+    def mend(self, finding, **words):
+        """Do what a finding says, as a person would type it, who puts in some words."""
         for command in finding["commands"]:
-            if command.startswith("SQL: "):
-                self.query(command.removeprefix("SQL: "))
-                continue
-            program, *words = shlex.split(command)
+            program, *typed = (words.get(word, word) for word in shlex.split(command))
             if program == "aws":
-                self._move(*words)
+                self._move(*typed)
             else:
                 assert program == "kinesis-connectors"
-                assert main(words) == 0
+                assert main(typed) == 0
 
     def _move(self, service, verb, source, target):
         assert (service, verb) == ("s3", "mv")
@@ -100,5 +113,5 @@ class Lives(TwoStages):
         self.s3.copy_object(Bucket=bucket, Key=aside, CopySource={"Bucket": bucket, "Key": key})
         self.s3.delete_object(Bucket=bucket, Key=key)
 
-    def ids(self):
-        return sorted(one for one, _ in self.rows())
+    def ids(self, table=None):
+        return sorted(one for (one,) in self.query(f"SELECT id FROM {table or self.table}"))

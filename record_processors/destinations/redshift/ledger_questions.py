@@ -12,8 +12,8 @@ from ...files.file_ledger import FileLedger, LedgerLocked, LoadedFile, TableRows
 from .connection import Connection, Cursor
 from .ledger import Ledger
 from .settings import DATA_TABLE
-from .sql import literal, quoted
-from .timeouts import QUESTION_MILLISECONDS
+from .sql import quoted
+from .timeouts import COUNT_MILLISECONDS, QUESTION_MILLISECONDS
 
 ROWS_AT_ONCE = 5000  # that a cursor fetches
 
@@ -29,7 +29,11 @@ class LedgerQuestions(FileLedger):
     def loaded(self, application: str, stream: str) -> Iterator[LoadedFile]:
         """Yield the rows of a named cursor: the server keeps them, whatever their number."""
         ledger = self.ledger
-        with self._reading() as cursor, cursor.connection.cursor("loaded_files") as rows:
+        locked = f"the ledger {ledger.table} is locked by a load"
+        with (
+            self._reading(QUESTION_MILLISECONDS, locked) as cursor,
+            cursor.connection.cursor("loaded_files") as rows,
+        ):
             rows.itersize = ROWS_AT_ONCE
             rows.execute(
                 f"SELECT {ledger.key}, shard, first_position, last_position, row_count, "  # noqa: S608
@@ -42,7 +46,8 @@ class LedgerQuestions(FileLedger):
 
     def rows(self, application: str) -> TableRows:
         """Count in one statement: both tables as they are at one moment."""
-        with self._reading() as cursor:
+        slow = f"{self.table} is too large, or a load has it or the ledger locked"
+        with self._reading(COUNT_MILLISECONDS, slow) as cursor:
             cursor.execute(
                 f"SELECT (SELECT count(*) FROM {self.table}), coalesce(sum(row_count), 0), "  # noqa: S608
                 "coalesce(sum(CASE WHEN application = %s THEN 0 ELSE 1 END), 0) "
@@ -52,25 +57,16 @@ class LedgerQuestions(FileLedger):
             found = cursor.fetchone() or (0, 0, 0)
         return TableRows(*map(int, found))
 
-    def emptied_by(self) -> str:
-        """Lock first, so that no load comes between; DELETE, as TRUNCATE commits on its own."""
-        ledger, name = self.ledger.table, literal(self.ledger.data_table)
-        return (
-            f"BEGIN; LOCK {ledger}; DELETE FROM {self.table}; "  # noqa: S608
-            f"DELETE FROM {ledger} WHERE data_table = {name}; COMMIT"
-        )
-
     @contextmanager
-    def _reading(self) -> Iterator[Cursor]:
+    def _reading(self, milliseconds: int, why: str) -> Iterator[Cursor]:
         with (
             closing(Connection.from_settings(self.settings)) as connection,
             connection.rolled_back() as cursor,
         ):
             try:
-                cursor.execute(f"SET LOCAL statement_timeout TO {QUESTION_MILLISECONDS}")
+                cursor.execute(f"SET LOCAL statement_timeout TO {milliseconds}")
                 yield cursor
             except psycopg2.extensions.QueryCanceledError as error:
                 raise LedgerLocked(
-                    f"the ledger {self.ledger.table} is locked by a load for longer than the "
-                    f"{QUESTION_MILLISECONDS // 1000} s that a question waits"
+                    f"{why}, for longer than the {milliseconds / 1000:g} s that a question waits"
                 ) from error

@@ -9,6 +9,7 @@ import pytest
 
 from record_processors.config.setting import Settings
 from record_processors.destinations.redshift import ledger_questions
+from record_processors.destinations.redshift.settings import FILE_KEY_COLUMN
 from record_processors.flow.record import Position
 from support.lives import Lives
 
@@ -105,6 +106,27 @@ def test_the_only_file_of_a_life_deleted(lives, capsys):
         assert key in lives.files()
 
 
+def test_a_file_deleted_that_was_announced(lives, capsys):
+    """Its message names it while it waits, and then its letter, though a filter hides the gap."""
+    lives.work([0, 1])
+    lives.put_ids(0, 2)
+    lives.live("one")
+    lives.put_ids(3)
+    lives.live("one")
+    gone = lives.files()[1]
+    lives.s3.delete_object(Bucket=lives.bucket, Key=gone)
+    for how in ("is announced, and not in S3", "could not be loaded, says a letter"):
+        (finding,) = lives.found(capsys)
+        assert (finding["kind"], finding["object"]) == ("missing", f"s3://{lives.bucket}/{gone}")
+        assert finding["sentence"].startswith(how)
+        lives.live("two")
+    lives.mend(finding)
+    assert gone in lives.files()
+    lives.live("two")
+    assert lives.ids() == [1, 2, 3]
+    assert lives.found(capsys) == []
+
+
 def drain(lives):
     """Let the messages that are there be lost to stage two."""
     shard = "shardId-000000000000"
@@ -137,20 +159,61 @@ def test_a_message_that_was_lost(lives, capsys):
 
 
 def test_rows_that_the_ledger_does_not_say(lives, capsys):
-    """Rows that are there twice, or gone, are counted; all is loaded anew, each file once."""
+    """Rows that are there twice, or gone, are counted; a new table has all of them once."""
     lives.work([1, 2], [3])
     loaded_by_hand = "INSERT INTO {0} SELECT * FROM {0} WHERE id < 3"
-    for sql in (loaded_by_hand, "DELETE FROM {0} WHERE id = 2"):
+    for sql, how in ((loaded_by_hand, "2 more"), ("DELETE FROM {0} WHERE id < 3", "2 fewer")):
         lives.query(sql.format(lives.table))
 
         (finding,) = lives.found(capsys)
         assert finding["kind"] == "rows"
+        assert how in finding["sentence"]
+        assert finding["sentence"].endswith("and compare, or swap")
         assert lives.found(capsys, "--from", "2013-01-01") == []  # nobody can say it of some hours
-        lives.mend(finding)
-        assert lives.audit(capsys)[1]["states"]["waiting"] == 2
-        lives.live("two")
-        assert lives.ids() == [1, 2, 3]
-    assert lives.found(capsys) == []
+    assert lives.ids() == [3]
+    another = lives.another("new")
+    lives.mend(finding, NAME=another.texts["streamName"])
+    lives.live("two", another)
+    assert lives.ids(another.texts["redshiftDataTable"]) == [1, 2, 3]
+    assert lives.ids() == [3]
+
+
+def test_rows_that_nothing_brings_back(lives, capsys):
+    """Of files that expired, and of others in the ledger, it says that a new table lacks them."""
+    lives.work([1])
+    ledger = lives.two.texts["redshiftFileTable"]
+    columns = f"{lives.two[FILE_KEY_COLUMN]}, data_table, application, row_count, loaded_at"
+    values = f"'s3://b/k', '{lives.table}', 'another', 7, now()"
+    lives.query(f"INSERT INTO {ledger} ({columns}) VALUES ({values})")
+    (finding,) = lives.found(capsys)
+    assert finding["sentence"].endswith(
+        "It will lack the rows of 1 file of the ledger that are of others, or redriven"
+    )
+    assert "DELETE" not in str(finding)
+
+
+def test_a_file_that_the_ledger_has_twice(lives, capsys):
+    """It is told, and nothing is to be deleted for it."""
+    lives.work([1])
+    ledger = lives.two.texts["redshiftFileTable"]
+    lives.query(f"INSERT INTO {ledger} SELECT * FROM {ledger}")
+    found = lives.found(capsys)
+    assert kinds(found) == ["twice", "rows"]
+    assert all("--stream NAME" in one["commands"][0] for one in found)
+
+
+def test_no_file_is_left(lives, capsys):
+    """Where a pipeline has worked, an empty folder is a finding, and not a pipeline in order."""
+    assert lives.found(capsys) == []  # as nothing has begun
+    lives.work([1], [2])
+    for key in lives.files():
+        lives.s3.delete_object(Bucket=lives.bucket, Key=key)
+    (finding,) = lives.found(capsys)
+    assert (finding["kind"], finding["object"].rpartition("/")[0]) == (
+        "missing",
+        f"s3://{lives.bucket}/{lives.one.texts['applicationName']}",
+    )
+    assert "leases have checkpoints and 2 files in the ledger: s3Prefix or" in finding["sentence"]
 
 
 def test_ranges_that_overlap(lives, capsys):
@@ -223,3 +286,16 @@ def test_a_locked_ledger_is_not_waited_for(lives, capsys, monkeypatch):
     other.close()
     assert finding["kind"] == "not known"
     assert lives.found(capsys) == []
+
+
+def test_rows_that_cannot_be_counted_in_time(lives, capsys, monkeypatch):
+    """Counting that takes too long is a note; the files are compared nevertheless."""
+    monkeypatch.setattr(ledger_questions, "COUNT_MILLISECONDS", 50)
+    lives.work([1])
+    with psycopg2.connect(lives.connection.dsn, password=os.environ["REDSHIFT_PASSWORD"]) as other:
+        other.cursor().execute(f"LOCK {lives.table}")
+        code, report = lives.audit(capsys)
+    other.close()
+    assert (code, report["states"]["loaded"], report["rowsInTable"]) == (0, 1, None)
+    (note,) = report["notes"]
+    assert note.startswith("rows not counted: ")
