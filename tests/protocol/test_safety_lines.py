@@ -348,7 +348,7 @@ LINES = [
         "a refused checkpoint is tried again",
         "_classify",
         "return LeaseLost(",
-        "return Transient(",
+        "return Unavailable(",
         protocol.test_a_refused_checkpoint_is_silence,
     ),
     Broken(
@@ -446,8 +446,8 @@ LINES = [
     Broken(
         "a lost connection ends the child",
         "aws._without_an_answer",
-        "if isinstance(error, TRANSIENT_ERRORS)",
-        "if not TRANSIENT_ERRORS",
+        "if isinstance(error, UNAVAILABLE_ERRORS)",
+        "if not UNAVAILABLE_ERRORS",
         protocol.test_lost_answers,
     ),
     Broken(
