@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 
 from ..aws.bucket import Bucket
+from ..aws.failures import Missing
 from ..aws.layout import files_folder
 from ..config.keys import APPLICATION_NAME, STREAM_NAME
 from ..config.setting import Settings
@@ -17,7 +18,7 @@ from ..flow.account import Account
 from ..flow.record import Position
 from . import remedies
 from .announced import announced
-from .chain import PassedOver, Seen
+from .chain import Chain, PassedOver, Seen
 from .chain_findings import ChainFindings
 from .chain_proof import ChainProof
 from .checkpoints import SHARD_END, checkpoints
@@ -149,11 +150,24 @@ class Audit:
         ends = {number for _, low, high in shards for number in (low, high)}
         keys = [(number, self.scratch.key(number)) for number in sorted(ends)]
         with ThreadPoolExecutor(SHARDS_AT_ONCE) as pool:
-            seen = {one.number: one for one in pool.map(lambda one: self._look(*one), keys)}
+            seen = {one.number: one for one in pool.map(self._look_if_there, keys) if one}
         proof = ChainProof(
             self.scratch, lambda number, key: seen.get(number) or self._look(number, key)
         )
-        self.report.chains = [proof.run(*shard) for shard in shards]
+        for shard, low, high in shards:
+            try:
+                self.report.chains.append(proof.run(shard, low, high))
+            except Missing as error:  # its other files are compared with all else
+                self.report.chains.append(Chain(shard, high - low + 1))
+                said = f"{error}: it was moved or deleted since it was listed; ask again"
+                again = remedies.audit(self.settings, self.pair.table)
+                self.report.add([Found("not known", shard, said, (again,))])
+
+    def _look_if_there(self, one: tuple[int, str]) -> Seen | None:
+        try:
+            return self._look(*one)
+        except Missing:
+            return None
 
     def _look(self, number: int, key: str) -> Seen:
         """Return what a file says of itself; where it says no range, it is where it begins."""
