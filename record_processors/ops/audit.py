@@ -24,6 +24,7 @@ from .chain_proof import ChainProof
 from .checkpoints import SHARD_END, checkpoints
 from .file_listing import FileListing, Listed
 from .hours import Hours
+from .letter_files import REDRIVEN, LetterFiles
 from .load_proof import Letters, missing, never_loaded, settle
 from .pipelines import FilesAndTable
 from .report import Found, Report
@@ -63,6 +64,8 @@ class Audit:
         knows_what_is_loaded = self._read_ledger()
         self.scratch.add_listed(self.listing.files(self.hours))
         self._note_extent()
+        folder = f"{self.listing.folder}{REDRIVEN}"
+        report.redriven = sum(1 for _ in LetterFiles(self.settings).objects(folder))
         report.add(self._nothing(passed))
         self._prove()
         report.is_to_the_end = self.hours.end is None

@@ -9,6 +9,7 @@ import pytest
 
 from record_processors.aws.bucket import Bucket
 from record_processors.aws.failures import Missing
+from record_processors.commands.main import main
 from record_processors.config.setting import Settings
 from record_processors.destinations.redshift import ledger_questions
 from record_processors.destinations.redshift.settings import FILE_KEY_COLUMN
@@ -317,3 +318,14 @@ def test_a_file_that_is_moved_meanwhile(lives, capsys, monkeypatch):
     assert finding["commands"] == [
         f"kinesis-connectors audit {lives.one.path} {lives.two.path}",
     ]
+
+
+def test_redriven_files_are_counted(lives, capsys):
+    """What redrive has put back is not looked at, and the report says how much that is."""
+    lives.work([1])
+    key = f"{lives.one.texts['applicationName']}/redriven/0000001/2026/01/01/00/shard-1-0.json.gz"
+    lives.s3.put_object(Bucket=lives.bucket, Key=key, Body=b"")
+    code, report = lives.audit(capsys)
+    assert (code, report["redrivenNotLookedAt"]) == (0, 1)
+    assert main(["audit", lives.one.path]) == 0
+    assert "redriven  1 file, which are not looked at" in capsys.readouterr().out
