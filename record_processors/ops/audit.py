@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 
 from ..aws.bucket import Bucket
+from ..aws.failures import Missing
 from ..aws.layout import files_folder
 from ..config.keys import APPLICATION_NAME, STREAM_NAME
 from ..config.setting import Settings
@@ -17,12 +18,13 @@ from ..flow.account import Account
 from ..flow.record import Position
 from . import remedies
 from .announced import announced
-from .chain import PassedOver, Seen
+from .chain import Chain, PassedOver, Seen
 from .chain_findings import ChainFindings
 from .chain_proof import ChainProof
 from .checkpoints import SHARD_END, checkpoints
 from .file_listing import FileListing, Listed
 from .hours import Hours
+from .letter_files import REDRIVEN, LetterFiles
 from .load_proof import Letters, missing, never_loaded, settle
 from .pipelines import FilesAndTable
 from .report import Found, Report
@@ -62,6 +64,8 @@ class Audit:
         knows_what_is_loaded = self._read_ledger()
         self.scratch.add_listed(self.listing.files(self.hours))
         self._note_extent()
+        folder = f"{self.listing.folder}{REDRIVEN}"
+        report.redriven = sum(1 for _ in LetterFiles(self.settings).objects(folder))
         report.add(self._nothing(passed))
         self._prove()
         report.is_to_the_end = self.hours.end is None
@@ -149,11 +153,24 @@ class Audit:
         ends = {number for _, low, high in shards for number in (low, high)}
         keys = [(number, self.scratch.key(number)) for number in sorted(ends)]
         with ThreadPoolExecutor(SHARDS_AT_ONCE) as pool:
-            seen = {one.number: one for one in pool.map(lambda one: self._look(*one), keys)}
+            seen = {one.number: one for one in pool.map(self._look_if_there, keys) if one}
         proof = ChainProof(
             self.scratch, lambda number, key: seen.get(number) or self._look(number, key)
         )
-        self.report.chains = [proof.run(*shard) for shard in shards]
+        for shard, low, high in shards:
+            try:
+                self.report.chains.append(proof.run(shard, low, high))
+            except Missing as error:  # its other files are compared with all else
+                self.report.chains.append(Chain(shard, high - low + 1))
+                said = f"{error}: it was moved or deleted since it was listed; ask again"
+                again = remedies.audit(self.settings, self.pair.table)
+                self.report.add([Found("not known", shard, said, (again,))])
+
+    def _look_if_there(self, one: tuple[int, str]) -> Seen | None:
+        try:
+            return self._look(*one)
+        except Missing:
+            return None
 
     def _look(self, number: int, key: str) -> Seen:
         """Return what a file says of itself; where it says no range, it is where it begins."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 
 from ..aws.bucket import Bucket
 from ..aws.failures import Denied, Missing
@@ -126,7 +127,7 @@ class ChainFindings:
         extra, other = fault
         url = self.bucket.url(extra.key)
         self.scratch.keep_out(extra.key)
-        commands = [set_aside(url, self.listing.folder)]
+        commands = [set_aside(self.settings, url, self.listing.folder)]
         # What only the extra one covers, up to where the next one begins.
         through = extra.last
         if (next_one := self.scratch.first_after(shard, other.last, extra.number)) is not None:
@@ -141,7 +142,7 @@ class ChainFindings:
         url = self.bucket.url(fault.extra.key)
         self.scratch.keep_out(fault.extra.key)
         said = "no life of the pipeline has written it, or found it in its place"
-        return Found("stray", url, said, (set_aside(url, self.listing.folder),))
+        return Found("stray", url, said, (set_aside(self.settings, url, self.listing.folder),))
 
     def _end_before(self, file: MissingFile, *, or_at: bool = False) -> Position | None:
         """Return where the last file before it ends, in S3 or in the ledger; None if none is.
@@ -156,7 +157,8 @@ class ChainFindings:
             for (last,) in self.scratch.rows(f"SELECT last FROM loaded {where}", *place)  # noqa: S608
         ]
         for number, key in self.scratch.rows(f"SELECT number, key FROM files {where}", *place):  # noqa: S608
-            ends.append(self.look(int(str(number)), str(key)).last)
+            with suppress(Missing):  # it was moved since the listing: then one before it
+                ends.append(self.look(int(str(number)), str(key)).last)
         return max((end for end in ends if or_at or end < file.first), default=None)
 
     def _named(self, seen: Seen) -> str:

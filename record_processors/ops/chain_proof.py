@@ -132,10 +132,9 @@ class ChainProof:
         for file in rest:
             if file.first <= before.last:
                 is_next = file.since == since and file.place == count
-                extra, other = (before, file) if is_next else (file, before)
+                extra, other = self._extra(before, file, before if is_next else file)
                 faults.append(Overlap(extra, other))
-                if is_next:
-                    before = file
+                before = other
                 continue
             count += 1
             if file.since == since:
@@ -153,7 +152,7 @@ class ChainProof:
         """Compare the first file of a life that began with ``since`` with the last one before."""
         chain = self.chain
         if after.first <= before.last:
-            chain.faults.append(Overlap(*self._extra(before, after)))
+            chain.faults.append(Overlap(*self._extra(before, after, after)))
         elif not since or meets(before, after) or after.since == str(before.last):
             return
         elif not since[:1].isdigit():
@@ -161,8 +160,8 @@ class ChainProof:
         elif Position.parse(since) > before.last:
             chain.passed_over.append(PassedOver(before, Position.parse(since), after))
 
-    def _extra(self, before: Seen, after: Seen) -> tuple[Seen, Seen]:
-        """Say which of two that overlap is too much: the table knows one of them, or the later."""
-        if self.scratch.is_loaded(after.key) and not self.scratch.is_loaded(before.key):
-            return before, after
-        return after, before
+    def _extra(self, before: Seen, after: Seen, by_place: Seen) -> tuple[Seen, Seen]:
+        """Say which of two that overlap is too much: what the table has not, or ``by_place``."""
+        loaded = [self.scratch.is_loaded(one.key) for one in (before, after)]
+        extra = by_place if loaded[0] == loaded[1] else before if loaded[1] else after
+        return (before, after) if extra is before else (after, before)

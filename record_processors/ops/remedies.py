@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from datetime import datetime
 
+from ..config.keys import S3_ENDPOINT
 from ..config.setting import Settings
 from ..flow.record import Position
 from .checkpoints import BEGINNING
@@ -44,10 +45,12 @@ def replay_records(
     return _typed("replay", settings.path, *places)
 
 
-def set_aside(url: str, folder: str) -> str:
+def set_aside(settings: Settings, url: str, folder: str) -> str:
     """Move a file to where nobody looks for files."""
     bucket, _, key = url.removeprefix("s3://").partition("/")
-    return shlex.join(["aws", "s3", "mv", url, f"s3://{bucket}/{aside(key, folder)}"])
+    endpoint = settings[S3_ENDPOINT]
+    where = ["--endpoint-url", endpoint] if endpoint else []
+    return shlex.join(["aws", "s3", "mv", url, f"s3://{bucket}/{aside(key, folder)}", *where])
 
 
 def aside(key: str, folder: str) -> str:

@@ -33,6 +33,8 @@ def figures(report: Report) -> Iterator[tuple[str, str]]:
             f"{rows}; left out {report.rows_left_out:,}, letters of them "
             f"{report.letters_of_rows:,}",
         )
+    if report.redriven:
+        yield "redriven", f"{counted(report.redriven, 'file')}, which are not looked at"
     for note in report.notes:
         yield "note", note
 
@@ -133,6 +135,7 @@ def in_figures(report: Report) -> dict[str, Any]:
         "lettersOfRecords": report.letters_of_records,
         "table": report.table,
         "loadedBefore": report.gone,
+        "redrivenNotLookedAt": report.redriven,
         "states": {name: report.states.get(state, 0) for state, name in STATES.items()}
         if report.states
         else None,

@@ -105,8 +105,9 @@ class Lives(TwoStages):
                 assert program == "kinesis-connectors"
                 assert main(typed) == 0
 
-    def _move(self, service, verb, source, target):
+    def _move(self, service, verb, source, target, *endpoint):
         assert (service, verb) == ("s3", "mv")
+        assert endpoint == ("--endpoint-url", self.one.texts["s3Endpoint"])
         (bucket, key), (_, aside) = (
             url.removeprefix("s3://").split("/", 1) for url in (source, target)
         )

@@ -7,6 +7,9 @@ import boto3
 import psycopg2
 import pytest
 
+from record_processors.aws.bucket import Bucket
+from record_processors.aws.failures import Missing
+from record_processors.commands.main import main
 from record_processors.config.setting import Settings
 from record_processors.destinations.redshift import ledger_questions
 from record_processors.destinations.redshift.settings import FILE_KEY_COLUMN
@@ -299,3 +302,30 @@ def test_rows_that_cannot_be_counted_in_time(lives, capsys, monkeypatch):
     assert (code, report["states"]["loaded"], report["rowsInTable"]) == (0, 1, None)
     (note,) = report["notes"]
     assert note.startswith("rows not counted: ")
+
+
+def test_a_file_that_is_moved_meanwhile(lives, capsys, monkeypatch):
+    """A file that is gone when it is looked at makes its shard not known, and no traceback."""
+    lives.work([1], [2])
+
+    def head(self, key, bucket=None):
+        raise Missing(f"looking at {key}")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Bucket, "head", head)
+        (finding,) = lives.found(capsys)
+    assert (finding["kind"], finding["object"]) == ("not known", "shardId-000000000000")
+    assert finding["commands"] == [
+        f"kinesis-connectors audit {lives.one.path} {lives.two.path}",
+    ]
+
+
+def test_redriven_files_are_counted(lives, capsys):
+    """What redrive has put back is not looked at, and the report says how much that is."""
+    lives.work([1])
+    key = f"{lives.one.texts['applicationName']}/redriven/0000001/2026/01/01/00/shard-1-0.json.gz"
+    lives.s3.put_object(Bucket=lives.bucket, Key=key, Body=b"")
+    code, report = lives.audit(capsys)
+    assert (code, report["redrivenNotLookedAt"]) == (0, 1)
+    assert main(["audit", lives.one.path]) == 0
+    assert "redriven  1 file, which are not looked at" in capsys.readouterr().out

@@ -10,6 +10,7 @@ from record_processors.aws.failures import ConditionFailed, Missing
 from record_processors.errors import LeaseLost
 from record_processors.files.chain import Chain as FilesOfAShard
 from record_processors.files.chain_emitter import ChainEmitter
+from record_processors.files.file_ledger import LoadedFile
 from record_processors.flow.account import Account
 from record_processors.ops.chain import Seen
 from record_processors.ops.chain_proof import ChainProof
@@ -194,3 +195,30 @@ def test_a_long_life_is_proven_by_few_looks():
     chain = world.proven(333, 334, 777)
     assert [fault.files for fault in chain.faults] == [2, 1]
     assert chain.looked_at <= 60
+
+
+def test_of_two_that_overlap_the_loaded_one_stays():
+    """Within a life too: whichever the table has is not the one that is too much."""
+    for at, extra in ((1, 3), (2, 2)):
+        ends = {1: (1, 1), 2: (2, 3), 3: (3, 4), 4: (5, 5)}
+        scratch = Scratch("bucket")
+        hour = datetime(2026, 1, 1, tzinfo=timezone.utc)
+        scratch.add_listed(
+            Listed(SHARD, Position(first), f"k{number}", 1, 0.0, hour)
+            for number, (first, _) in ends.items()
+        )
+        scratch.add_loaded([LoadedFile(f"s3://bucket/k{at + 1}", SHARD, None, None, 1, 0)])
+        seen = {
+            number: Seen(
+                number,
+                f"k{number}",
+                Position(first),
+                Position(last),
+                Account("0-0", place, 0, 0, 0, 0),
+            )
+            for number, (first, last), place in zip(ends, ends.values(), (1, 2, 2, 3), strict=True)
+        }
+        chain = ChainProof(scratch, lambda number, _, seen=seen: seen[number]).run(SHARD, 1, 4)
+        (fault,) = chain.faults
+
+        assert fault.extra.number == extra
