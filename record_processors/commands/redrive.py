@@ -55,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
     except ConnectorError as error:
         return complain(error, EXIT_FAILED)
     _print(summary, dry=arguments.dry_run)
-    is_all = not summary.all_refused and not summary.rest.passed_over.count
+    is_all = not summary.all_refused and not summary.rest.waiting
     return EXIT_OK if is_all else EXIT_FOUND
 
 

@@ -40,10 +40,14 @@ class Wanted:
 
 @dataclass
 class Found:
-    """What is in no batch; ``along`` is, and was not meant, but is in a file with one that was."""
+    """What is in no batch; ``along`` is, and was not meant, but is in a file with one that was.
+
+    Of what is passed over, so many ``waiting`` may be put back later.
+    """
 
     files_before: int = 0
     along: int = 0
+    waiting: int = 0
     passed_over: Groups = field(default_factory=Groups)
     unchanged: Groups = field(default_factory=Groups)
 
@@ -151,6 +155,7 @@ class Batches:
             for letter in letters:
                 where = self.files.bucket.url(file.key)
                 self.found.passed_over.add(letter.stage, str(why), where)
+            self.found.waiting += 0 if why.is_for_ever else len(letters)
             if why.is_for_ever and not self.dry:
                 self.files.mark(file.key, Mark(when=now(), void=str(why)))
             return None
