@@ -95,11 +95,11 @@ def _files(settings: Settings, arguments: argparse.Namespace) -> int:
 
 def _records(settings: Settings, arguments: argparse.Namespace) -> int:
     from ..flow.record import Position  # noqa: PLC0415
-    from ..ops.checkpoints import BEGINNING  # noqa: PLC0415
+    from ..kcl.leases import TRIM_HORIZON  # noqa: PLC0415
     from ..ops.records_again import again  # noqa: PLC0415
 
     after: Position | None = None
-    if arguments.after != BEGINNING:
+    if arguments.after != TRIM_HORIZON:
         after = Position.parse(arguments.after)
     through = Position.parse(arguments.through)
     if arguments.dry_run:

@@ -68,7 +68,7 @@ def heard_of(dynamodb: Client, settings: Settings) -> Mapping[str, datetime]:
 
 
 def _scan(dynamodb: Client, table: str) -> Iterator[dict[str, Any]]:
-    for page in dynamodb.get_paginator("scan").paginate(TableName=table):
+    for page in dynamodb.get_paginator("scan").paginate(TableName=table, ConsistentRead=True):
         yield from page["Items"]
 
 

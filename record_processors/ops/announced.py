@@ -12,7 +12,8 @@ from ..files.file import File
 from ..files.message import read_message
 from ..flow.record import Position
 from ..flow.retry import Retry
-from .checkpoints import BEGINNING, SHARD_END, checkpoints
+from ..kcl.leases import SHARD_END, TRIM_HORIZON
+from .checkpoints import checkpoints
 from .shard_reading import records, shards
 
 
@@ -24,13 +25,13 @@ def announced(settings: Settings) -> Iterator[File]:
     kinesis, retry = client("kinesis", settings), Retry.from_settings(settings)
     stream, passed = settings[STREAM_NAME], checkpoints(settings)
     for shard in shards(kinesis, stream, retry):
-        checkpoint = passed.get(shard, BEGINNING)
+        checkpoint = passed.get(shard, TRIM_HORIZON)
         if checkpoint == SHARD_END:
             continue
-        where = checkpoint if isinstance(checkpoint, Position) else BEGINNING
+        where = checkpoint if isinstance(checkpoint, Position) else TRIM_HORIZON
         for page in records(kinesis, stream, shard, where, retry):
             for record in page:
-                if where != BEGINNING and int(record["SequenceNumber"]) <= where.sequence:  # type: ignore[union-attr]
+                if where != TRIM_HORIZON and int(record["SequenceNumber"]) <= where.sequence:  # type: ignore[union-attr]
                     continue
                 try:
                     yield read_message(record["Data"], settings[S3_BUCKET])

@@ -16,12 +16,13 @@ from ..errors import Fatal, counted
 from ..files.file_ledger import FileLedger, LedgerLocked
 from ..flow.account import Account
 from ..flow.record import Position
+from ..kcl.leases import SHARD_END
 from . import remedies
 from .announced import announced
 from .chain import Chain, PassedOver, Seen
 from .chain_findings import ChainFindings
 from .chain_proof import ChainProof
-from .checkpoints import SHARD_END, checkpoints
+from .checkpoints import checkpoints
 from .file_listing import FileListing, Listed
 from .hours import Hours
 from .letter_files import REDRIVEN, LetterFiles

@@ -15,7 +15,8 @@ from ..flow.pipeline import Pipeline
 from ..flow.record import Position, Record
 from ..flow.retry import Retry
 from ..kcl.assembly import assemble
-from .checkpoints import BEGINNING
+from ..kcl.leases import TRIM_HORIZON
+from .aggregate import MAGIC
 from .shard_reading import records
 
 # One file, as it was, whatever the thresholds are now; but none that memory would not hold.
@@ -24,10 +25,7 @@ NO_THRESHOLDS = {
     BYTE_LIMIT.key: str(256 * 1024 * 1024),
     MILLISECONDS_LIMIT.key: str(10**9),
 }
-# What begins so is a record of the Kinesis Producer Library, with several in it:
-# github.com/awslabs/amazon-kinesis-producer/blob/master/aggregation-format.md
-AGGREGATE = b"\xf3\x89\x9a\xc2"
-LIBRARY = "aws_kinesis_agg"
+LIBRARY = "aws_kinesis_agg"  # which unpacks what the Kinesis Producer Library packed
 
 
 def again(
@@ -41,7 +39,7 @@ def again(
     Raises Fatal.
     """
     pipeline = assemble(Settings(settings.path, {**settings.texts, **NO_THRESHOLDS}))
-    pipeline.since = BEGINNING if after is None else str(after)
+    pipeline.since = TRIM_HORIZON if after is None else str(after)
     pipeline.start(shard)
     try:
         for some in _between(settings, shard, after, through):
@@ -63,7 +61,7 @@ def _between(
 ) -> Iterator[Sequence[Record]]:
     kinesis, stream = client("kinesis", settings), settings[STREAM_NAME]
     is_first = True
-    where = BEGINNING if after is None else after
+    where = TRIM_HORIZON if after is None else after
     for page in records(kinesis, stream, shard, where, Retry.from_settings(settings)):
         found = [one for raw in page for one in unpacked(raw)]
         if found and is_first and after and found[0].position.sequence != after.sequence:
@@ -83,7 +81,7 @@ def unpacked(raw: Mapping[str, Any]) -> Iterator[Record]:
     """Yield the records in one of Kinesis' answer, as the KCL does. Raises Fatal."""
     data, number, key = raw["Data"], raw["SequenceNumber"], raw["PartitionKey"]
     arrival = round(raw["ApproximateArrivalTimestamp"].timestamp() * 1000)
-    if not data.startswith(AGGREGATE):
+    if not data.startswith(MAGIC):
         yield Record(data, number, 0, key, arrival)
         return
     if find_spec(LIBRARY) is None:

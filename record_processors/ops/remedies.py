@@ -8,7 +8,7 @@ from datetime import datetime
 from ..config.keys import S3_ENDPOINT
 from ..config.setting import Settings
 from ..flow.record import Position
-from .checkpoints import BEGINNING
+from ..kcl.leases import TRIM_HORIZON
 from .hours import HOUR, said
 
 PROGRAM = "kinesis-connectors"
@@ -40,7 +40,7 @@ def replay_records(
     settings: Settings, shard: str, after: Position | None, through: Position
 ) -> str:
     """Read records of the stream again, as long as it holds them."""
-    begin = BEGINNING if after is None else str(after)
+    begin = TRIM_HORIZON if after is None else str(after)
     places = ("--shard", shard, "--after", begin, "--through", str(through))
     return _typed("replay", settings.path, *places)
 

@@ -12,8 +12,9 @@ from record_processors.config.setting import Settings
 from record_processors.flow.record import Position
 from record_processors.flow.retry import Retry
 from record_processors.kcl.assembly import assemble
+from record_processors.kcl.leases import TRIM_HORIZON
 from record_processors.kcl.tables import LEASES, table_name
-from record_processors.ops.checkpoints import BEGINNING, checkpoints
+from record_processors.ops.checkpoints import checkpoints
 from record_processors.ops.records_again import unpacked
 from record_processors.ops.shard_reading import records, shards
 from support.two_stages import TwoStages
@@ -30,7 +31,7 @@ class Lives(TwoStages):
         settings = settings or {"one": self.one, "two": self.two}[stage]
         stream, retry = settings[STREAM_NAME], Retry(3, 10)
         for shard in shards(self.kinesis, stream, retry):
-            where = checkpoints(settings).get(shard, BEGINNING)
+            where = checkpoints(settings).get(shard, TRIM_HORIZON)
             pipeline = assemble(settings)
             pipeline.since = str(where)
             pipeline.start(shard)
