@@ -89,6 +89,20 @@ class Bucket:
         )
         return found
 
+    def page(self, prefix: str, token: str | None = None, delimiter: str = "") -> Mapping[str, Any]:
+        """Return what ListObjectsV2 says: one page of the objects whose keys begin so.
+
+        ``token`` is the ``NextContinuationToken`` of the page before. Raises Fatal.
+        """
+        how = {"ContinuationToken": token} if token else {}
+        how |= {"Delimiter": delimiter} if delimiter else {}
+        found: Mapping[str, Any] = call(
+            self.retry,
+            f"listing {self.url(prefix)}",
+            lambda: self.s3.list_objects_v2(Bucket=self.name, Prefix=prefix, **how),
+        )
+        return found
+
     def read(self, url: str, part: Callable[[IO[bytes]], Result]) -> Result:
         """Return what ``part`` makes of an object of any bucket, which it reads from the beginning.
 

@@ -11,7 +11,6 @@ from itertools import islice
 from typing import NamedTuple
 
 from ..aws.bucket import Bucket
-from ..aws.failures import call
 from ..aws.layout import LAYOUT, files_folder, hour_folders, hour_of, pattern_of
 from ..config.setting import Settings
 from ..flow.record import Position
@@ -111,13 +110,7 @@ class FileListing:
             yield page
 
     def _page(self, prefix: str, token: str | None, delimiter: str) -> Page:
-        how = {"ContinuationToken": token} if token else {}
-        how |= {"Delimiter": delimiter} if delimiter else {}
-        answer = call(
-            self.bucket.retry,
-            f"listing {self.bucket.url(prefix)}",
-            lambda: self.bucket.s3.list_objects_v2(Bucket=self.bucket.name, Prefix=prefix, **how),
-        )
+        answer = self.bucket.page(prefix, token, delimiter)
         folders = [one["Prefix"] for one in answer.get("CommonPrefixes", ())]
         files = [
             listed

@@ -19,7 +19,7 @@ from typing import IO, NamedTuple
 import msgspec
 
 from ..aws.bucket import Bucket
-from ..aws.failures import ConditionFailed, Missing, call
+from ..aws.failures import ConditionFailed, Missing
 from ..aws.layout import LETTERS, MARK, dead_letters_folder
 from ..config.setting import Settings
 from ..errors import Fatal
@@ -99,20 +99,13 @@ class LetterFiles:
 
     def objects(self, prefix: str) -> Iterator[tuple[str, datetime, int]]:
         """Return key, time and size of each object whose key begins so. Raises Fatal."""
-        more: dict[str, str] = {}
+        token: str | None = None
         while True:
-            answer = call(
-                self.bucket.retry,
-                f"listing {self.bucket.url(prefix)}",
-                lambda more=more: self.bucket.s3.list_objects_v2(  # type: ignore[misc]
-                    Bucket=self.bucket.name, Prefix=prefix, **more
-                ),
-            )
-            for one in answer.get("Contents", ()):
+            page = self.bucket.page(prefix, token)
+            for one in page.get("Contents", ()):
                 yield one["Key"], one["LastModified"], one["Size"]
-            if not answer.get("IsTruncated"):
+            if not (token := page.get("NextContinuationToken")):
                 return
-            more = {"ContinuationToken": answer["NextContinuationToken"]}
 
     def read(self, file: LetterFile) -> list[StoredLetter]:
         """Return the letters of a file. Raises Fatal if it is none, or gone."""
