@@ -49,7 +49,7 @@ class DeadLetters:
         """Take a record that the flow rejects; it is durable after the next ``write``."""
         if not self._records:
             self._first_reason = f"{stage}: {reason}"
-        line = self._line(record, stage, reason)
+        line = self._letter(record, stage, reason).encode()
         self._records.append(record)
         self._lines.append(line)
         self._bytes += len(line)
@@ -62,7 +62,7 @@ class DeadLetters:
         for _, found in groupby(by_position, lambda one: one.record.position):
             same = list(found)
             record = same[0].record
-            lines = [self._line(record, stage, one.reason) for one in same]
+            lines = [self._letter(record, stage, one.reason).encode() for one in same]
             self._put(record, record, lines, f"{stage}: {same[0].reason}")
 
     def write(self) -> None:
@@ -76,7 +76,7 @@ class DeadLetters:
         self.store.put(key, b"".join(lines))
         report(len(lines), reason, self.store.url(key))
 
-    def _line(self, record: Record, stage: str, reason: str) -> bytes:
+    def _letter(self, record: Record, stage: str, reason: str) -> Letter:
         return Letter(
             stream=self.stream,
             shard=self.shard,
@@ -86,4 +86,4 @@ class DeadLetters:
             data=record.data,
             stage=stage,
             reason=reason,
-        ).encode()
+        )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import msgspec
+
 from ..flow.dead_letters import DeadLetters
 from ..flow.letter import LetterAgain, StoredLetter
 from ..flow.record import Position, Record
@@ -15,16 +17,6 @@ class LettersAgain(DeadLetters):
     before: Mapping[Position, StoredLetter]
     to: tuple[str, ...] = ()
 
-    def _line(self, record: Record, stage: str, reason: str) -> bytes:
-        return LetterAgain(
-            stream=self.stream,
-            shard=self.shard,
-            position=str(record.position),
-            arrival=record.arrival,
-            partition_key=record.partition_key,
-            data=record.data,
-            stage=stage,
-            reason=reason,
-            first=self.before[record.position].first or "",
-            to=self.to,
-        ).encode()
+    def _letter(self, record: Record, stage: str, reason: str) -> LetterAgain:
+        letter = msgspec.structs.asdict(super()._letter(record, stage, reason))
+        return LetterAgain(**letter, first=self.before[record.position].first or "", to=self.to)
