@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ..ops.batches import Wanted
 
-UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-
 
 def add_wanted(parser: argparse.ArgumentParser) -> None:
     """Let a command take which letters are meant."""
@@ -33,8 +31,10 @@ def wanted(arguments: argparse.Namespace) -> Wanted:
 
 def since(text: str) -> datetime:
     """Read how long ago, or a time of ISO 8601 (UTC, unless it says another)."""
+    from ..config.types import UNITS  # noqa: PLC0415
+
     if found := re.fullmatch(r"([0-9]{1,6})([smhd])", text):
-        return datetime.now(timezone.utc) - timedelta(**{UNITS[found[2]]: int(found[1])})
+        return datetime.now(timezone.utc) - timedelta(seconds=int(found[1]) * UNITS[found[2]])
     try:
         time = datetime.fromisoformat(text.replace("Z", "+00:00"))
     except ValueError:

@@ -148,11 +148,10 @@ class Failures:
         RETRIES.add(1, self.service)
         if isinstance(error, TakenInPart):
             trouble.over(self.what)
-        else:
-            trouble.failing(self.what, error)
-        if isinstance(error, TakenInPart):
             log.warning("%s: %s", self.what, error, extra=self._of(TRIED_AGAIN, state))
-        elif not isinstance(error, Unavailable) or self.seconds >= self.patience:
+            return
+        trouble.failing(self.what, error)
+        if not isinstance(error, Unavailable) or self.seconds >= self.patience:
             log.warning(
                 *("%s: try %d of %d: %s", self.what, tries, self.limit, error),
                 extra=self._of(TRIED_AGAIN, state),

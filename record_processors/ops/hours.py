@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from typing import NamedTuple
 
+from ..config.types import UNITS
+
 HOUR = timedelta(hours=1)
 MOST_HOURS = (
     24 * 366 * 10
 )  # that are asked for one by one; in a longer range, one looks what is there
-
-SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def duration(text: str) -> float:
@@ -20,7 +20,7 @@ def duration(text: str) -> float:
     found = re.fullmatch(r"([0-9]{1,9})([smhd])", text)
     if not found:
         raise ValueError(f"{text} is not a duration like 90s, 10m, 1h or 2d")
-    return float(int(found[1]) * SECONDS[found[2]])
+    return float(int(found[1]) * UNITS[found[2]])
 
 
 def hour(text: str) -> datetime:

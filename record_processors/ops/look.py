@@ -14,16 +14,15 @@ from ..aws.clients import client
 from ..aws.findings import ERRORS, PROBE_SECONDS, impatient, not_aws, quick_client, why
 from ..aws.output_stream import OUTPUT_STREAM
 from ..config.keys import APPLICATION_NAME, STREAM_NAME
-from ..config.registry import chosen
 from ..config.resource import Failed
 from ..config.setting import Settings
-from ..files.chain_emitter import ChainEmitter
 from ..kcl.leases import Lease, heard_of, read_leases
 from ..kcl.resources import resources
 from ..kcl.tables import LEASES, table_name
 from .attention import judge
 from .lag import ShardReader
 from .last_files import last_files
+from .pipelines import chain_writer
 from .status import EndToEnd, File, Pipeline, Shard, State, Status, Written
 
 THREADS = 10  # as many connections as a client keeps
@@ -58,7 +57,7 @@ def _look_at(settings: Settings, behind: int) -> Pipeline:
         with ThreadPoolExecutor(THREADS) as pool:
             _read_stream(pipeline, hasty, leases, pool)
         judge(pipeline, settings, behind)
-    if _writes_files(settings):
+    if chain_writer(settings) is not None:
         with _noting(pipeline, "s3:ListBucket"), ThreadPoolExecutor(THREADS) as pool:
             _look_for_files(pipeline, hasty, pool)
     for resource in resources(hasty):
@@ -129,13 +128,6 @@ def _read_stream(
             shard.behind = lag.behind.total_seconds()
     known = [shard.behind for shard in pipeline.shards if shard.behind is not None]
     pipeline.behind = max(known, default=None)
-
-
-def _writes_files(settings: Settings) -> bool:
-    destination = chosen(settings.texts).destination
-    return any(
-        issubclass(each, ChainEmitter) for each in (destination, *destination.members.values())
-    )
 
 
 def _look_for_files(pipeline: Pipeline, settings: Settings, pool: Executor) -> None:

@@ -79,9 +79,8 @@ def classify(error: Exception, what: str) -> Exception:
     if isinstance(error, theirs.SSLError):
         return Fatal(f"{what}: TLS: {said} (openSearchURL, openSearchSSLRootCert)")
     if isinstance(error, (theirs.ConnectionError, theirs.SerializationError)):
-        return Unavailable(
-            said
-        )  # also an answer that is not OpenSearch's, as of a proxy in between
+        # Also for an answer that is not OpenSearch's, as of a proxy in between.
+        return Unavailable(said)
     status = status_of(error)
     if status == TOO_LARGE:
         return TooLarge(said)
