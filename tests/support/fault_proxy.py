@@ -173,7 +173,7 @@ class _Handler(BaseHTTPRequestHandler):
         if path == "/PutRecord":
             message = json.loads(base64.b64decode(json.loads(body)["Data"]))
             self.proxy.effects.append(("announce", message["key"]))
-        elif method != "HEAD":
+        elif method != "HEAD" and path.count("/") > 1:  # nor is a listing of a bucket an effect
             self.proxy.effects.append((method.lower(), path.split("/", 2)[-1]))
 
     def reply(self, status, headers, body):
