@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
+from itertools import chain as joined
 
 from ..aws.bucket import Bucket
 from ..aws.failures import Missing
@@ -13,7 +14,7 @@ from ..aws.layout import files_folder
 from ..config.keys import APPLICATION_NAME, STREAM_NAME
 from ..config.setting import Settings
 from ..errors import Fatal, counted
-from ..files.file_ledger import FileLedger, LedgerLocked
+from ..files.file_ledger import FileLedger, LedgerLocked, LoadedFile
 from ..flow.account import Account
 from ..flow.record import Position
 from ..kcl.leases import SHARD_END
@@ -25,11 +26,12 @@ from .chain_proof import ChainProof
 from .checkpoints import checkpoints
 from .file_listing import FileListing, Listed
 from .hours import Hours
-from .letter_files import REDRIVEN, LetterFiles
-from .load_proof import Letters, missing, never_loaded, settle
+from .letter_files import REDRIVEN
+from .load_proof import Letters, MissingFile, missing, never_loaded, settle, states
 from .pipelines import FilesAndTable
+from .redriven import Redriven
 from .report import Found, Report
-from .scratch import Scratch, moment, ordered
+from .scratch import OF_CHAINS, REDRIVEN_ONES, Scratch, moment, ordered
 from .table_findings import TableFindings
 
 SHARDS_AT_ONCE = 8
@@ -49,6 +51,7 @@ class Audit:
         self.grace = grace
         self.bucket = Bucket.from_settings(pair.files)
         self.listing = FileListing(pair.files, self.bucket)
+        self.redriven = Redriven(pair.files, self.listing)
         self.scratch = Scratch(self.bucket.name)
         self.report = Report(
             pair.files[APPLICATION_NAME],
@@ -63,10 +66,9 @@ class Audit:
         passed = checkpoints(self.settings)
         self._read_messages()
         knows_what_is_loaded = self._read_ledger()
-        self.scratch.add_listed(self.listing.files(self.hours))
+        files, redriven = self.listing.files(self.hours), self.listing.redriven(self.hours)
+        self.scratch.add_listed(joined(files, redriven))
         self._note_extent()
-        folder = f"{self.listing.folder}{REDRIVEN}"
-        report.redriven = sum(1 for _ in LetterFiles(self.settings).objects(folder))
         report.add(self._nothing(passed))
         self._prove()
         report.is_to_the_end = self.hours.end is None
@@ -78,12 +80,15 @@ class Audit:
         if knows_what_is_loaded:
             unloaded = never_loaded(self.scratch, self.listing.file, self.hours)
             report.add(findings.missing(one for one in unloaded if not findings.is_elsewhere(one)))
+        report.add(findings.missing(self._unwritten()))
         report.add(findings.faults(report.chains))
         report.add(self._open(letters))
         report.add(findings.unexplained(report.chains))
         if knows_what_is_loaded:
             table = TableFindings(self.settings, report, self.scratch, self.bucket)
-            report.states = settle(self.scratch, began - self.grace)
+            settle(self.scratch, began - self.grace)
+            report.states = states(self.scratch, OF_CHAINS)
+            report.redriven_states = states(self.scratch, REDRIVEN_ONES)
             report.add(table.lost())
             report.add(table.twice())
             report.add(table.rows())
@@ -124,7 +129,8 @@ class Audit:
         if ledger is None:
             return False
         try:
-            self.scratch.add_loaded(ledger.loaded(report.application, self.settings[STREAM_NAME]))
+            loaded = ledger.loaded(report.application, self.settings[STREAM_NAME])
+            self.scratch.add_loaded(map(self._placed, loaded))
         except LedgerLocked as error:
             again = (remedies.audit(self.settings, self.pair.table),)
             report.add([Found("not known", str(report.table), f"{error}; ask again", again)])
@@ -134,6 +140,14 @@ class Audit:
         report.rows_left_out = self.scratch.count("SELECT sum(left_out) FROM loaded")
         return True
 
+    def _placed(self, file: LoadedFile) -> LoadedFile:
+        """Call the shard of a file that redrive has written as the listing does."""
+        key = file.url.removeprefix(self.scratch.prefix)
+        if not key.startswith(f"{self.listing.folder}{REDRIVEN}"):
+            return file
+        listed = self.listing.file(key)
+        return file._replace(shard=listed.shard if listed else None)
+
     def _count_rows(self, ledger: FileLedger) -> None:
         try:
             self.report.rows = ledger.rows(self.report.application)
@@ -142,11 +156,13 @@ class Audit:
 
     def _note_extent(self) -> None:
         report, count = self.report, self.scratch.count
-        if report.files or not (files := count("SELECT count(*) FROM files")):
+        report.redriven = count(f"SELECT count(*) FROM files WHERE {REDRIVEN_ONES}")  # noqa: S608
+        of_chains = f"FROM files WHERE {OF_CHAINS}"
+        if not (files := count(f"SELECT count(*) {of_chains}")):
             return
-        report.files, report.bytes = files, count("SELECT sum(bytes) FROM files")
-        report.first_hour = moment(count("SELECT min(hour) FROM files"))
-        report.last_hour = moment(count("SELECT max(hour) FROM files"))
+        report.files, report.bytes = files, count(f"SELECT sum(bytes) {of_chains}")
+        report.first_hour = moment(count(f"SELECT min(hour) {of_chains}"))
+        report.last_hour = moment(count(f"SELECT max(hour) {of_chains}"))
 
     def _prove(self) -> None:
         """Prove one chain after the other; the ends of all are looked at before, at once."""
@@ -213,6 +229,12 @@ class Audit:
             return False
         return True
 
+    def _unwritten(self) -> Iterator[MissingFile]:
+        """Yield the files of batches that are nowhere; what is older than all there has expired."""
+        oldest = self.report.first_hour
+        hours = self.hours if self.hours.begin else self.hours._replace(begin=oldest)
+        yield from self.redriven.unwritten(self.scratch, hours)
+
     def _letters(self) -> Letters:
         letters = Letters(self.scratch, self._holds)
         for settings in self._pipelines():
@@ -225,6 +247,9 @@ class Audit:
             for one in letters.open_ones(settings):
                 said = f"{one.letters:,} not put back; the first, {one.reason}"
                 yield Found("letter", self.bucket.url(one.key), said, (remedies.redrive(settings),))
+        for url in self.redriven.unfinished():
+            said = "a batch of letters that is begun, and not done: redrive goes on with it"
+            yield Found("letter", url, said, (remedies.redrive(self.settings),))
         letters.keep_out()
 
     def _pipelines(self) -> Iterable[Settings]:

@@ -11,10 +11,10 @@ from ..config.setting import Settings
 from ..errors import counted
 from ..flow.record import Position
 from .chain import BeganAnew, Chain, Gap, Overlap, Seen, Stray
-from .file_listing import FileListing
+from .file_listing import FileListing, batch_of
 from .load_proof import MissingFile
 from .places import just_before
-from .remedies import aside, replay_records, set_aside
+from .remedies import aside, replay_file, replay_records, set_aside
 from .report import Found
 from .scratch import Scratch, ordered, position
 
@@ -39,8 +39,12 @@ class ChainFindings:
         """Yield files that are known of and are not in S3; note where they were."""
         for file in files:
             url = self.bucket.url(file.key)
-            self.scratch.add_gap(file.shard, file.first, f"{url}: {file.how}, and not in S3")
-            remedy = replay_records(self.settings, file.shard, self._end_before(file), file.last)
+            if batch_of(file.shard):
+                remedy = replay_file(self.settings, url)
+            else:
+                self.scratch.add_gap(file.shard, file.first, f"{url}: {file.how}, and not in S3")
+                begin = self._end_before(file)
+                remedy = replay_records(self.settings, file.shard, begin, file.last)
             place = f"{file.first} to {file.last} of {file.shard}"
             said = f"{file.how}, and not in S3 any more: {place}"
             yield Found("missing", url, said, (remedy,))

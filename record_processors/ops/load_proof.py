@@ -121,8 +121,8 @@ def _announced(letter: StoredLetter, settings: Settings) -> File | None:
         return None
 
 
-def settle(scratch: Scratch, since: float) -> dict[int, int]:
-    """Give each file its state; return how many there are of each.
+def settle(scratch: Scratch, since: float) -> None:
+    """Give each file its state.
 
     What was written after ``since`` may be about to be announced.
     """
@@ -134,7 +134,12 @@ def settle(scratch: Scratch, since: float) -> dict[int, int]:
         "WHEN written > ? OR key IN (SELECT key FROM announced) THEN ? ELSE ? END",
         (LOADED, KEPT_OUT, since, WAITING, LOST),
     )
-    return dict(db.execute("SELECT state, count(*) FROM files GROUP BY state").fetchall())
+
+
+def states(scratch: Scratch, which: str) -> dict[int, int]:
+    """Return how many files there are of each state, of the chains or of those redriven."""
+    sql = f"SELECT state, count(*) FROM files WHERE {which} GROUP BY state"  # noqa: S608
+    return dict(scratch.db.execute(sql).fetchall())
 
 
 def missing(

@@ -53,7 +53,8 @@ class Report:
     short_of_checkpoint: int = 0  # shards whose last file ends before it
     states: dict[int, int] = field(default_factory=dict)
     gone: int = 0  # files of the ledger that are older than all in S3
-    redriven: int = 0  # files of what redrive has put back, which are not looked at
+    redriven: int = 0  # files that redrive has written
+    redriven_states: dict[int, int] = field(default_factory=dict)
     rows: TableRows | None = None
     rows_left_out: int = 0
     letters_of_rows: int = 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..errors import counted
@@ -34,7 +34,8 @@ def figures(report: Report) -> Iterator[tuple[str, str]]:
             f"{report.letters_of_rows:,}",
         )
     if report.redriven:
-        yield "redriven", f"{counted(report.redriven, 'file')}, which are not looked at"
+        told = counted(report.redriven, "file")
+        yield "redriven", ": ".join([told, *_in_words(report.redriven_states)])
     for note in report.notes:
         yield "note", note
 
@@ -103,8 +104,16 @@ def _sums(report: Report) -> tuple[int, ...]:
 def _table(report: Report) -> str:
     if not report.states:
         return f"{report.table}: not compared" if report.files else f"{report.table}: no files"
-    states = [f"{name} {report.states.get(state, 0):,}" for state, name in STATES.items()]
-    return f"{report.table}: {', '.join(states)}"
+    return ": ".join([report.table or "", *_in_words(report.states)])
+
+
+def _in_words(states: Mapping[int, int]) -> Iterator[str]:
+    if states:
+        yield ", ".join(f"{name} {states.get(state, 0):,}" for state, name in STATES.items())
+
+
+def _by_name(states: Mapping[int, int]) -> dict[str, int] | None:
+    return {name: states.get(state, 0) for state, name in STATES.items()} if states else None
 
 
 def in_figures(report: Report) -> dict[str, Any]:
@@ -135,10 +144,9 @@ def in_figures(report: Report) -> dict[str, Any]:
         "lettersOfRecords": report.letters_of_records,
         "table": report.table,
         "loadedBefore": report.gone,
-        "redrivenNotLookedAt": report.redriven,
-        "states": {name: report.states.get(state, 0) for state, name in STATES.items()}
-        if report.states
-        else None,
+        "states": _by_name(report.states),
+        "redriven": report.redriven,
+        "redrivenStates": _by_name(report.redriven_states),
         "rowsInTable": report.rows and report.rows.counted,
         "rowsInLedger": report.rows and report.rows.entered,
         "rowsLeftOut": report.rows_left_out,

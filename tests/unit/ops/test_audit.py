@@ -2,6 +2,7 @@
 
 import itertools
 import os
+from pathlib import Path
 
 import boto3
 import psycopg2
@@ -320,12 +321,66 @@ def test_a_file_that_is_moved_meanwhile(lives, capsys, monkeypatch):
     ]
 
 
-def test_redriven_files_are_counted(lives, capsys):
-    """What redrive has put back is not looked at, and the report says how much that is."""
-    lives.work([1])
-    key = f"{lives.one.texts['applicationName']}/redriven/0000001/2026/01/01/00/shard-1-0.json.gz"
-    lives.s3.put_object(Bucket=lives.bucket, Key=key, Body=b"")
+def test_redriven_files_that_are_lost(lives, capsys):
+    """What redrive has put back is compared: a file without its message, or that is gone."""
+    lives.put([b'{"id": 1}', b"[2]", b"[3]"])
+    lives.live("one")
+    redrive(lives)
+    folder = f"{lives.one.texts['applicationName']}/redriven/"
+    (key,) = whole = lives.objects(folder)
+    url = f"s3://{lives.bucket}/{key}"
     code, report = lives.audit(capsys)
-    assert (code, report["redrivenNotLookedAt"]) == (0, 1)
-    assert main(["audit", lives.one.path]) == 0
-    assert "redriven  1 file, which are not looked at" in capsys.readouterr().out
+    assert (code, report["redriven"], report["redrivenStates"]["waiting"]) == (0, 1, 1)
+    drain(lives)
+    lost = {one["object"]: one for one in lives.found(capsys)}
+    assert {one["kind"] for one in lost.values()} == {"lost"}
+    lives.mend(lost[url])
+
+    for told in ("is announced", "was put back by redrive"):
+        lives.s3.delete_object(Bucket=lives.bucket, Key=key)
+        gone = {one["object"]: one for one in lives.found(capsys)}
+        assert (gone[url]["kind"], gone[url]["sentence"].split(",")[0]) == ("missing", told)
+        drain(lives)
+    for one in lives.found(capsys):
+        lives.mend(one)
+    assert lives.objects(folder) == whole
+    lives.live("two")
+    assert lives.ids() == [1, 2, 3]
+    code, report = lives.audit(capsys)
+    assert (code, report["states"]["loaded"], report["redrivenStates"]["loaded"]) == (0, 1, 1)
+
+    lives.s3.delete_object(Bucket=lives.bucket, Key=key)
+    (finding,) = lives.found(capsys)
+    assert (finding["object"], finding["sentence"].split(",")[0]) == (url, "is loaded")
+    lives.mend(finding)
+    lives.live("two")
+    assert (lives.ids(), lives.found(capsys)) == ([1, 2, 3], [])
+    query = f"SELECT DISTINCT application FROM {lives.two.texts['redshiftFileTable']}"
+    name = lives.one.texts["applicationName"]
+    assert set(lives.query(query)) == {(name,), (f"{name}/redriven/0000001",)}
+
+
+def redrive(lives):
+    """Mend the transformer, and put the letters of stage one back."""
+    path = Path(lives.one.path)
+    mended = "transformer = support.menders:Boxed"
+    path.write_text(path.read_text().replace("transformer = json", mended))
+    assert main(["redrive", lives.one.path]) == 0
+
+
+def test_a_redrive_that_is_not_done(lives, capsys):
+    """A batch that is begun, and not done, is found by its object; redrive ends it."""
+    folder = f"errors/{lives.one.texts['applicationName']}/redriven/"
+    lives.put([b'{"id": 1}', b"[2]"])
+    lives.live("one")
+    redrive(lives)
+    lives.live("two")
+    assert lives.found(capsys) == []
+    lives.s3.delete_object(Bucket=lives.bucket, Key=f"{folder}0000001.done")
+    (finding,) = lives.found(capsys)
+    assert (finding["kind"], finding["object"]) == (
+        "letter",
+        f"s3://{lives.bucket}/{folder}0000001.batch",
+    )
+    lives.mend(finding)
+    assert lives.found(capsys) == []
