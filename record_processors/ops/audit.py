@@ -17,13 +17,13 @@ from ..errors import Fatal, counted
 from ..files.file_ledger import FileLedger, LedgerLocked, LoadedFile
 from ..flow.account import Account
 from ..flow.record import Position
-from ..kcl.leases import SHARD_END
 from . import remedies
 from .announced import announced
-from .chain import Chain, PassedOver, Seen
+from .chain import Chain, Seen
 from .chain_findings import ChainFindings
 from .chain_proof import ChainProof
 from .checkpoints import checkpoints
+from .ends import Ends
 from .file_listing import FileListing, Listed
 from .hours import Hours
 from .letter_files import REDRIVEN
@@ -31,7 +31,7 @@ from .load_proof import Letters, MissingFile, missing, never_loaded, settle, sta
 from .pipelines import FilesAndTable
 from .redriven import Redriven
 from .report import Found, Report
-from .scratch import OF_CHAINS, REDRIVEN_ONES, Scratch, moment, ordered
+from .scratch import OF_CHAINS, REDRIVEN_ONES, Scratch, moment
 from .table_findings import TableFindings
 
 SHARDS_AT_ONCE = 8
@@ -72,8 +72,9 @@ class Audit:
         report.add(self._nothing(passed))
         self._prove()
         report.is_to_the_end = self.hours.end is None
+        ends = Ends(report, self.scratch, passed)
         if report.is_to_the_end:
-            self._compare_with_checkpoints(passed)
+            ends.compare()
         findings = ChainFindings(self.settings, self.listing, self.scratch, self._look)
         report.add(findings.missing(missing(self.scratch, self.listing.file, self._is_asked)))
         letters = self._letters()
@@ -84,6 +85,8 @@ class Audit:
         report.add(findings.faults(report.chains))
         report.add(self._open(letters))
         report.add(findings.unexplained(report.chains))
+        if self.hours.is_all and report.files:
+            report.add(ends.without_files(remedies.audit(self.settings, self.pair.table)))
         if knows_what_is_loaded:
             table = TableFindings(self.settings, report, self.scratch, self.bucket)
             settle(self.scratch, began - self.grace)
@@ -199,25 +202,6 @@ class Audit:
         except ValueError:
             last = listed.first
         return Seen(number, key, listed.first, last, Account.read(metadata))
-
-    def _compare_with_checkpoints(self, passed: Mapping[str, Position | str]) -> None:
-        report = self.report
-        for chain in report.chains:
-            where, end = passed.get(chain.shard), chain.end
-            if where is None or end is None:
-                continue
-            report.compared += 1
-            if where in {SHARD_END, end.last}:
-                report.at_checkpoint += 1
-            elif isinstance(where, Position) and where > end.last:
-                report.short_of_checkpoint += 1
-                chain.passed_over.append(PassedOver(end, where, None))
-            else:
-                report.behind_checkpoint += self.scratch.count(
-                    "SELECT count(*) FROM files WHERE shard = ? AND first > ?",
-                    chain.shard,
-                    ordered(where) if isinstance(where, Position) else "",
-                )
 
     def _is_asked(self, listed: Listed) -> bool:
         """Whether S3 should have a file; what is older than all there has expired."""

@@ -48,6 +48,8 @@ class Report:
     chains: list[Chain] = field(default_factory=list)
     is_to_the_end: bool = True  # whether the chains' ends are asked about
     compared: int = 0  # shards that have a lease
+    ended: int = 0  # shards that are read to their end, which no checkpoint says
+    without_files: int = 0  # shards that were read, and have no file, nor need have one
     at_checkpoint: int = 0  # shards whose last file ends where the lease's checkpoint is
     behind_checkpoint: int = 0  # files that a checkpoint has still to pass
     short_of_checkpoint: int = 0  # shards whose last file ends before it

@@ -72,6 +72,8 @@ def _beginnings(report: Report) -> str:
 
 def _ends(report: Report) -> str:
     told = [f"at the checkpoint ({counted(report.at_checkpoint, 'shard')})"]
+    if report.ended:
+        told.append(f"ended, and not compared ({counted(report.ended, 'shard')})")
     if alone := len(report.chains) - report.compared:
         told.append(f"without a lease ({counted(alone, 'shard')})")
     if report.behind_checkpoint:
@@ -80,6 +82,11 @@ def _ends(report: Report) -> str:
         told.append(
             f"before it ({counted(report.short_of_checkpoint, 'shard')}: what came after the last "
             "file left no rows, by the checkpoint's word)"
+        )
+    if report.without_files:
+        told.append(
+            f"{counted(report.without_files, 'shard')} without a file (what was read left no rows, "
+            "or has expired)"
         )
     return ", ".join(told)
 
@@ -135,6 +142,8 @@ def in_figures(report: Report) -> dict[str, Any]:
             one.after is not None for each in chains for one in each.passed_over
         ),
         "shardsAtCheckpoint": report.at_checkpoint,
+        "shardsEnded": report.ended,
+        "shardsWithoutFiles": report.without_files,
         "shardsShortOfCheckpoint": report.short_of_checkpoint,
         "filesBehindCheckpoint": report.behind_checkpoint,
         "kept": kept,

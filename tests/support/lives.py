@@ -43,13 +43,15 @@ class Lives(TwoStages):
             pipeline.flush(lambda at, shard=shard: self.lease(settings, shard, at))
             pipeline.close()
 
-    def lease(self, settings, shard, position):
+    def lease(self, settings, shard, where):
+        """Write a checkpoint: a position, or a word of KCL's."""
+        sequence, sub_sequence = where if isinstance(where, Position) else (where, 0)
         boto3.client("dynamodb").put_item(
             TableName=table_name(settings, LEASES),
             Item={
                 "leaseKey": {"S": shard},
-                "checkpoint": {"S": str(position.sequence)},
-                "checkpointSubSequenceNumber": {"N": str(position.sub_sequence)},
+                "checkpoint": {"S": str(sequence)},
+                "checkpointSubSequenceNumber": {"N": str(sub_sequence)},
             },
         )
 

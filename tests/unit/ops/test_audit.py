@@ -15,6 +15,7 @@ from record_processors.config.setting import Settings
 from record_processors.destinations.redshift import ledger_questions
 from record_processors.destinations.redshift.settings import FILE_KEY_COLUMN
 from record_processors.flow.record import Position
+from record_processors.kcl.leases import SHARD_END
 from support.lives import Lives
 
 names = itertools.count(1)
@@ -218,6 +219,40 @@ def test_no_file_is_left(lives, capsys):
         f"s3://{lives.bucket}/{lives.one.texts['applicationName']}",
     )
     assert "leases have checkpoints and 2 files in the ledger: s3Prefix or" in finding["sentence"]
+
+
+def test_a_shard_that_has_no_file(lives, capsys):
+    """Another shard that was read and has no file is a fact if all may have been filtered out."""
+    other = "shardId-000000000001"
+    lives.work([1])
+    lives.lease(lives.one, other, Position(7))
+    (finding,) = lives.found(capsys)  # as nothing is filtered out, or refused
+    assert (finding["kind"], finding["object"]) == ("missing", other)
+    assert "though it was read to 7-0" in finding["sentence"]
+    lives.work([0, 2])
+    code, report = lives.audit(capsys)
+    assert (code, report["shardsWithoutFiles"], report["shardsAtCheckpoint"]) == (0, 1, 1)
+
+    ledger, name = lives.two.texts["redshiftFileTable"], lives.one.texts["applicationName"]
+    url = f"s3://{lives.bucket}/{name}/2001/01/01/00/{other}-5-0.json.gz"
+    columns = "data_table, application, stream, loaded_at, row_count"
+    more = f"{lives.two[FILE_KEY_COLUMN]}, shard, first_position, last_position"
+    lives.query(
+        f"INSERT INTO {ledger} ({columns}, {more}) "
+        f"SELECT {columns.replace('row_count', '0')}, '{url}', '{other}', '5-0', '7-0' "
+        f"FROM {ledger} LIMIT 1"
+    )
+    (finding,) = lives.found(capsys)
+    assert (finding["kind"], finding["object"]) == ("missing", other)
+    assert "though the ledger has 1 file of it" in finding["sentence"]
+
+
+def test_the_end_of_a_shard(lives, capsys):
+    """A shard that is read to its end is counted by itself, as no checkpoint says where that is."""
+    lives.work([1])
+    lives.lease(lives.one, "shardId-000000000000", SHARD_END)
+    code, report = lives.audit(capsys)
+    assert (code, report["shardsEnded"], report["shardsAtCheckpoint"]) == (0, 1, 0)
 
 
 def test_ranges_that_overlap(lives, capsys):
