@@ -18,7 +18,7 @@ from ..files.file_ledger import FileLedger, LedgerLocked, LoadedFile
 from ..flow.account import Account
 from ..flow.record import Position
 from . import remedies
-from .announced import announced
+from .announced import NotBegun, announced
 from .chain import Chain, Seen
 from .chain_findings import ChainFindings
 from .chain_proof import ChainProof
@@ -64,7 +64,7 @@ class Audit:
         report = self.report
         began = time.time()
         passed = checkpoints(self.settings)
-        self._read_messages()
+        not_begun = self._read_messages()
         knows_what_is_loaded = self._read_ledger()
         files, redriven = self.listing.files(self.hours), self.listing.redriven(self.hours)
         self.scratch.add_listed(joined(files, redriven))
@@ -89,17 +89,26 @@ class Audit:
             report.add(ends.without_files(remedies.audit(self.settings, self.pair.table)))
         if knows_what_is_loaded:
             table = TableFindings(self.settings, report, self.scratch, self.bucket)
-            settle(self.scratch, began - self.grace)
-            report.states = states(self.scratch, OF_CHAINS)
-            report.redriven_states = states(self.scratch, REDRIVEN_ONES)
-            report.add(table.lost())
+            if not_begun and report.files:
+                again = remedies.audit(self.settings, self.pair.table)
+                report.add([Found("not known", str(report.table), not_begun, (again,))])
+            elif not not_begun:
+                settle(self.scratch, began - self.grace)
+                report.states = states(self.scratch, OF_CHAINS)
+                report.redriven_states = states(self.scratch, REDRIVEN_ONES)
+                report.add(table.lost())
             report.add(table.twice())
             report.add(table.rows())
         return report
 
-    def _read_messages(self) -> None:
+    def _read_messages(self) -> str:
+        """Return why it is not known what is announced and not read; "" if it is."""
         if self.pair.ledger and self.pair.table and self.pair.table is not self.settings:
-            self.scratch.add_announced(announced(self.pair.table))
+            try:
+                self.scratch.add_announced(announced(self.pair.table))
+            except NotBegun as error:
+                return str(error)
+        return ""
 
     def _nothing(self, passed: Mapping[str, Position | str]) -> Iterator[Found]:
         """Yield that no file is left, if anything says that there were some."""

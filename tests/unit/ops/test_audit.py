@@ -15,7 +15,8 @@ from record_processors.config.setting import Settings
 from record_processors.destinations.redshift import ledger_questions
 from record_processors.destinations.redshift.settings import FILE_KEY_COLUMN
 from record_processors.flow.record import Position
-from record_processors.kcl.leases import SHARD_END
+from record_processors.kcl.leases import LATEST, SHARD_END, TRIM_HORIZON
+from record_processors.ops.announced import begins
 from support.lives import Lives
 
 names = itertools.count(1)
@@ -163,6 +164,43 @@ def test_a_message_that_was_lost(lives, capsys):
     assert lives.ids() == [1, 2, 3]
 
 
+def begin_at(lives, key, value):
+    """Let stage two begin elsewhere, as if no lease of it had ever been."""
+    forget(lives, lives.two)
+    path = Path(lives.two.path)
+    lines = path.read_text().splitlines()
+    kept = [one for one in lines if not one.startswith("initialPositionInStream")]
+    path.write_text("\n".join([*kept, f"{key} = {value}", ""]))
+
+
+def test_a_stage_two_that_has_not_begun(lives, capsys):
+    """What it will never read is not said to wait; where that is not known, nothing is said."""
+    lives.put_ids(1)
+    lives.live("one")
+    begin_at(lives, "initialPositionInStream", "TRIM_HORIZON")
+    assert lives.audit(capsys)[1]["states"]["waiting"] == 1
+    begin_at(lives, "initialPositionInStreamExtended", "4000000000")
+    (finding,) = lives.found(capsys)
+    assert finding["kind"] == "lost"
+    begin_at(lives, "initialPositionInStream", "LATEST")
+    code, report = lives.audit(capsys)
+    assert (code, kinds(report["found"]), report["states"]) == (1, ["not known"], None)
+    assert "initialPositionInStream is LATEST" in report["found"][0]["sentence"]
+
+
+def test_where_messages_are_read_from_without_a_lease():
+    """A shard whose lease was cleaned away is done with; one that came of another is read whole."""
+    came_from = {"a": "", "b": "a", "c": "b", "d": "", "e": "c"}
+    shards = [{"ShardId": one, "ParentShardId": parent} for one, parent in came_from.items()]
+    leases = {"b": SHARD_END, "c": Position(7)}
+    assert dict(begins(shards, leases, LATEST)) == {
+        "c": Position(7),
+        "d": LATEST,
+        "e": TRIM_HORIZON,
+    }
+    assert set(dict(begins(shards, {}, LATEST)).values()) == {LATEST}
+
+
 def test_rows_that_the_ledger_does_not_say(lives, capsys):
     """Rows that are there twice, or gone, are counted; a new table has all of them once."""
     lives.work([1, 2], [3])
@@ -259,7 +297,7 @@ def test_ranges_that_overlap(lives, capsys):
     """A file that covers what is loaded is set aside; what it alone had comes from the stream."""
     lives.work([1, 2])
     lives.put_ids(3, 4)
-    forget(lives)
+    forget(lives, lives.one)
     settings = Settings(lives.one.path, {**lives.one.texts, "filterExpression": "id != `1`"})
     lives.live("one", settings)  # with another filter, after the checkpoint was lost
     lives.live("two")
@@ -274,9 +312,9 @@ def test_ranges_that_overlap(lives, capsys):
     assert lives.found(capsys) == []
 
 
-def forget(lives):
-    """Lose the lease table of stage one."""
-    table = boto3.resource("dynamodb").Table(lives.one.texts["applicationName"])
+def forget(lives, settings):
+    """Lose the leases of a stage."""
+    table = boto3.resource("dynamodb").Table(settings.texts["applicationName"])
     for lease in table.scan()["Items"]:
         table.delete_item(Key={"leaseKey": lease["leaseKey"]})
 
