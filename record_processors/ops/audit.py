@@ -28,6 +28,7 @@ from .file_listing import FileListing, Listed
 from .hours import Hours
 from .letter_files import REDRIVEN
 from .load_proof import Letters, MissingFile, missing, never_loaded, settle, states
+from .missing_files import MissingFiles
 from .pipelines import FilesAndTable
 from .redriven import Redriven
 from .report import Found, Report
@@ -76,12 +77,13 @@ class Audit:
         if report.is_to_the_end:
             ends.compare()
         findings = ChainFindings(self.settings, self.listing, self.scratch, self._look)
-        report.add(findings.missing(missing(self.scratch, self.listing.file, self._is_asked)))
+        gone = MissingFiles(self.settings, self.listing, self.scratch, self._look)
+        report.add(gone.found(missing(self.scratch, self.listing.file, self._is_asked)))
         letters = self._letters()
         if knows_what_is_loaded:
             unloaded = never_loaded(self.scratch, self.listing.file, self.hours)
-            report.add(findings.missing(one for one in unloaded if not findings.is_elsewhere(one)))
-        report.add(findings.missing(self._unwritten()))
+            report.add(gone.found(one for one in unloaded if not gone.is_elsewhere(one)))
+        report.add(gone.found(self._unwritten()))
         report.add(findings.faults(report.chains))
         report.add(self._open(letters))
         report.add(findings.unexplained(report.chains))

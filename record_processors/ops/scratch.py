@@ -130,6 +130,18 @@ class Scratch:
         )
         return None if found is None else position(str(found))
 
+    def loaded_ranges(
+        self, shard: str, begin: str, end: str
+    ) -> Iterator[tuple[Position, Position]]:
+        """Yield what the ledger has of a shard that begins between two ``ordered`` places."""
+        rows = self.rows(
+            "SELECT first, last FROM loaded WHERE shard = ? AND first > ? AND first < ?",
+            shard,
+            begin,
+            end,
+        )
+        return ((position(str(first)), position(str(last))) for first, last in rows)
+
     def knows_of(self, folder: str) -> bool:
         """Whether a file below a folder is listed, loaded, or announced."""
         where = "WHERE key BETWEEN ? AND ? LIMIT 1"

@@ -97,6 +97,70 @@ def test_files_deleted_before_they_were_loaded(lives, capsys):
     assert lives.found(capsys) == []
 
 
+def delete(lives, *keys):
+    for key in keys:
+        lives.s3.delete_object(Bucket=lives.bucket, Key=key)
+
+
+def mend_all(lives, capsys):
+    """Do what each finding says, load, and audit again, until nothing is found."""
+    for _ in range(4):
+        if not (found := lives.found(capsys)):
+            return
+        for finding in found:
+            lives.mend(finding)
+        lives.live("two")
+    raise AssertionError(found)
+
+
+@pytest.mark.parametrize("is_one_life", [False, True])
+def test_a_gap_of_which_one_file_was_loaded(lives, capsys, is_one_life):
+    """The file that was loaded is made again as it was, and what nobody knows of in its pieces."""
+    for number in range(1, 9, 2):
+        lives.put_ids(number, number + 1)
+        if not is_one_life:
+            lives.live("one")
+    lives.live("one")
+    drain(lives)
+    files = lives.files()
+    for at in (0, 2, 3):
+        url = f"s3://{lives.bucket}/{files[at]}"
+        assert main(["replay", lives.one.path, "--file", url]) == 0
+    lives.live("two")
+    assert lives.ids() == [1, 2, 5, 6, 7, 8]
+    delete(lives, *files[1:3])
+    mend_all(lives, capsys)
+    assert lives.ids() == list(range(1, 9))
+    assert lives.files() == files
+
+
+def test_gaps_beside_files_that_were_made_again(lives, capsys):
+    """What follows a file that was made again, and ends between records, can be mended too."""
+    lives.put_ids(*range(1, 13))
+    lives.live("one")
+    drain(lives)
+    files = lives.files()
+    delete(lives, *files[1:3])
+    mend_all(lives, capsys)
+    assert lives.ids() == list(range(1, 13))
+    assert len(lives.files()) == 5
+
+    for at in (2, 1):  # the one after that which was made in the place of two, and that one
+        delete(lives, lives.files()[at])
+        assert kinds(lives.found(capsys)) == ["missing"]
+        mend_all(lives, capsys)
+        assert len(lives.files()) == 5
+    lives.put_ids(*range(13, 19))
+    lives.live("one")
+    drain(lives)
+    for at in (5, 6):  # neither is loaded
+        delete(lives, lives.files()[at])
+        (finding,) = lives.found(capsys, "--grace", "1h")
+        lives.mend(finding)
+    mend_all(lives, capsys)
+    assert lives.ids() == list(range(1, 19))
+
+
 def test_the_only_file_of_a_life_deleted(lives, capsys):
     """Where nothing is ever filtered, a checkpoint behind the file before shows the gap."""
     for number in (1, 2, 3):
