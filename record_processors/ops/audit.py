@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timezone
 from itertools import chain as joined
 
 from ..aws.bucket import Bucket
@@ -31,7 +30,7 @@ from .load_proof import Letters, MissingFile, missing, never_loaded, settle, sta
 from .missing_files import MissingFiles
 from .pipelines import FilesAndTable
 from .redriven import Redriven
-from .report import Found, Report
+from .report import Finding, Report
 from .scratch import OF_CHAINS, REDRIVEN_ONES, Scratch, moment
 from .table_findings import TableFindings
 
@@ -93,7 +92,7 @@ class Audit:
             table = TableFindings(self.settings, report, self.scratch, self.bucket)
             if not_begun and report.files:
                 again = remedies.audit(self.settings, self.pair.table)
-                report.add([Found("not known", str(report.table), not_begun, (again,))])
+                report.add([Finding("not known", str(report.table), not_begun, (again,))])
             elif not not_begun:
                 settle(self.scratch, began - self.grace)
                 report.states = states(self.scratch, OF_CHAINS)
@@ -112,7 +111,7 @@ class Audit:
                 return str(error)
         return ""
 
-    def _nothing(self, passed: Mapping[str, Position | str]) -> Iterator[Found]:
+    def _nothing(self, passed: Mapping[str, Position | str]) -> Iterator[Finding]:
         """Yield that no file is left, if anything says that there were some."""
         if self.report.files or not self.hours.is_all:
             return
@@ -135,7 +134,7 @@ class Audit:
                 "applicationName is another than it was, or all were deleted or filtered out"
             )
             again = remedies.audit(self.settings, self.pair.table)
-            yield Found("missing", self.report.place, why, (again,))
+            yield Finding("missing", self.report.place, why, (again,))
 
     def _read_ledger(self) -> bool:
         """Read it all at once, so that a load waits for no longer than that takes."""
@@ -147,7 +146,7 @@ class Audit:
             self.scratch.add_loaded(map(self._placed, loaded))
         except LedgerLocked as error:
             again = (remedies.audit(self.settings, self.pair.table),)
-            report.add([Found("not known", str(report.table), f"{error}; ask again", again)])
+            report.add([Finding("not known", str(report.table), f"{error}; ask again", again)])
             return False
         if self.hours.is_all:
             self._count_rows(ledger)
@@ -195,7 +194,7 @@ class Audit:
                 self.report.chains.append(Chain(shard, high - low + 1))
                 said = f"{error}: it was moved or deleted since it was listed; ask again"
                 again = remedies.audit(self.settings, self.pair.table)
-                self.report.add([Found("not known", shard, said, (again,))])
+                self.report.add([Finding("not known", shard, said, (again,))])
 
     def _look_if_there(self, one: tuple[int, str]) -> Seen | None:
         try:
@@ -231,25 +230,23 @@ class Audit:
         yield from self.redriven.unwritten(self.scratch, hours)
 
     def _letters(self) -> Letters:
-        letters = Letters(self.scratch, self._holds)
+        letters = Letters(self.scratch, self.hours)
         for settings in self._pipelines():
             letters.read(settings)
         self.report.letters_of_records, self.report.letters_of_rows = letters.records, letters.rows
         return letters
 
-    def _open(self, letters: Letters) -> Iterator[Found]:
+    def _open(self, letters: Letters) -> Iterator[Finding]:
         for settings in self._pipelines():
             for one in letters.open_ones(settings):
                 said = f"{one.letters:,} not put back; the first, {one.reason}"
-                yield Found("letter", self.bucket.url(one.key), said, (remedies.redrive(settings),))
+                yield Finding(
+                    "letter", self.bucket.url(one.key), said, (remedies.redrive(settings),)
+                )
         for url in self.redriven.unfinished():
             said = "a batch of letters that is begun, and not done: redrive goes on with it"
-            yield Found("letter", url, said, (remedies.redrive(self.settings),))
+            yield Finding("letter", url, said, (remedies.redrive(self.settings),))
         letters.keep_out()
 
     def _pipelines(self) -> Iterable[Settings]:
         return dict.fromkeys(filter(None, (self.settings, self.pair.table)))
-
-    def _holds(self, arrival: int) -> bool:
-        hour = datetime.fromtimestamp(arrival / 1000, timezone.utc)
-        return self.hours.holds(hour.replace(minute=0, second=0, microsecond=0))

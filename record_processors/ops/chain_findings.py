@@ -14,7 +14,7 @@ from .chain import BeganAnew, Chain, Gap, Overlap, Seen, Stray
 from .file_listing import FileListing
 from .places import is_between, just_before
 from .remedies import replay_records, set_aside
-from .report import Found
+from .report import Finding
 from .scratch import Scratch, ordered
 
 
@@ -34,7 +34,7 @@ class ChainFindings:
         self.scratch = scratch
         self.look = look
 
-    def faults(self, chains: Iterable[Chain]) -> Iterator[Found]:
+    def faults(self, chains: Iterable[Chain]) -> Iterator[Finding]:
         """Yield what the chains show by themselves, and the ledger does not name."""
         for chain in chains:
             for fault in chain.faults:
@@ -47,7 +47,7 @@ class ChainFindings:
                 else:
                     yield self._stray(fault)
 
-    def unexplained(self, chains: Sequence[Chain]) -> Iterator[Found]:
+    def unexplained(self, chains: Sequence[Chain]) -> Iterator[Finding]:
         """Yield where a checkpoint lies behind a file, and no letter says why.
 
         Only of pipelines whose accounts tell of no filtered record: else such a one may be why.
@@ -67,7 +67,7 @@ class ChainFindings:
                     what = "one file or more is missing, or all records were filtered,"
                     yield self._between("missing", chain.shard, before, after, checkpoint, what)
 
-    def _gap(self, shard: str, gap: Gap) -> Iterator[Found]:
+    def _gap(self, shard: str, gap: Gap) -> Iterator[Finding]:
         begin = gap.before.last if gap.before else None
         span = (shard, ordered(begin) if begin else "", ordered(gap.after.first))
         named = self.scratch.count(
@@ -101,7 +101,7 @@ class ChainFindings:
             with suppress(Missing):  # it was moved since the listing
                 yield self.look(int(str(number)), str(key))
 
-    def _anew(self, shard: str, fault: BeganAnew) -> Found:
+    def _anew(self, shard: str, fault: BeganAnew) -> Finding:
         what = f"a life began at {fault.after.since} with files there: nobody knows what lay"
         return self._between("began anew", shard, fault.before, fault.after, None, what)
 
@@ -113,7 +113,7 @@ class ChainFindings:
         after: Seen | None,
         checkpoint: Position | None,
         what: str,
-    ) -> Found:
+    ) -> Finding:
         begin = before.last if before else None
         names = [self._named(one) for one in (before, after) if one]
         said = f"{what} between {' and '.join([*names, *([] if after else ['the checkpoint'])])}"
@@ -122,9 +122,9 @@ class ChainFindings:
         through = checkpoint or (just_before(after.first) if after else None)
         assert through is not None  # noqa: S101 - one of both is there
         self.scratch.add_gap(shard, through, f"{shard}: {said}")
-        return Found(kind, shard, said, (replay_records(self.settings, shard, begin, through),))
+        return Finding(kind, shard, said, (replay_records(self.settings, shard, begin, through),))
 
-    def _overlap(self, shard: str, fault: Overlap) -> Found:
+    def _overlap(self, shard: str, fault: Overlap) -> Finding:
         extra, other = fault
         url = self.bucket.url(extra.key)
         self.scratch.keep_out(extra.key)
@@ -137,13 +137,13 @@ class ChainFindings:
             commands.append(replay_records(self.settings, shard, other.last, through))
         covered = f"covers {extra.first} to {extra.last}"
         said = f"{covered}; {self._named(other)} {other.first} to {other.last}"
-        return Found("overlap", url, said, tuple(commands))
+        return Finding("overlap", url, said, tuple(commands))
 
-    def _stray(self, fault: Stray) -> Found:
+    def _stray(self, fault: Stray) -> Finding:
         url = self.bucket.url(fault.extra.key)
         self.scratch.keep_out(fault.extra.key)
         said = "no life of the pipeline has written it, or found it in its place"
-        return Found("stray", url, said, (set_aside(self.settings, url, self.listing.folder),))
+        return Finding("stray", url, said, (set_aside(self.settings, url, self.listing.folder),))
 
     def _named(self, seen: Seen) -> str:
         return self.bucket.url(seen.key)

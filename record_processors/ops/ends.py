@@ -8,7 +8,7 @@ from ..errors import counted
 from ..flow.record import Position
 from ..kcl.leases import SHARD_END
 from .chain import PassedOver
-from .report import Found, Report
+from .report import Finding, Report
 from .scratch import Scratch, ordered
 
 
@@ -44,7 +44,7 @@ class Ends:
                     ordered(where) if isinstance(where, Position) else "",
                 )
 
-    def without_files(self, again: str) -> Iterator[Found]:
+    def without_files(self, again: str) -> Iterator[Finding]:
         """Yield shards that were read and have no file, if there must be one; count the others.
 
         Where all records are filtered out or refused, there is none; nor where files expire, as
@@ -68,7 +68,7 @@ class Ends:
                 self.report.without_files += 1
                 continue
             said = f"no file of it is left, {why}: all were deleted; a version or a backup of the "
-            yield Found("missing", shard, f"{said}bucket may have them", (again,))
+            yield Finding("missing", shard, f"{said}bucket may have them", (again,))
 
     def _count(self, table: str, shard: str) -> int:
         return self.scratch.count(f"SELECT count(*) FROM {table} WHERE shard = ?", shard)  # noqa: S608

@@ -13,7 +13,7 @@ from .file_listing import FileListing, batch_of
 from .load_proof import MissingFile
 from .places import just_before
 from .remedies import aside, replay_file, replay_records
-from .report import Found
+from .report import Finding
 from .scratch import Scratch, ordered, position
 
 
@@ -33,7 +33,7 @@ class MissingFiles:
         self.scratch = scratch
         self.look = look
 
-    def found(self, files: Iterable[MissingFile]) -> Iterator[Found]:
+    def found(self, files: Iterable[MissingFile]) -> Iterator[Finding]:
         """Yield what is wrong, and note where in a chain it is."""
         for file in files:
             url = self.bucket.url(file.key)
@@ -44,7 +44,7 @@ class MissingFiles:
                 remedies = self._as_it_was(file)
             place = f"{file.first} to {file.last} of {file.shard}"
             said = f"{file.how}, and not in S3 any more: {place}"
-            yield Found("missing", url, said, tuple(remedies))
+            yield Finding("missing", url, said, tuple(remedies))
 
     def _as_it_was(self, file: MissingFile) -> list[str]:
         """Make a file again from its own first record on; and before, what nobody knows of."""

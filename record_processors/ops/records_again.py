@@ -20,12 +20,9 @@ from .aggregate import MAGIC
 from .places import record_at
 from .shard_reading import records
 
-# One file, as it was, whatever the thresholds are now; but none that memory would not hold.
-NO_THRESHOLDS = {
-    RECORD_LIMIT.key: str(10**9),
-    BYTE_LIMIT.key: str(256 * 1024 * 1024),
-    MILLISECONDS_LIMIT.key: str(10**9),
-}
+# One file, as it was, whatever the thresholds are now; but none that memory would not hold, of which
+# a record takes 300 bytes beside its data. Where the pipeline's limits are higher, hosts hold more.
+MOST_RECORDS, MOST_BYTES = 500_000, 256 * 1024 * 1024
 LIBRARY = "aws_kinesis_agg"  # which unpacks what the Kinesis Producer Library packed
 
 
@@ -40,7 +37,12 @@ def again(
     one that must be. None is the beginning.
     Raises Fatal.
     """
-    pipeline = assemble(Settings(settings.path, {**settings.texts, **NO_THRESHOLDS}))
+    thresholds = {
+        RECORD_LIMIT.key: str(max(MOST_RECORDS, settings[RECORD_LIMIT])),
+        BYTE_LIMIT.key: str(max(MOST_BYTES, settings[BYTE_LIMIT])),
+        MILLISECONDS_LIMIT.key: str(10**9),
+    }
+    pipeline = assemble(Settings(settings.path, {**settings.texts, **thresholds}))
     pipeline.since = TRIM_HORIZON if after is None else str(after)
     pipeline.start(shard)
     try:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timezone
 
 from ..aws.layout import LAYOUT, file_key
 from ..config.keys import APPLICATION_NAME
@@ -21,7 +20,7 @@ from ..flow.batch import Batch
 from ..flow.letter import StoredLetter
 from ..flow.transformer import Transformer
 from .file_listing import FileListing
-from .hours import Hours
+from .hours import Hours, hour_at
 from .judge import Judge, Kind, record_of
 from .letter_files import AT_ONCE, REDRIVEN, LetterFiles
 from .load_proof import MissingFile
@@ -85,8 +84,7 @@ class Redriven:
         first, last = record_of(kept[0]), record_of(batch.entries[-1].letter)
         place = (self.settings[LAYOUT], batch.shard, str(first.position), first.arrival)
         key = file_key(self._folder(number), *place, self._extension())
-        hour = datetime.fromtimestamp(first.arrival / 1000, timezone.utc)
-        if hours.holds(hour.replace(minute=0, second=0, microsecond=0)):
+        if hours.holds(hour_at(first.arrival / 1000)):
             shard = f"{REDRIVEN}{number:07}/{batch.shard}"
             yield MissingFile(key, shard, first.position, last.position, "was put back by redrive")
 

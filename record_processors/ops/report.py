@@ -17,7 +17,7 @@ MOST_OF_A_KIND = 1000  # that are kept in memory and told, each by itself
 STATES = {LOADED: "loaded", WAITING: "waiting", KEPT_OUT: "kept out", LOST: "lost"}
 
 
-class Found(NamedTuple):
+class Finding(NamedTuple):
     """One thing that is wrong: of what kind, the object, a sentence, and what mends it, in order.
 
     The kinds: ``missing`` (files that a chain had are not in S3), ``overlap`` (a file covers what
@@ -62,10 +62,10 @@ class Report:
     letters_of_rows: int = 0
     letters_of_records: int = 0
     notes: list[str] = field(default_factory=list)
-    found: list[Found] = field(default_factory=list)
+    found: list[Finding] = field(default_factory=list)
     kinds: Counter[str] = field(default_factory=Counter)
 
-    def add(self, found: Iterable[Found]) -> None:
+    def add(self, found: Iterable[Finding]) -> None:
         """Take in what is wrong; of each kind only so many one by one."""
         for one in found:
             self.kinds[one.kind] += 1

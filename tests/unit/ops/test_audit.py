@@ -3,6 +3,7 @@
 import itertools
 import os
 from pathlib import Path
+from threading import Barrier
 
 import boto3
 import psycopg2
@@ -16,7 +17,9 @@ from record_processors.destinations.redshift import ledger_questions
 from record_processors.destinations.redshift.settings import FILE_KEY_COLUMN
 from record_processors.flow.record import Position
 from record_processors.kcl.leases import LATEST, SHARD_END, TRIM_HORIZON
+from record_processors.ops import records_again
 from record_processors.ops.announced import begins
+from record_processors.ops.letter_files import LetterFiles
 from support.lives import Lives
 
 names = itertools.count(1)
@@ -408,6 +411,36 @@ def test_letters_that_were_not_put_back(lives, capsys):
     assert kinds(lives.found(capsys)) == ["lost"]
     lives.mend(lives.found(capsys)[0])
     assert lives.found(capsys) == []
+
+
+def test_letters_are_read_ahead(lives, capsys, monkeypatch):
+    """Several at once; and none that was written before the hours which are asked about."""
+    lives.put([b"no JSON", b'{"id": 1}', b'{"id": 2}', b"nor this"])
+    lives.live("one")
+    both, read = Barrier(2), LetterFiles.read
+
+    def read_at_once(files, file):
+        both.wait(timeout=30)
+        return read(files, file)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(LetterFiles, "read", read_at_once)
+        assert kinds(lives.found(capsys, "--grace", "1h")) == ["letter", "letter"]
+    monkeypatch.setattr(LetterFiles, "read", None)
+    assert lives.found(capsys, "--from", "2999-01-01") == []
+
+
+def test_records_that_are_too_many_for_a_file(lives, capsys, monkeypatch):
+    """What is made again is several files, if one would be more than memory should hold."""
+    lives.work([*range(1, 9)])
+    lives.query(f"DELETE FROM {lives.two.texts['redshiftFileTable']}")
+    lives.query(f"DELETE FROM {lives.table}")
+    files = lives.files()
+    delete(lives, *files[1:3])
+    monkeypatch.setattr(records_again, "MOST_RECORDS", 2)
+    mend_all(lives, capsys)
+    assert lives.files() == files
+    assert lives.ids() == list(range(1, 9))
 
 
 def mark(lives, url):
