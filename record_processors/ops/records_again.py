@@ -20,8 +20,8 @@ from .aggregate import MAGIC
 from .places import record_at
 from .shard_reading import records
 
-# One file, as it was, whatever the thresholds are now; but none that memory would not hold, of which
-# a record takes 300 bytes beside its data. Where the pipeline's limits are higher, hosts hold more.
+# One file, as it was, whatever the thresholds are now; but none that memory would not hold, where a
+# record takes 300 bytes beside its data. Where the pipeline's limits are higher, hosts hold more.
 MOST_RECORDS, MOST_BYTES = 500_000, 256 * 1024 * 1024
 LIBRARY = "aws_kinesis_agg"  # which unpacks what the Kinesis Producer Library packed
 
