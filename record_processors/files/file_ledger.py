@@ -44,6 +44,8 @@ class FileLedger(Resource):
     def loaded(self, application: str, stream: str) -> Iterator[LoadedFile]:
         """Yield the files of an application's chains, in no order, as they are at one moment.
 
+        And those of the applications whose names go on with a slash: what it has put back.
+
         A load cannot begin until all are read: so read them at once. Raises LedgerLocked, Fatal.
         """
 

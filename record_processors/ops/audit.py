@@ -3,97 +3,90 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timezone
 
-from ..aws.bucket import Bucket
 from ..aws.failures import Missing
-from ..aws.layout import files_folder
-from ..config.keys import APPLICATION_NAME, STREAM_NAME
-from ..config.setting import Settings
-from ..errors import Fatal, counted
-from ..files.file_ledger import FileLedger, LedgerLocked
+from ..errors import counted
 from ..flow.account import Account
 from ..flow.record import Position
-from ..kcl.leases import SHARD_END
 from . import remedies
-from .announced import announced
-from .chain import Chain, PassedOver, Seen
+from .chain import Chain, Seen
 from .chain_findings import ChainFindings
 from .chain_proof import ChainProof
-from .checkpoints import checkpoints
-from .file_listing import FileListing, Listed
+from .ends import Ends
+from .evidence import Evidence
+from .file_listing import Listed
 from .hours import Hours
-from .letter_files import REDRIVEN, LetterFiles
-from .load_proof import Letters, missing, never_loaded, settle
+from .load_proof import MissingFile, missing, never_loaded, settle, states
+from .missing_files import MissingFiles
 from .pipelines import FilesAndTable
-from .report import Found, Report
-from .scratch import Scratch, moment, ordered
+from .report import Finding, Report
+from .scratch import OF_CHAINS, REDRIVEN_ONES
 from .table_findings import TableFindings
 
 SHARDS_AT_ONCE = 8
 
 
 class Audit:
-    """Compares the lease table, the messages, the ledger, S3 and the letters, in this order.
-
-    What follows is read before what it follows from: what the ledger has is in a listing that is
-    made afterwards; and what is loaded meanwhile was announced, or is in the ledger.
-    """
+    """Compares what was read: the chains with themselves, and with all that else says of files."""
 
     def __init__(self, pair: FilesAndTable, hours: Hours, grace: float) -> None:
-        self.pair = pair
         self.settings = pair.files
         self.hours = hours
         self.grace = grace
-        self.bucket = Bucket.from_settings(pair.files)
-        self.listing = FileListing(pair.files, self.bucket)
-        self.scratch = Scratch(self.bucket.name)
-        self.report = Report(
-            pair.files[APPLICATION_NAME],
-            self.bucket.url(files_folder(pair.files)),
-            pair.table[APPLICATION_NAME] if pair.table else None,
-        )
+        self.evidence = Evidence(pair, hours)
+        self.report = self.evidence.report
+        self.bucket = self.evidence.bucket
+        self.listing = self.evidence.listing
+        self.scratch = self.evidence.scratch
 
     def run(self) -> Report:
         """Look at everything once; change nothing. Raises Fatal."""
-        report = self.report
         began = time.time()
-        passed = checkpoints(self.settings)
-        self._read_messages()
-        knows_what_is_loaded = self._read_ledger()
-        self.scratch.add_listed(self.listing.files(self.hours))
-        self._note_extent()
-        folder = f"{self.listing.folder}{REDRIVEN}"
-        report.redriven = sum(1 for _ in LetterFiles(self.settings).objects(folder))
-        report.add(self._nothing(passed))
+        report, evidence = self.report, self.evidence
+        evidence.read()
+        report.add(self._nothing(evidence.passed))
         self._prove()
+        ends = Ends(report, self.scratch, evidence.passed)
         report.is_to_the_end = self.hours.end is None
         if report.is_to_the_end:
-            self._compare_with_checkpoints(passed)
-        findings = ChainFindings(self.settings, self.listing, self.scratch, self._look)
-        report.add(findings.missing(missing(self.scratch, self.listing.file, self._is_asked)))
-        letters = self._letters()
-        if knows_what_is_loaded:
-            unloaded = never_loaded(self.scratch, self.listing.file, self.hours)
-            report.add(findings.missing(one for one in unloaded if not findings.is_elsewhere(one)))
-        report.add(findings.faults(report.chains))
-        report.add(self._open(letters))
-        report.add(findings.unexplained(report.chains))
-        if knows_what_is_loaded:
-            table = TableFindings(self.settings, report, self.scratch, self.bucket)
-            report.states = settle(self.scratch, began - self.grace)
-            report.add(table.lost())
-            report.add(table.twice())
-            report.add(table.rows())
+            ends.compare()
+        self._compare_files()
+        if self.hours.is_all and report.files:
+            report.add(ends.without_files(evidence.again))
+        if evidence.knows_what_is_loaded:
+            self._compare_table(began - self.grace)
         return report
 
-    def _read_messages(self) -> None:
-        if self.pair.ledger and self.pair.table and self.pair.table is not self.settings:
-            self.scratch.add_announced(announced(self.pair.table))
+    def _compare_files(self) -> None:
+        report, evidence = self.report, self.evidence
+        gone = MissingFiles(self.settings, self.listing, self.scratch, self._look)
+        report.add(gone.found(missing(self.scratch, self.listing.file, self._is_asked)))
+        evidence.read_letters()
+        if evidence.knows_what_is_loaded:
+            unloaded = never_loaded(self.scratch, self.listing.file, self.hours)
+            report.add(gone.found(one for one in unloaded if not gone.is_elsewhere(one)))
+        report.add(gone.found(self._unwritten()))
+        findings = ChainFindings(self.settings, self.listing, self.scratch, self._look)
+        report.add(findings.faults(report.chains))
+        report.add(self._open())
+        report.add(findings.unexplained(report.chains))
 
-    def _nothing(self, passed: Mapping[str, Position | str]) -> Iterator[Found]:
+    def _compare_table(self, since: float) -> None:
+        report, evidence = self.report, self.evidence
+        table = TableFindings(self.settings, report, self.scratch, self.bucket)
+        if not evidence.not_begun:
+            settle(self.scratch, since)
+            report.states = states(self.scratch, OF_CHAINS)
+            report.redriven_states = states(self.scratch, REDRIVEN_ONES)
+            report.add(table.lost())
+        elif report.files:
+            report.add([evidence.not_known(str(report.table), evidence.not_begun)])
+        report.add(table.twice())
+        report.add(table.rows())
+
+    def _nothing(self, passed: Mapping[str, Position | str]) -> Iterator[Finding]:
         """Yield that no file is left, if anything says that there were some."""
         if self.report.files or not self.hours.is_all:
             return
@@ -115,38 +108,7 @@ class Audit:
                 f"no file lies there, though there are {' and '.join(said)}: s3Prefix or "
                 "applicationName is another than it was, or all were deleted or filtered out"
             )
-            again = remedies.audit(self.settings, self.pair.table)
-            yield Found("missing", self.report.place, why, (again,))
-
-    def _read_ledger(self) -> bool:
-        """Read it all at once, so that a load waits for no longer than that takes."""
-        ledger, report = self.pair.ledger, self.report
-        if ledger is None:
-            return False
-        try:
-            self.scratch.add_loaded(ledger.loaded(report.application, self.settings[STREAM_NAME]))
-        except LedgerLocked as error:
-            again = (remedies.audit(self.settings, self.pair.table),)
-            report.add([Found("not known", str(report.table), f"{error}; ask again", again)])
-            return False
-        if self.hours.is_all:
-            self._count_rows(ledger)
-        report.rows_left_out = self.scratch.count("SELECT sum(left_out) FROM loaded")
-        return True
-
-    def _count_rows(self, ledger: FileLedger) -> None:
-        try:
-            self.report.rows = ledger.rows(self.report.application)
-        except (LedgerLocked, Fatal) as error:  # who loads needs no right to read
-            self.report.notes.append(f"rows not counted: {error}")
-
-    def _note_extent(self) -> None:
-        report, count = self.report, self.scratch.count
-        if report.files or not (files := count("SELECT count(*) FROM files")):
-            return
-        report.files, report.bytes = files, count("SELECT sum(bytes) FROM files")
-        report.first_hour = moment(count("SELECT min(hour) FROM files"))
-        report.last_hour = moment(count("SELECT max(hour) FROM files"))
+            yield Finding("missing", self.report.place, why, (self.evidence.again,))
 
     def _prove(self) -> None:
         """Prove one chain after the other; the ends of all are looked at before, at once."""
@@ -164,8 +126,7 @@ class Audit:
             except Missing as error:  # its other files are compared with all else
                 self.report.chains.append(Chain(shard, high - low + 1))
                 said = f"{error}: it was moved or deleted since it was listed; ask again"
-                again = remedies.audit(self.settings, self.pair.table)
-                self.report.add([Found("not known", shard, said, (again,))])
+                self.report.add([self.evidence.not_known(shard, said)])
 
     def _look_if_there(self, one: tuple[int, str]) -> Seen | None:
         try:
@@ -184,25 +145,6 @@ class Audit:
             last = listed.first
         return Seen(number, key, listed.first, last, Account.read(metadata))
 
-    def _compare_with_checkpoints(self, passed: Mapping[str, Position | str]) -> None:
-        report = self.report
-        for chain in report.chains:
-            where, end = passed.get(chain.shard), chain.end
-            if where is None or end is None:
-                continue
-            report.compared += 1
-            if where in {SHARD_END, end.last}:
-                report.at_checkpoint += 1
-            elif isinstance(where, Position) and where > end.last:
-                report.short_of_checkpoint += 1
-                chain.passed_over.append(PassedOver(end, where, None))
-            else:
-                report.behind_checkpoint += self.scratch.count(
-                    "SELECT count(*) FROM files WHERE shard = ? AND first > ?",
-                    chain.shard,
-                    ordered(where) if isinstance(where, Position) else "",
-                )
-
     def _is_asked(self, listed: Listed) -> bool:
         """Whether S3 should have a file; what is older than all there has expired."""
         if not self.hours.holds(listed.hour):
@@ -213,23 +155,21 @@ class Audit:
             return False
         return True
 
-    def _letters(self) -> Letters:
-        letters = Letters(self.scratch, self._holds)
-        for settings in self._pipelines():
-            letters.read(settings)
-        self.report.letters_of_records, self.report.letters_of_rows = letters.records, letters.rows
-        return letters
+    def _unwritten(self) -> Iterator[MissingFile]:
+        """Yield the files of batches that are nowhere; what is older than all there has expired."""
+        oldest = self.report.first_hour
+        hours = self.hours if self.hours.begin else self.hours._replace(begin=oldest)
+        yield from self.evidence.redriven.unwritten(self.scratch, hours)
 
-    def _open(self, letters: Letters) -> Iterator[Found]:
-        for settings in self._pipelines():
+    def _open(self) -> Iterator[Finding]:
+        letters = self.evidence.letters
+        for settings in self.evidence.pipelines():
             for one in letters.open_ones(settings):
                 said = f"{one.letters:,} not put back; the first, {one.reason}"
-                yield Found("letter", self.bucket.url(one.key), said, (remedies.redrive(settings),))
+                yield Finding(
+                    "letter", self.bucket.url(one.key), said, (remedies.redrive(settings),)
+                )
+        for url in self.evidence.redriven.unfinished():
+            said = "a batch of letters that is begun, and not done: redrive goes on with it"
+            yield Finding("letter", url, said, (remedies.redrive(self.settings),))
         letters.keep_out()
-
-    def _pipelines(self) -> Iterable[Settings]:
-        return dict.fromkeys(filter(None, (self.settings, self.pair.table)))
-
-    def _holds(self, arrival: int) -> bool:
-        hour = datetime.fromtimestamp(arrival / 1000, timezone.utc)
-        return self.hours.holds(hour.replace(minute=0, second=0, microsecond=0))

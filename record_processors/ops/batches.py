@@ -39,7 +39,7 @@ class Wanted:
 
 
 @dataclass
-class Found:
+class LeftOut:
     """What is in no batch; ``along`` is, and was not meant, but is in a file with one that was.
 
     Of what is passed over, so many ``waiting`` may be put back later.
@@ -99,7 +99,7 @@ class Batches:
         self.wanted = wanted
         self.newest = newest
         self.dry = dry
-        self.found = Found()
+        self.found = LeftOut()
         self.own = own_letters(settings)
         self.stage = str(getattr(chosen(settings.texts).destination, "stage", ""))
         self._taken: set[str] = set()  # files of batches made here that overlap others

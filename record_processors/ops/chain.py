@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from ..flow.account import Account
 from ..flow.record import Position
-from .places import just_before
+from .places import is_between, just_before
 
 
 class Seen(NamedTuple):
@@ -29,9 +29,27 @@ class Seen(NamedTuple):
         """Which file of its life it is."""
         return self.account.files if self.account else 0
 
+    @property
+    def begins_after(self) -> str:
+        """Behind which checkpoint it is the first file; "" if it is not, or does not say so."""
+        return self.since if self.place == 1 else ""
+
+    @property
+    def is_between(self) -> bool:
+        """Whether it ends between records: it was made again, in the place of one file or more."""
+        return is_between(self.last)
+
+    @property
+    def is_made_again(self) -> bool:
+        """Whether ``replay`` has made it, and it says nothing of what there was before it."""
+        return self.is_between or self.since == str(just_before(self.first))
+
 
 class Gap(NamedTuple):
-    """So many files are missing between two, or at the beginning of what is listed."""
+    """So many files are missing between two, or at the beginning of what is listed.
+
+    Between them there may be files that were made again.
+    """
 
     before: Seen | None
     after: Seen

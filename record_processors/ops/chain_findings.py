@@ -6,17 +6,16 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 
 from ..aws.bucket import Bucket
-from ..aws.failures import Denied, Missing
+from ..aws.failures import Missing
 from ..config.setting import Settings
 from ..errors import counted
 from ..flow.record import Position
 from .chain import BeganAnew, Chain, Gap, Overlap, Seen, Stray
 from .file_listing import FileListing
-from .load_proof import MissingFile
-from .places import just_before
-from .remedies import aside, replay_records, set_aside
-from .report import Found
-from .scratch import Scratch, ordered, position
+from .places import is_between, just_before
+from .remedies import replay_records, set_aside
+from .report import Finding
+from .scratch import Scratch, ordered
 
 
 class ChainFindings:
@@ -35,27 +34,7 @@ class ChainFindings:
         self.scratch = scratch
         self.look = look
 
-    def missing(self, files: Iterable[MissingFile]) -> Iterator[Found]:
-        """Yield files that are known of and are not in S3; note where they were."""
-        for file in files:
-            url = self.bucket.url(file.key)
-            self.scratch.add_gap(file.shard, file.first, f"{url}: {file.how}, and not in S3")
-            remedy = replay_records(self.settings, file.shard, self._end_before(file), file.last)
-            place = f"{file.first} to {file.last} of {file.shard}"
-            said = f"{file.how}, and not in S3 any more: {place}"
-            yield Found("missing", url, said, (remedy,))
-
-    def is_elsewhere(self, file: MissingFile) -> bool:
-        """Whether another file has what one had that was never loaded, or it was set aside."""
-        if (end := self._end_before(file, or_at=True)) and end >= file.last:
-            return True
-        try:
-            self.bucket.head(aside(file.key, self.listing.folder))
-        except (Missing, Denied):
-            return False
-        return True
-
-    def faults(self, chains: Iterable[Chain]) -> Iterator[Found]:
+    def faults(self, chains: Iterable[Chain]) -> Iterator[Finding]:
         """Yield what the chains show by themselves, and the ledger does not name."""
         for chain in chains:
             for fault in chain.faults:
@@ -68,7 +47,7 @@ class ChainFindings:
                 else:
                     yield self._stray(fault)
 
-    def unexplained(self, chains: Sequence[Chain]) -> Iterator[Found]:
+    def unexplained(self, chains: Sequence[Chain]) -> Iterator[Finding]:
         """Yield where a checkpoint lies behind a file, and no letter says why.
 
         Only of pipelines whose accounts tell of no filtered record: else such a one may be why.
@@ -88,19 +67,41 @@ class ChainFindings:
                     what = "one file or more is missing, or all records were filtered,"
                     yield self._between("missing", chain.shard, before, after, checkpoint, what)
 
-    def _gap(self, shard: str, gap: Gap) -> Iterator[Found]:
+    def _gap(self, shard: str, gap: Gap) -> Iterator[Finding]:
         begin = gap.before.last if gap.before else None
+        span = (shard, ordered(begin) if begin else "", ordered(gap.after.first))
         named = self.scratch.count(
-            "SELECT count(*) FROM gaps WHERE shard = ? AND first > ? AND first < ?",
-            shard,
-            ordered(begin) if begin else "",
-            ordered(gap.after.first),
+            "SELECT count(*) FROM gaps WHERE shard = ? AND first > ? AND first < ?", *span
         )
-        if (lacking := gap.files - named) > 0:
-            what = f"{counted(lacking, 'file')} {'is' if lacking == 1 else 'are'} missing"
-            yield self._between("missing", shard, gap.before, gap.after, None, what)
+        loaded = list(self.scratch.loaded_ranges(*span))
+        if gap.files <= named or any(is_between(last) for _, last in loaded):
+            return  # the ledger names all, or one that was made in the place of any number
+        lacking = gap.files - named
+        what = f"{counted(lacking, 'file')} {'is' if lacking == 1 else 'are'} missing"
+        found = self._between("missing", shard, gap.before, gap.after, None, what)
+        covered = sorted(
+            [(seen.first, seen.last, seen.begins_after) for seen in self._files(*span)]
+            + [(first, last, "") for first, last in loaded]
+        )
+        commands = [
+            replay_records(self.settings, shard, after, through)
+            for after, through in _pieces(begin, covered)
+        ]
+        yield found._replace(commands=tuple(commands))
 
-    def _anew(self, shard: str, fault: BeganAnew) -> Found:
+    def _files(self, shard: str, begin: str, end: str) -> Iterator[Seen]:
+        """Look at the files of a shard that begin between, and at that which begins at the end."""
+        rows = self.scratch.rows(
+            "SELECT number, key FROM files WHERE shard = ? AND first > ? AND first <= ?",
+            shard,
+            begin,
+            end,
+        )
+        for number, key in rows:
+            with suppress(Missing):  # it was moved since the listing
+                yield self.look(int(str(number)), str(key))
+
+    def _anew(self, shard: str, fault: BeganAnew) -> Finding:
         what = f"a life began at {fault.after.since} with files there: nobody knows what lay"
         return self._between("began anew", shard, fault.before, fault.after, None, what)
 
@@ -112,7 +113,7 @@ class ChainFindings:
         after: Seen | None,
         checkpoint: Position | None,
         what: str,
-    ) -> Found:
+    ) -> Finding:
         begin = before.last if before else None
         names = [self._named(one) for one in (before, after) if one]
         said = f"{what} between {' and '.join([*names, *([] if after else ['the checkpoint'])])}"
@@ -121,9 +122,9 @@ class ChainFindings:
         through = checkpoint or (just_before(after.first) if after else None)
         assert through is not None  # noqa: S101 - one of both is there
         self.scratch.add_gap(shard, through, f"{shard}: {said}")
-        return Found(kind, shard, said, (replay_records(self.settings, shard, begin, through),))
+        return Finding(kind, shard, said, (replay_records(self.settings, shard, begin, through),))
 
-    def _overlap(self, shard: str, fault: Overlap) -> Found:
+    def _overlap(self, shard: str, fault: Overlap) -> Finding:
         extra, other = fault
         url = self.bucket.url(extra.key)
         self.scratch.keep_out(extra.key)
@@ -136,30 +137,29 @@ class ChainFindings:
             commands.append(replay_records(self.settings, shard, other.last, through))
         covered = f"covers {extra.first} to {extra.last}"
         said = f"{covered}; {self._named(other)} {other.first} to {other.last}"
-        return Found("overlap", url, said, tuple(commands))
+        return Finding("overlap", url, said, tuple(commands))
 
-    def _stray(self, fault: Stray) -> Found:
+    def _stray(self, fault: Stray) -> Finding:
         url = self.bucket.url(fault.extra.key)
         self.scratch.keep_out(fault.extra.key)
         said = "no life of the pipeline has written it, or found it in its place"
-        return Found("stray", url, said, (set_aside(self.settings, url, self.listing.folder),))
-
-    def _end_before(self, file: MissingFile, *, or_at: bool = False) -> Position | None:
-        """Return where the last file before it ends, in S3 or in the ledger; None if none is.
-
-        With ``or_at`` also one that begins where it began, or covers some of it.
-        """
-        than = "<=" if or_at else "<"
-        where = f"WHERE shard = ? AND first {than} ? ORDER BY first DESC LIMIT 1"
-        place = (file.shard, ordered(file.first))
-        ends = [
-            position(str(last))
-            for (last,) in self.scratch.rows(f"SELECT last FROM loaded {where}", *place)  # noqa: S608
-        ]
-        for number, key in self.scratch.rows(f"SELECT number, key FROM files {where}", *place):  # noqa: S608
-            with suppress(Missing):  # it was moved since the listing: then one before it
-                ends.append(self.look(int(str(number)), str(key)).last)
-        return max((end for end in ends if or_at or end < file.first), default=None)
+        return Finding("stray", url, said, (set_aside(self.settings, url, self.listing.folder),))
 
     def _named(self, seen: Seen) -> str:
         return self.bucket.url(seen.key)
+
+
+def _pieces(
+    end: Position | None, covered: Iterable[tuple[Position, Position, str]]
+) -> Iterator[tuple[Position | None, Position]]:
+    """Yield what lies between: behind which place, and through which.
+
+    ``covered`` are the first and last position of each file, and behind which it is the first one:
+    between there and it, nothing lies. No file that is made again may cover anything of what is
+    loaded.
+    """
+    for first, last, after in covered:
+        begin = just_before(first)
+        if (end is None or end < begin) and after != str(end):
+            yield end, begin
+        end = last if end is None else max(end, last)

@@ -8,7 +8,7 @@ numbers do not agree, the files between are looked at, by halves, until each gap
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from ..flow.account import Account
 from ..flow.record import Position
@@ -99,9 +99,10 @@ class ChainProof:
     def _compare(self, lacking: int, own: Seen, start: int) -> None:
         """Say what is wrong before the first file of a life's own."""
         if lacking > 0:
-            before = self._seen(own.number - 1)
-            if not meets(before, own):
-                self.chain.faults.append(Gap(before, own, lacking))
+            before = [self._seen(own.number - 1)]
+            while before[-1].is_made_again and before[-1].number > start:
+                before.append(self._seen(before[-1].number - 1))
+            self.chain.faults += self._gap([*reversed(before), own], lacking)
         elif own.number > start:
             self._walk([*map(self._seen, range(start, own.number)), own])
 
@@ -129,24 +130,40 @@ class ChainProof:
         before, *rest = files
         since, count = before.since, before.place
         unnumbered: Seen | None = None
+        made_again = [before]  # and the file before them
         for file in rest:
             if file.first <= before.last:
                 is_next = file.since == since and file.place == count
                 extra, other = self._extra(before, file, before if is_next else file)
                 faults.append(Overlap(extra, other))
-                before = other
+                before, made_again = other, [other]
                 continue
             count += 1
             if file.since == since:
-                if file.place > count and not meets(before, file):
-                    faults.append(Gap(before, file, file.place - count))
+                if file.place > count:
+                    faults += self._gap([*made_again, file], file.place - count)
                 elif file.place < count and unnumbered:
                     faults.append(Stray(unnumbered))
                 count = file.place
             else:
                 unnumbered = file
+            made_again = [*made_again, file] if file.is_made_again else [file]
             before = file
         self.chain.faults += reversed(faults)
+
+    def _gap(self, files: list[Seen], lacking: int) -> Iterator[Gap]:
+        """Yield that so many are missing between the first and the last of these, if that is so.
+
+        Those between were made again. One that ends between records was made in the place of any
+        number of files; but the next one must begin just there.
+        """
+        *before, after = files
+        if meets(before[-1], after):
+            return
+        if before[-1].is_between:
+            yield Gap(before[0], after, 1)
+        elif not any(one.is_between for one in before):
+            yield Gap(before[0], after, lacking)
 
     def _join(self, before: Seen, after: Seen, since: str) -> None:
         """Compare the first file of a life that began with ``since`` with the last one before."""
@@ -155,6 +172,10 @@ class ChainProof:
             chain.faults.append(Overlap(*self._extra(before, after, after)))
         elif not since or meets(before, after) or after.since == str(before.last):
             return
+        elif before.is_between:  # the file that began just there is not there
+            chain.faults.append(Gap(before, after, 1))
+        elif after.is_made_again and not after.is_between:
+            return  # as it was, and so was all before it
         elif not since[:1].isdigit():
             chain.faults.append(BeganAnew(before, after))
         elif Position.parse(since) > before.last:

@@ -15,13 +15,18 @@ from ..aws.layout import FILE_NAME, LAYOUT, files_folder, hour_folders, hour_of,
 from ..config.setting import Settings
 from ..flow.record import Position
 from .hours import Hours
+from .letter_files import REDRIVEN
 
 AT_ONCE = 8  # listings
 WAITING = AT_ONCE  # folders that are asked for before their turn
 
 
 class Listed(NamedTuple):
-    """A file as a listing knows it: where in its shard it begins, but not where it ends."""
+    """A file as a listing knows it: where in its shard it begins, but not where it ends.
+
+    A file that ``redrive`` has written is of no chain: it has the folder of its batch before the
+    name of its shard.
+    """
 
     shard: str
     first: Position
@@ -29,6 +34,20 @@ class Listed(NamedTuple):
     bytes: int
     written: float  # seconds since 1970
     hour: datetime  # at which its first record arrived
+
+    @property
+    def batch(self) -> int:
+        """Which batch of letters it is of; 0 if it is of a chain."""
+        return batch_of(self.shard)
+
+
+def batch_of(shard: str) -> int:
+    """Return the batch that a shard is called by, as ``Listed`` says; 0 for a shard of a chain."""
+    found = _BATCH.match(shard)
+    return int(found[1]) if found else 0
+
+
+_BATCH = re.compile(rf"{REDRIVEN}(\d{{7}})/")
 
 
 class Page(NamedTuple):
@@ -58,9 +77,17 @@ class FileListing:
             for page in self._pages(pool, self._prefixes(pool, hours)):
                 yield from (listed for listed in page.files if hours.holds(listed.hour))
 
+    def redriven(self, hours: Hours) -> Iterator[Listed]:
+        """Yield the files of these hours that ``redrive`` has written. Raises Fatal."""
+        with ThreadPoolExecutor(1) as pool:
+            for page in self._pages(pool, [f"{self.folder}{REDRIVEN}"]):
+                yield from (one for one in page.files if one.batch and hours.holds(one.hour))
+
     def file(self, key: str, size: int = 0, written: float = 0.0) -> Listed | None:
         """Read a key; None if it is none of a file of this pipeline."""
-        folders, _, name = key.removeprefix(self.folder).rpartition("/")
+        below = key.removeprefix(self.folder)
+        batch = found[0] if (found := _BATCH.match(below)) else ""
+        folders, _, name = below.removeprefix(batch).rpartition("/")
         place, named = self._folders.fullmatch(folders), FILE_NAME.fullmatch(name)
         if not (key.startswith(self.folder) and place and named):
             return None
@@ -68,7 +95,8 @@ class FileListing:
             hour = hour_of(place)
         except ValueError:
             return None
-        return Listed(named[1], Position(int(named[2]), int(named[3])), key, size, written, hour)
+        first = Position(int(named[2]), int(named[3]))
+        return Listed(f"{batch}{named[1]}", first, key, size, written, hour)
 
     def _prefixes(self, pool: ThreadPoolExecutor, hours: Hours) -> Iterable[str]:
         if (each := hours.each()) is not None:

@@ -34,6 +34,12 @@ def hour(text: str) -> datetime:
         raise ValueError(f"{text} is no day or hour of the calendar") from error
 
 
+def hour_at(seconds: float) -> datetime:
+    """Return the hour of a time, which is in seconds since 1970."""
+    moment = datetime.fromtimestamp(seconds, timezone.utc)
+    return moment.replace(minute=0, second=0, microsecond=0)
+
+
 class Hours(NamedTuple):
     """Hours from ``begin`` on, and before ``end``; None where there is no bound."""
 

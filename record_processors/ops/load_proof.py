@@ -13,7 +13,7 @@ from ..files.message import read_message
 from ..flow.letter import StoredLetter
 from ..flow.record import Position
 from .file_listing import Listed
-from .hours import Hours
+from .hours import HOUR, Hours, hour_at
 from .letter_files import LetterFile, LetterFiles
 from .scratch import KEPT_OUT, LOADED, LOST, WAITING, Scratch, position
 
@@ -45,18 +45,19 @@ class Letters:
     its file is in the table, of a record always; each until it is put back.
     """
 
-    def __init__(self, scratch: Scratch, holds: Callable[[int], bool]) -> None:
+    def __init__(self, scratch: Scratch, hours: Hours) -> None:
         self.scratch = scratch
-        self.holds = holds  # whether an arrival is one that is asked about
+        self.hours = hours  # of arrival, that are asked about
         self.records = 0
         self.rows = 0
 
     def read(self, settings: Settings) -> None:
         """Take in what is open of a pipeline's letters."""
         files = LetterFiles(settings)
-        for file in files.walk():
+        counts = ((file, ()) for file in files.walk() if self._may_count(file))
+        for file, _, letters in files.read_ahead(counts):
             count, reason = 0, ""
-            for letter in files.read(file):
+            for letter in letters:
                 said = f"{letter.stage}: {letter.reason}"
                 if (whole := _announced(letter, settings)) is not None:
                     if not file.is_redriven:
@@ -66,6 +67,11 @@ class Letters:
                     count, reason = count + 1, reason or said
             if count:
                 self._add(settings, file, None, count, reason)
+
+    def _may_count(self, file: LetterFile) -> bool:
+        """Whether it may be of the hours: all that it tells of had arrived when it was written."""
+        begin = self.hours.begin
+        return begin is None or file.modified >= begin - HOUR  # as clocks differ
 
     def open_ones(self, settings: Settings) -> Iterator[OpenLetters]:
         """Yield them by objects; note which files are kept out by one, and by nothing else."""
@@ -104,7 +110,7 @@ class Letters:
             counts = scratch.is_loaded(of_row) and scratch.is_listed(of_row)
             self.rows += counts
         else:
-            counts = self.holds(letter.arrival)
+            counts = self.hours.holds(hour_at(letter.arrival / 1000))
             if letter.shard and letter.position:
                 scratch.add_refused(letter.shard, Position.parse(letter.position))
             self.records += counts
@@ -121,8 +127,8 @@ def _announced(letter: StoredLetter, settings: Settings) -> File | None:
         return None
 
 
-def settle(scratch: Scratch, since: float) -> dict[int, int]:
-    """Give each file its state; return how many there are of each.
+def settle(scratch: Scratch, since: float) -> None:
+    """Give each file its state.
 
     What was written after ``since`` may be about to be announced.
     """
@@ -134,7 +140,12 @@ def settle(scratch: Scratch, since: float) -> dict[int, int]:
         "WHEN written > ? OR key IN (SELECT key FROM announced) THEN ? ELSE ? END",
         (LOADED, KEPT_OUT, since, WAITING, LOST),
     )
-    return dict(db.execute("SELECT state, count(*) FROM files GROUP BY state").fetchall())
+
+
+def states(scratch: Scratch, which: str) -> dict[int, int]:
+    """Return how many files there are of each state, of the chains or of those redriven."""
+    sql = f"SELECT state, count(*) FROM files WHERE {which} GROUP BY state"  # noqa: S608
+    return dict(scratch.db.execute(sql).fetchall())
 
 
 def missing(

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 from .report import STATES, Report
-from .scratch import IN_S3, KEPT_OUT, LOADED, LOST, WAITING, Scratch, moment
+from .scratch import IN_S3, KEPT_OUT, LOADED, LOST, OF_CHAINS, WAITING, Scratch, moment
 from .telling import figures
 
 WIDTH = 1200  # pixels of the whole time
@@ -89,8 +89,8 @@ def _rows(page: IO[str], report: Report, scratch: Scratch) -> None:
     for shard, top in places.items():
         page.write(f'<text x="0" y="{top + 10}">{html.escape(shard)}</text>\n')
     files = scratch.db.execute(
-        "SELECT shard, min((hour - ?) / 3600 * ? / ?, ? - 1), first, key, state FROM files "
-        "ORDER BY number",
+        "SELECT shard, min((hour - ?) / 3600 * ? / ?, ? - 1), first, key, state "  # noqa: S608
+        f"FROM files WHERE {OF_CHAINS} ORDER BY number",
         (begin, columns, hours, columns),
     )
     for (shard, column), cell in groupby(files, lambda row: (row[0], row[1])):

@@ -17,14 +17,12 @@ from ..flow.retry import Retry
 from ..kcl.assembly import assemble
 from ..kcl.leases import TRIM_HORIZON
 from .aggregate import MAGIC
+from .places import record_at
 from .shard_reading import records
 
-# One file, as it was, whatever the thresholds are now; but none that memory would not hold.
-NO_THRESHOLDS = {
-    RECORD_LIMIT.key: str(10**9),
-    BYTE_LIMIT.key: str(256 * 1024 * 1024),
-    MILLISECONDS_LIMIT.key: str(10**9),
-}
+# One file, as it was, whatever the thresholds are now; but none that memory would not hold, where a
+# record takes 300 bytes beside its data. Where the pipeline's limits are higher, hosts hold more.
+MOST_RECORDS, MOST_BYTES = 500_000, 256 * 1024 * 1024
 LIBRARY = "aws_kinesis_agg"  # which unpacks what the Kinesis Producer Library packed
 
 
@@ -35,10 +33,16 @@ def again(
 
     That is what a host does that was paused, and goes on though another owns the shard: nothing
     is written over, and what it writes is what is missing. ``after`` is a record that must still
-    be in the stream, else one does not know whether those after it are; None is the beginning.
+    be in the stream, else one does not know whether those after it are; or the place just before
+    one that must be. None is the beginning.
     Raises Fatal.
     """
-    pipeline = assemble(Settings(settings.path, {**settings.texts, **NO_THRESHOLDS}))
+    thresholds = {
+        RECORD_LIMIT.key: str(max(MOST_RECORDS, settings[RECORD_LIMIT])),
+        BYTE_LIMIT.key: str(max(MOST_BYTES, settings[BYTE_LIMIT])),
+        MILLISECONDS_LIMIT.key: str(10**9),
+    }
+    pipeline = assemble(Settings(settings.path, {**settings.texts, **thresholds}))
     pipeline.since = TRIM_HORIZON if after is None else str(after)
     pipeline.start(shard)
     try:
@@ -61,10 +65,10 @@ def _between(
 ) -> Iterator[Sequence[Record]]:
     kinesis, stream = client("kinesis", settings), settings[STREAM_NAME]
     is_first = True
-    where = TRIM_HORIZON if after is None else after
+    where = TRIM_HORIZON if after is None else Position(record_at(after))
     for page in records(kinesis, stream, shard, where, Retry.from_settings(settings)):
         found = [one for raw in page for one in unpacked(raw)]
-        if found and is_first and after and found[0].position.sequence != after.sequence:
+        if found and is_first and after and found[0].position.sequence != record_at(after):
             raise Fatal(
                 f"{stream} does not hold {after} of {shard} any more, but what comes from "
                 f"{found[0].position} on: bring files back from a version or a backup of the bucket"

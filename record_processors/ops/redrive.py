@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from ..config.registry import chosen
 from ..config.setting import Settings
 from ..flow.emitter import Emitter
-from .batches import Batches, Found, Wanted
+from .batches import Batches, LeftOut, Wanted
 from .carry import Carrier
 from .letter_files import LetterFiles
 from .reasons import Groups
@@ -27,7 +27,7 @@ class Summary:
     filtered: int = 0
     doubles: int = 0
     refusals: Groups = field(default_factory=Groups)
-    rest: Found = field(default_factory=Found)
+    rest: LeftOut = field(default_factory=LeftOut)
 
     @property
     def all_refused(self) -> int:

@@ -105,5 +105,9 @@ class RedriveLog:
         name = key.removeprefix(self.folder).partition("/")[0]
         return int(name) if key.startswith(self.folder) and name.isdigit() else 0
 
+    def address(self, number: int) -> str:
+        """Return where a batch is, as a person finds it."""
+        return self.bucket.url(self._key(number) + BATCH)
+
     def _key(self, number: int) -> str:
         return f"{self.folder}{number:07}"

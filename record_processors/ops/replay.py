@@ -18,6 +18,7 @@ from ..kcl.assembly import assemble
 from .file_listing import FileListing
 from .hours import Hours
 from .pipelines import the_chain_emitter
+from .redriven import Redriven
 from .scratch import Scratch
 
 LOOKS_AT_ONCE = 8
@@ -37,6 +38,7 @@ class Replay:
         self.bucket = Bucket.from_settings(settings)
         self.listing = FileListing(settings, self.bucket)
         self.scratch = Scratch(self.bucket.name)
+        self.batch = 0  # of which the one file is
 
     def find(self, hours: Hours) -> int:
         """List the files of these hours; return how many there are. Raises Fatal."""
@@ -44,17 +46,23 @@ class Replay:
         return self.scratch.count("SELECT count(*) FROM files")
 
     def find_one(self, url: str) -> int:
-        """Take one file, by its address. Raises Fatal if it is none of this pipeline's."""
+        """Take one file, by its address. Raises Fatal if it is none of this pipeline's.
+
+        It may be one that ``redrive`` has written: if it is gone, it is written again.
+        """
         listed = self.listing.file(url.removeprefix(self.scratch.prefix))
         if listed is None:
             folder = self.bucket.url(self.listing.folder)
             raise Fatal(f"{url} is no file of this pipeline: those are in {folder}")
         self.scratch.add_listed([listed])
+        self.batch = listed.batch
         return 1
 
     def run(self, shown: Callable[[int], None]) -> int:
         """Deliver what was found; return how many files that were. Raises Fatal."""
         done = 0
+        if self.batch and not self._is_there():
+            Redriven(self.settings, self.listing).write(self.batch)
         deliver = self._deliverer()
         with ThreadPoolExecutor(LOOKS_AT_ONCE) as pool:
             for keys in self._keys():
@@ -63,6 +71,13 @@ class Replay:
                 done += len(files)
                 shown(done)
         return done
+
+    def _is_there(self) -> bool:
+        try:
+            self.bucket.head(self.scratch.key(1))
+        except Missing:
+            return False
+        return True
 
     def _keys(self) -> Iterator[list[str]]:
         number = 0
@@ -79,13 +94,16 @@ class Replay:
 
     def _file(self, key: str) -> File:
         listed = self.listing.file(key)
-        place = File(
-            bucket=self.bucket.name,
-            key=key,
-            application=self.settings[APPLICATION_NAME],
-            stream=self.settings[STREAM_NAME],
-            shard=listed.shard if listed else None,
-        )
+        place = File(bucket=self.bucket.name, key=key)
+        if listed and not listed.batch:  # an old file may not say it
+            application, stream = self.settings[APPLICATION_NAME], self.settings[STREAM_NAME]
+            place = File(
+                bucket=self.bucket.name,
+                key=key,
+                application=application,
+                stream=stream,
+                shard=listed.shard,
+            )
         try:
             return place.completed(self.bucket.head(key))
         except Missing as error:

@@ -17,7 +17,7 @@ MOST_OF_A_KIND = 1000  # that are kept in memory and told, each by itself
 STATES = {LOADED: "loaded", WAITING: "waiting", KEPT_OUT: "kept out", LOST: "lost"}
 
 
-class Found(NamedTuple):
+class Finding(NamedTuple):
     """One thing that is wrong: of what kind, the object, a sentence, and what mends it, in order.
 
     The kinds: ``missing`` (files that a chain had are not in S3), ``overlap`` (a file covers what
@@ -48,21 +48,24 @@ class Report:
     chains: list[Chain] = field(default_factory=list)
     is_to_the_end: bool = True  # whether the chains' ends are asked about
     compared: int = 0  # shards that have a lease
+    ended: int = 0  # shards that are read to their end, which no checkpoint says
+    without_files: int = 0  # shards that were read, and have no file, nor need have one
     at_checkpoint: int = 0  # shards whose last file ends where the lease's checkpoint is
     behind_checkpoint: int = 0  # files that a checkpoint has still to pass
     short_of_checkpoint: int = 0  # shards whose last file ends before it
     states: dict[int, int] = field(default_factory=dict)
     gone: int = 0  # files of the ledger that are older than all in S3
-    redriven: int = 0  # files of what redrive has put back, which are not looked at
+    redriven: int = 0  # files that redrive has written
+    redriven_states: dict[int, int] = field(default_factory=dict)
     rows: TableRows | None = None
     rows_left_out: int = 0
     letters_of_rows: int = 0
     letters_of_records: int = 0
     notes: list[str] = field(default_factory=list)
-    found: list[Found] = field(default_factory=list)
+    found: list[Finding] = field(default_factory=list)
     kinds: Counter[str] = field(default_factory=Counter)
 
-    def add(self, found: Iterable[Found]) -> None:
+    def add(self, found: Iterable[Finding]) -> None:
         """Take in what is wrong; of each kind only so many one by one."""
         for one in found:
             self.kinds[one.kind] += 1

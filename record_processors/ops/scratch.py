@@ -14,6 +14,8 @@ from .file_listing import Listed
 MEMORY_KIB = 16 * 1024
 # A file is in one of these states, as far as its table is concerned.
 IN_S3, LOADED, WAITING, KEPT_OUT, LOST = range(5)
+# Of which files a query is: of chains, or written by redrive; see ``Listed``.
+OF_CHAINS, REDRIVEN_ONES = "instr(shard, '/') = 0", "instr(shard, '/') > 0"
 
 TABLES = f"""
 PRAGMA journal_mode = OFF;
@@ -101,9 +103,10 @@ class Scratch:
         return (file.url.removeprefix(self.prefix), *ends)
 
     def shards(self) -> list[tuple[str, int, int]]:
-        """Return each shard that has files, with the numbers of its first and last file."""
+        """Return each shard that has a chain, with the numbers of its first and last file."""
         return self.db.execute(
-            "SELECT shard, min(number), max(number) FROM files GROUP BY shard ORDER BY shard"
+            f"SELECT shard, min(number), max(number) FROM files WHERE {OF_CHAINS} "  # noqa: S608
+            "GROUP BY shard ORDER BY shard"
         ).fetchall()
 
     def key(self, number: int) -> str:
@@ -126,6 +129,27 @@ class Scratch:
             other_than,
         )
         return None if found is None else position(str(found))
+
+    def loaded_ranges(
+        self, shard: str, begin: str, end: str
+    ) -> Iterator[tuple[Position, Position]]:
+        """Yield what the ledger has of a shard that begins between two ``ordered`` places."""
+        rows = self.rows(
+            "SELECT first, last FROM loaded WHERE shard = ? AND first > ? AND first < ?",
+            shard,
+            begin,
+            end,
+        )
+        return ((position(str(first)), position(str(last))) for first, last in rows)
+
+    def knows_of(self, folder: str) -> bool:
+        """Whether a file below a folder is listed, loaded, or announced."""
+        where = "WHERE key BETWEEN ? AND ? LIMIT 1"
+        ends = (folder, f"{folder}\U0010ffff")
+        return any(
+            self._one(f"SELECT 1 FROM {table} {where}", *ends)  # noqa: S608
+            for table in ("files", "loaded", "announced")
+        )
 
     def is_loaded(self, key: str) -> bool:
         """Whether the ledger has a file."""

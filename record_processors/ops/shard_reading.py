@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import Any
 
 from ..aws.clients import Client
@@ -16,8 +17,8 @@ from ..flow.retry import Retry
 SECONDS_BETWEEN_READS = 0.25
 
 
-def shards(kinesis: Client, stream: str, retry: Retry) -> Iterator[str]:
-    """Yield the ids of all shards that the stream still knows. Raises Fatal."""
+def list_shards(kinesis: Client, stream: str, retry: Retry) -> Iterator[dict[str, Any]]:
+    """Yield all shards that the stream still knows, as ListShards gives them. Raises Fatal."""
     how: dict[str, Any] = {"StreamName": stream}
     while how:
         page = call(
@@ -25,21 +26,24 @@ def shards(kinesis: Client, stream: str, retry: Retry) -> Iterator[str]:
             f"listing the shards of {stream}",
             lambda: kinesis.list_shards(**how),  # noqa: B023
         )
-        yield from (shard["ShardId"] for shard in page["Shards"])
+        yield from page["Shards"]
         token = page.get("NextToken")
         how = {"NextToken": token} if token else {}
 
 
 def records(
-    kinesis: Client, stream: str, shard: str, where: Position | str, retry: Retry
+    kinesis: Client, stream: str, shard: str, where: Position | datetime | str, retry: Retry
 ) -> Iterator[Sequence[dict[str, Any]]]:
     """Yield the shard's records from ``where`` on, as GetRecords gives them, until now.
 
     A position's own record is the first, if the stream still holds it. Raises Fatal.
     """
-    how = {"ShardIteratorType": where if isinstance(where, str) else "AT_SEQUENCE_NUMBER"}
+    how: dict[str, Any] = {"ShardIteratorType": where}
     if isinstance(where, Position):
-        how["StartingSequenceNumber"] = str(where.sequence)
+        number = str(where.sequence)
+        how = {"ShardIteratorType": "AT_SEQUENCE_NUMBER", "StartingSequenceNumber": number}
+    elif isinstance(where, datetime):
+        how = {"ShardIteratorType": "AT_TIMESTAMP", "Timestamp": where}
     what = f"reading {shard} of {stream}"
     answer = call(
         retry,

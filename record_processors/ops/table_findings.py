@@ -8,7 +8,7 @@ from ..aws.bucket import Bucket
 from ..config.setting import Settings
 from ..errors import counted
 from . import remedies
-from .report import Found, Report
+from .report import Finding, Report
 from .scratch import LOST, Scratch
 
 
@@ -26,14 +26,14 @@ class TableFindings:
         self.scratch = scratch
         self.bucket = bucket
 
-    def lost(self) -> Iterator[Found]:
+    def lost(self) -> Iterator[Finding]:
         """Yield the files that no message announces any more."""
         for (key,) in self.scratch.rows("SELECT key FROM files WHERE state = ?", LOST):
             url = self.bucket.url(str(key))
             said = "is not in the table, and no message announces it any more"
-            yield Found("lost", url, said, (remedies.replay_file(self.settings, url),))
+            yield Finding("lost", url, said, (remedies.replay_file(self.settings, url),))
 
-    def rows(self) -> Iterator[Found]:
+    def rows(self) -> Iterator[Finding]:
         """Yield the difference between what the table holds and what the ledger adds up."""
         rows = self.report.rows
         if rows is None or rows.counted == rows.entered:
@@ -45,14 +45,14 @@ class TableFindings:
         else:
             what = f"{-more:,} fewer: rows were deleted, by hand or for their age"
         said = f"the table has {rows.counted:,} rows, by the ledger {rows.entered:,}, {what}"
-        yield Found("rows", str(self.report.table), f"{said}. {self._anew()}", self._again())
+        yield Finding("rows", str(self.report.table), f"{said}. {self._anew()}", self._again())
 
-    def twice(self) -> Iterator[Found]:
+    def twice(self) -> Iterator[Finding]:
         """Yield the files that the ledger has more than once."""
         rows = self.scratch.rows("SELECT key FROM loaded GROUP BY key HAVING count(*) > 1")
         said = "is in the ledger more than once, and so its rows may be in the table"
         for (key,) in rows:
-            yield Found(
+            yield Finding(
                 "twice", self.bucket.url(str(key)), f"{said}. {self._anew()}", self._again()
             )
 

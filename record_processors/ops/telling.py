@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..errors import counted
@@ -34,7 +34,8 @@ def figures(report: Report) -> Iterator[tuple[str, str]]:
             f"{report.letters_of_rows:,}",
         )
     if report.redriven:
-        yield "redriven", f"{counted(report.redriven, 'file')}, which are not looked at"
+        told = counted(report.redriven, "file")
+        yield "redriven", ": ".join([told, *_in_words(report.redriven_states)])
     for note in report.notes:
         yield "note", note
 
@@ -71,6 +72,8 @@ def _beginnings(report: Report) -> str:
 
 def _ends(report: Report) -> str:
     told = [f"at the checkpoint ({counted(report.at_checkpoint, 'shard')})"]
+    if report.ended:
+        told.append(f"ended, and not compared ({counted(report.ended, 'shard')})")
     if alone := len(report.chains) - report.compared:
         told.append(f"without a lease ({counted(alone, 'shard')})")
     if report.behind_checkpoint:
@@ -79,6 +82,11 @@ def _ends(report: Report) -> str:
         told.append(
             f"before it ({counted(report.short_of_checkpoint, 'shard')}: what came after the last "
             "file left no rows, by the checkpoint's word)"
+        )
+    if report.without_files:
+        told.append(
+            f"{counted(report.without_files, 'shard')} without a file (what was read left no rows, "
+            "or has expired)"
         )
     return ", ".join(told)
 
@@ -103,8 +111,16 @@ def _sums(report: Report) -> tuple[int, ...]:
 def _table(report: Report) -> str:
     if not report.states:
         return f"{report.table}: not compared" if report.files else f"{report.table}: no files"
-    states = [f"{name} {report.states.get(state, 0):,}" for state, name in STATES.items()]
-    return f"{report.table}: {', '.join(states)}"
+    return ": ".join([report.table or "", *_in_words(report.states)])
+
+
+def _in_words(states: Mapping[int, int]) -> Iterator[str]:
+    if states:
+        yield ", ".join(f"{name} {states.get(state, 0):,}" for state, name in STATES.items())
+
+
+def _by_name(states: Mapping[int, int]) -> dict[str, int] | None:
+    return {name: states.get(state, 0) for state, name in STATES.items()} if states else None
 
 
 def in_figures(report: Report) -> dict[str, Any]:
@@ -126,6 +142,8 @@ def in_figures(report: Report) -> dict[str, Any]:
             one.after is not None for each in chains for one in each.passed_over
         ),
         "shardsAtCheckpoint": report.at_checkpoint,
+        "shardsEnded": report.ended,
+        "shardsWithoutFiles": report.without_files,
         "shardsShortOfCheckpoint": report.short_of_checkpoint,
         "filesBehindCheckpoint": report.behind_checkpoint,
         "kept": kept,
@@ -135,10 +153,9 @@ def in_figures(report: Report) -> dict[str, Any]:
         "lettersOfRecords": report.letters_of_records,
         "table": report.table,
         "loadedBefore": report.gone,
-        "redrivenNotLookedAt": report.redriven,
-        "states": {name: report.states.get(state, 0) for state, name in STATES.items()}
-        if report.states
-        else None,
+        "states": _by_name(report.states),
+        "redriven": report.redriven,
+        "redrivenStates": _by_name(report.redriven_states),
         "rowsInTable": report.rows and report.rows.counted,
         "rowsInLedger": report.rows and report.rows.entered,
         "rowsLeftOut": report.rows_left_out,

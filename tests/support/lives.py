@@ -16,7 +16,7 @@ from record_processors.kcl.leases import TRIM_HORIZON
 from record_processors.kcl.tables import LEASES, table_name
 from record_processors.ops.checkpoints import checkpoints
 from record_processors.ops.records_again import unpacked
-from record_processors.ops.shard_reading import records, shards
+from record_processors.ops.shard_reading import list_shards, records
 from support.two_stages import TwoStages
 
 
@@ -30,7 +30,7 @@ class Lives(TwoStages):
         """Let one life of each shard read on from its checkpoint to the end, and flush."""
         settings = settings or {"one": self.one, "two": self.two}[stage]
         stream, retry = settings[STREAM_NAME], Retry(3, 10)
-        for shard in shards(self.kinesis, stream, retry):
+        for shard in (one["ShardId"] for one in list_shards(self.kinesis, stream, retry)):
             where = checkpoints(settings).get(shard, TRIM_HORIZON)
             pipeline = assemble(settings)
             pipeline.since = str(where)
@@ -43,13 +43,15 @@ class Lives(TwoStages):
             pipeline.flush(lambda at, shard=shard: self.lease(settings, shard, at))
             pipeline.close()
 
-    def lease(self, settings, shard, position):
+    def lease(self, settings, shard, where):
+        """Write a checkpoint: a position, or a word of KCL's."""
+        sequence, sub_sequence = where if isinstance(where, Position) else (where, 0)
         boto3.client("dynamodb").put_item(
             TableName=table_name(settings, LEASES),
             Item={
                 "leaseKey": {"S": shard},
-                "checkpoint": {"S": str(position.sequence)},
-                "checkpointSubSequenceNumber": {"N": str(position.sub_sequence)},
+                "checkpoint": {"S": str(sequence)},
+                "checkpointSubSequenceNumber": {"N": str(sub_sequence)},
             },
         )
 

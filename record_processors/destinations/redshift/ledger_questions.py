@@ -28,7 +28,7 @@ class LedgerQuestions(FileLedger):
 
     def loaded(self, application: str, stream: str) -> Iterator[LoadedFile]:
         """Yield the rows of a named cursor: the server keeps them, whatever their number."""
-        ledger = self.ledger
+        ledger, below = self.ledger, f"{application}/"
         locked = f"the ledger {ledger.table} is locked by a load"
         with (
             self._reading(QUESTION_MILLISECONDS, locked) as cursor,
@@ -38,8 +38,9 @@ class LedgerQuestions(FileLedger):
             rows.execute(
                 f"SELECT {ledger.key}, shard, first_position, last_position, row_count, "  # noqa: S608
                 f"coalesce(rows_left_out, 0) FROM {ledger.table} "
-                "WHERE data_table = %s AND application = %s AND stream = %s",
-                [ledger.data_table, application, stream],
+                "WHERE data_table = %s AND stream = %s "
+                "AND (application = %s OR left(application, %s) = %s)",
+                [ledger.data_table, stream, application, len(below), below],
             )
             for row in rows:
                 yield LoadedFile(*row)
