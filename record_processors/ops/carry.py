@@ -45,7 +45,9 @@ class Carrier:
         """Do all that a batch says; return what became of it. Raises Fatal."""
         settings = self.settings.replacing({APPLICATION_NAME: self._application(number)})
         kept = [entry.letter for entry in batch.entries if entry.verdict == "kept"]
-        if batch.is_records:
+        if batch.settled:
+            refused = 0
+        elif batch.is_records:
             self._records(settings, batch, kept)
             refused = self._refused_records(number, len(kept))
         else:
@@ -147,4 +149,5 @@ def _mark(number: int, batch: LettersBatch, at: int) -> Mark:
         filtered=verdicts["filtered"],
         refused=verdicts["refused"],
         doubles=batch.doubles[at],
+        settled=batch.settled,
     )

@@ -59,7 +59,9 @@ class Letters:
             for letter in files.read(file):
                 said = f"{letter.stage}: {letter.reason}"
                 if (whole := _announced(letter, settings)) is not None:
-                    if not file.is_redriven:
+                    if file.is_redriven and files.mark_of(file.key).settled:
+                        self.scratch.keep_out(whole.url.removeprefix(self.scratch.prefix))
+                    elif not file.is_redriven:
                         self._add(settings, file, whole.url, 1, said)
                         self.scratch.add_by_letter(whole)
                 elif self._is_open(letter, file):
