@@ -55,13 +55,14 @@ class LettersBatch(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of the letters of a batch."""
+    """What became of the letters of a batch; those ``unchanged`` stay as they were, unmarked."""
 
     version: int = 1
     when: str
     kept: int
     filtered: int
     refused: int
+    unchanged: int = 0
 
 
 class RedriveLog:
