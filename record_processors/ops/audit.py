@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 
 from ..aws.bucket import Bucket
 from ..aws.failures import Missing
-from ..aws.layout import files_folder
+from ..aws.layout import REDRIVEN, files_folder
 from ..config.keys import APPLICATION_NAME, STREAM_NAME
 from ..config.setting import Settings
 from ..errors import Fatal, counted
@@ -25,7 +25,7 @@ from .chain_proof import ChainProof
 from .checkpoints import checkpoints
 from .file_listing import FileListing, Listed
 from .hours import Hours
-from .letter_files import REDRIVEN, LetterFiles
+from .letter_files import LetterFiles
 from .load_proof import Letters, missing, never_loaded, settle
 from .pipelines import FilesAndTable
 from .report import Found, Report

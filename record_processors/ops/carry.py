@@ -6,7 +6,7 @@ from collections import Counter
 from datetime import datetime, timezone
 from typing import NamedTuple
 
-from ..aws.layout import LETTERS
+from ..aws.layout import LETTERS, REDRIVEN
 from ..config.keys import APPLICATION_NAME
 from ..config.registry import chosen
 from ..config.setting import Settings
@@ -17,7 +17,7 @@ from ..flow.letter import StoredLetter
 from ..flow.own_letters import OwnLetters
 from .again import LettersAgain
 from .judge import Judge, Kind, record_of
-from .letter_files import REDRIVEN, LetterFiles, Mark
+from .letter_files import LetterFiles, Mark
 from .redrive_log import Entry, LettersBatch, Outcome, RedriveLog
 
 NAME_LENGTH = 255  # of an application in messages and in the ledger: see ``files.file.Name``

@@ -26,7 +26,6 @@ from ..errors import Fatal
 from ..flow.letter import StoredLetter
 from ..flow.record import Position
 
-REDRIVEN = "redriven/"  # where in the folder what redrive keeps is, letters of its own too
 AT_ONCE = 16  # files that are read ahead
 
 T = TypeVar("T")

@@ -15,8 +15,9 @@ from typing import Literal
 import msgspec
 
 from ..aws.failures import ConditionFailed
+from ..aws.layout import REDRIVEN
 from ..flow.letter import StoredLetter
-from .letter_files import REDRIVEN, LetterFiles, Settled
+from .letter_files import LetterFiles, Settled
 
 BATCH, DONE = ".batch", ".done"
 _NAME = re.compile(r"([0-9]{7})(\.batch|\.done)")
