@@ -169,8 +169,11 @@ class LetterFiles:
             self.bucket.create(key + MARK, msgspec.json.encode(mark), {})
 
     def mark_of(self, key: str) -> Mark:
-        """Return what a mark says. Raises Fatal."""
-        return msgspec.json.decode(self.body(key + MARK), type=Mark)
+        """Return what a mark says: nothing, if somebody else has made it. Raises Fatal."""
+        try:
+            return msgspec.json.decode(self.body(key + MARK), type=Mark)
+        except ValueError:
+            return Mark(when="")
 
     @cached_property
     def _decoder(self) -> msgspec.json.Decoder[StoredLetter]:
