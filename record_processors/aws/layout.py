@@ -59,6 +59,8 @@ def dead_letters_folder(settings: Settings) -> str:
 # What keys of letters end in; and of what says beside them that they are put back, behind that.
 LETTERS = ".jsonl"
 MARK = ".redriven"
+# The folder, in that of letters and in that of files, of what is put back, and of what that left.
+REDRIVEN = "redriven/"
 
 
 def file_key(

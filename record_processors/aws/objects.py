@@ -50,14 +50,7 @@ class Files(Resource):
         yield allow("WriteFilesAndFindThem", "s3: PutObject GetObject", files)
         if "Tagging" in self.stored:
             yield allow("TagFiles", "s3: PutObjectTagging", files)
-        yield from self.tell_missing(arns)
-
-    def tell_missing(self, arns: Arns) -> Iterator[Statement]:
-        """Let a look at a missing object be answered 404 and not 403: API_HeadObject.html.
-
-        No condition on ``s3:prefix``, of which a look at an object has none.
-        """
-        yield allow("TellMissingObjectsFromForbiddenOnes", "s3: ListBucket", arns.bucket)
+        yield tell_missing(arns)
 
 
 class DeadLetterFiles(Resource):
@@ -94,6 +87,22 @@ class DeadLetterFiles(Resource):
         arns = Arns(self.settings, account)
         yield allow("KeepDeadLetters", "s3: PutObject", arns.objects(self.folder))
         yield from use_of_key(self.settings, arns, "EncryptWhatIsWritten", "GenerateDataKey")
+
+    def permissions_to_operate(self, account: str) -> Iterator[Statement]:
+        """Allow to list and to read them, too, and to write what was put back or settled."""
+        arns = Arns(self.settings, account)
+        yield from self.permissions(account)
+        yield allow("ReadDeadLetters", "s3: GetObject", arns.objects(self.folder))
+        yield from use_of_key(self.settings, arns, "DecryptDeadLetters", "Decrypt")
+        yield tell_missing(arns)
+
+
+def tell_missing(arns: Arns) -> Statement:
+    """Let a look at a missing object be answered 404 and not 403: API_HeadObject.html.
+
+    No condition on ``s3:prefix``, of which a look at an object has none. Whoever has it may list.
+    """
+    return allow("TellMissingObjectsFromForbiddenOnes", "s3: ListBucket", arns.bucket)
 
 
 def use_of_key(settings: Settings, arns: Arns, sid: str, action: str) -> Iterator[Statement]:

@@ -10,20 +10,29 @@ from ..errors import EXIT_OK, EXIT_USAGE
 from .command import add_properties, complain
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ..config.resource import Resource, Statement
     from ..config.setting import Settings
 
 HELP = "print the IAM policy that the pipeline needs while it runs"
-MORE = "It is JSON, of the daemon and its children, and holds no more than they use."
+MORE = "It is JSON, of the daemon and its children or whom an option names: no more than they use."
 EXAMPLE = "kinesis-connectors iam-policy properties/s3_manifest.properties --account 123456789012"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Take the file, the account, and whether it is for ``create``."""
+    """Take the file, the account, and whose policy it is."""
     add_properties(parser)
     parser.add_argument(
         "--account", metavar="ACCOUNT", default="*", type=_account, help="12 digits (default: *)"
     )
-    parser.add_argument("--create", action="store_true", help="print what `create` needs instead")
+    whose = parser.add_mutually_exclusive_group()
+    whose.add_argument("--create", action="store_true", help="print what `create` needs instead")
+    whose.add_argument(
+        "--operator",
+        action="store_true",
+        help="print what whoever types status, audit, letters, redrive and replay needs instead",
+    )
 
 
 def _account(value: str) -> str:
@@ -42,13 +51,17 @@ def run(arguments: argparse.Namespace) -> int:
         settings = load(arguments.properties)
     except SettingsError as error:
         return complain(error, EXIT_USAGE)
-    found = policy_of(settings, arguments.account, create=arguments.create)
+    found = policy_of(
+        settings, arguments.account, create=arguments.create, operator=arguments.operator
+    )
     print(json.dumps(found, indent=2))
     return EXIT_OK
 
 
-def policy_of(settings: Settings, account: str = "*", *, create: bool = False) -> dict[str, Any]:
-    """Return the policy of a pipeline that runs, or of the command ``create``.
+def policy_of(
+    settings: Settings, account: str = "*", *, create: bool = False, operator: bool = False
+) -> dict[str, Any]:
+    """Return the policy of a pipeline that runs, of the command ``create``, or of an operator.
 
     It is for the role of the hosts, which the daemon and its children share; a role by which a
     service reads the bucket is that service's own. What the file does not name is not in it: a key
@@ -58,10 +71,9 @@ def policy_of(settings: Settings, account: str = "*", *, create: bool = False) -
     from ..aws.iam import policy  # noqa: PLC0415
     from ..kcl.resources import resources  # noqa: PLC0415
 
-    return policy(
-        statement
-        for thing in resources(settings)
-        for statement in (
-            thing.permissions_to_create(account) if create else thing.permissions(account)
-        )
-    )
+    def of(thing: Resource) -> Iterable[Statement]:
+        if create:
+            return thing.permissions_to_create(account)
+        return thing.permissions_to_operate(account) if operator else thing.permissions(account)
+
+    return policy(statement for thing in resources(settings) for statement in of(thing))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import EXIT_FAILED, EXIT_FOUND, EXIT_OK, EXIT_USAGE, ConnectorError
 from .command import add_properties, complain
+from .settling import add_settle, settle, usage
 from .wanted import add_wanted, wanted
 
 if TYPE_CHECKING:
@@ -15,17 +16,21 @@ if TYPE_CHECKING:
     from ..ops.letters import Found
     from ..ops.reasons import Group
 
-HELP = "list the dead letters of the pipeline by reason, or show one"
-MORE = "It reads, and writes nothing. `redrive` puts letters back."
+HELP = "list the dead letters of the pipeline by reason, show one, or settle some"
+MORE = (
+    "It reads, and writes nothing but what --settle says of letters. `redrive` puts letters back."
+)
 EXAMPLE = (
     "kinesis-connectors letters properties/s3_manifest.properties --since 2h\n"
+    "  kinesis-connectors letters properties/s3_manifest.properties --settle --reason truncated "
+    "--why 'mended by hand, and put again'\n"
     "  kinesis-connectors letters properties/s3_manifest.properties --show s3://BUCKET/KEY.jsonl"
 )
 WIDTH = 80
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Take the file, which letters are meant, and how they are told of."""
+    """Take the file, which letters are meant, how they are told of, and what is settled."""
     add_properties(parser)
     add_wanted(parser)
     parser.add_argument(
@@ -35,10 +40,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "key or s3://…), with their data",
     )
     parser.add_argument("--json", action="store_true", help="as JSON, for machines")
+    add_settle(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the letters by reason, or those at one place."""
+    """Print the letters by reason, or those at one place; or settle some."""
     from ..config.keys import APPLICATION_NAME  # noqa: PLC0415
     from ..config.properties import SettingsError, load  # noqa: PLC0415
     from ..kcl.look import no_credentials  # noqa: PLC0415
@@ -46,8 +52,11 @@ def run(arguments: argparse.Namespace) -> int:
 
     try:
         settings = load(arguments.properties)
-        if problem := no_credentials():
-            return complain(problem.sentence, EXIT_USAGE)
+        lacking = no_credentials()
+        if problem := usage(arguments) or (lacking and lacking.sentence):
+            return complain(problem, EXIT_USAGE)
+        if arguments.settle is not None:
+            return settle(arguments, settings)
         if arguments.show:
             return _show(arguments, shown(settings, arguments.show))
         groups = summary(settings, wanted(arguments)).groups
@@ -64,17 +73,18 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _told(application: str, groups: list[Group]) -> dict[str, Any]:
-    redriven = sum(group.redriven for group in groups)
     return {
         "application": application,
-        "open": sum(group.count for group in groups) - redriven,
-        "redriven": redriven,
+        "open": sum(group.open for group in groups),
+        "redriven": sum(group.redriven for group in groups),
+        "settled": sum(group.count for group in groups if group.settled),
         "groups": [
             {
                 "stage": group.stage,
                 "reason": group.reason,
-                "open": group.count - group.redriven,
+                "open": group.open,
                 "redriven": group.redriven,
+                "settled": group.settled or None,
                 "first": group.first,
                 "last": group.last,
                 "where": group.where,
@@ -88,18 +98,24 @@ def _print(application: str, groups: list[Group]) -> None:
     from ..errors import counted  # noqa: PLC0415
 
     redriven = sum(group.redriven for group in groups)
-    still = sum(group.count for group in groups) - redriven
-    done = f", and {redriven:,} redriven" if redriven else ""
-    print(f"{application}: {counted(still, 'dead letter')}{done}")
+    settled = sum(group.count for group in groups if group.settled)
+    said = (
+        counted(sum(group.open for group in groups), "dead letter"),
+        f"and {redriven:,} redriven" if redriven else "",
+        f"and {settled:,} settled" if settled else "",
+    )
+    print(f"{application}: {', '.join(filter(None, said))}")
     for group in groups:
-        some = f"{group.redriven:,} redriven"
-        all_are = group.redriven == group.count
-        count = some if all_are else f"{group.count - group.redriven:,} open"
-        if group.redriven and not all_are:
-            count += f", {some}"
-        times = group.first if group.first == group.last else f"{group.first} to {group.last}"
-        print(f"\n{group.stage}: {count}, {times}")
+        counts = (
+            f"{group.open:,} open" if group.open else "",
+            f"{group.redriven:,} redriven" if group.redriven else "",
+            f"{group.count:,} settled" if group.settled else "",
+            group.first if group.first == group.last else f"{group.first} to {group.last}",
+        )
+        print(f"\n{group.stage}: {', '.join(filter(None, counts))}")
         _print_wrapped(group.reason)
+        if group.settled:
+            _print_wrapped(f"settled: {group.settled}")
         print(f"  {group.where}")
 
 
@@ -122,12 +138,16 @@ def _show(arguments: argparse.Namespace, found: Iterable[Found]) -> int:
     from ..ops.letters import as_text  # noqa: PLC0415
 
     letters = []
-    for letter, file, url in found:
+    for one in found:
+        letter, file, mark = one.letter, one.file, one.mark
         text = as_text(letter.data)
         about = {
-            "where": url,
+            "where": one.url,
             "written": file.modified.isoformat(timespec="seconds"),
-            "redriven": file.is_redriven,
+            "redriven": file.is_redriven and not one.settled,
+            "settled": one.settled or None,
+            "settled by": mark.settled.by if mark and mark.settled else None,
+            "settled at": mark.when if mark and mark.settled else None,
             "stage": letter.stage,
             "reason": letter.reason,
             "stream": letter.stream,
@@ -142,12 +162,16 @@ def _show(arguments: argparse.Namespace, found: Iterable[Found]) -> int:
         letters.append({**about, "data": text})
         if not arguments.json:
             said = {name: value for name, value in about.items() if value not in {None, ""}}
-            said["redriven"] = "yes" if file.is_redriven else "no"
+            said["redriven"] = "yes" if about["redriven"] else "no"
             for name, value in said.items():
                 print(f"{name:<14} {value}")
             print(f"data           {len(letter.data):,} bytes\n{text}\n")
     if arguments.json:
-        names = {"partition key": "partitionKey"}
+        names = {
+            "partition key": "partitionKey",
+            "settled by": "settledBy",
+            "settled at": "settledAt",
+        }
         _print_json([{names.get(name, name): one[name] for name in one} for one in letters])
     if not letters:
         return complain(f"{arguments.show}: there is no letter of that position or key", EXIT_FOUND)

@@ -81,19 +81,20 @@ def _logging() -> Iterator[None]:
 def _print(summary: Summary, *, dry: bool) -> None:
     rest, would = summary.rest, "would be " if dry else ""
     as_before = f"{would}refused again for the same reason, and left as they are"
-    _print_count(rest.files_before, "put back before (files of letters)")
-    _print_count(summary.kept, f"{would}put back", always=True)
-    _print_count(summary.filtered, f"{would}filtered out")
-    _print_count(summary.doubles, f"{would}left out: letters of records that have another one")
-    _print_count(rest.along, "of these were not meant, but are in a file with one that is")
-    _print_count(summary.refused, f"{would}refused again, and letters again", summary.refusals)
-    _print_count(rest.unchanged.count, as_before, rest.unchanged)
-    _print_count(rest.passed_over.count, "passed over", rest.passed_over)
+    print_count(rest.files_before, "put back or settled before (files of letters)")
+    print_count(summary.kept, f"{would}put back", always=True)
+    print_count(summary.filtered, f"{would}filtered out")
+    print_count(summary.doubles, f"{would}left out: letters of records that have another one")
+    print_count(rest.along, "of these were not meant, but are in a file with one that is")
+    print_count(summary.refused, f"{would}refused again, and letters again", summary.refusals)
+    print_count(rest.unchanged.count, as_before, rest.unchanged)
+    print_count(rest.passed_over.count, "passed over", rest.passed_over)
 
 
-def _print_count(
+def print_count(
     count: int, what: str, groups: Groups | None = None, *, always: bool = False
 ) -> None:
+    """Print how many there are of what, if any, and their reasons."""
     if count or always:
         print(f"{count:>9,}  {what}")
     if groups:

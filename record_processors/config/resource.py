@@ -65,6 +65,14 @@ class Resource:
         del account
         return ()
 
+    def permissions_to_operate(self, account: str) -> Iterable[Statement]:
+        """Return the statements that whoever looks at a pipeline, and puts letters back, needs.
+
+        Of ``status``, ``audit``, ``letters``, ``redrive`` and ``replay``; redrive does with it what
+        the pipeline does.
+        """
+        return self.permissions(account)
+
     def permissions_to_create(self, account: str) -> Iterable[Statement]:
         """Return the statements that ``create`` needs."""
         del account

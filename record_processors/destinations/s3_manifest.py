@@ -33,6 +33,10 @@ class ManifestStream(OutputStream):
         """Allow to look whether it is there, and to put messages."""
         yield allow("AnnounceFiles", "kinesis: ListShards PutRecord", self.arn(account))
 
+    def permissions_to_operate(self, account: str) -> Iterator[Statement]:
+        """Allow to put one message, or many in one call as `replay` does."""
+        yield allow("AnnounceFiles", "kinesis: PutRecord PutRecords", self.arn(account))
+
 
 class S3ManifestEmitter(ChainEmitter):
     """Writes the file, then its message on ``kinesisOutputStream``.

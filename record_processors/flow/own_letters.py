@@ -23,6 +23,14 @@ class Standing(NamedTuple):
 OPEN = Standing("open")
 
 
+class RefusedAgain(NamedTuple):
+    """Letters that were put back in vain together, and why; ``reason`` may be as it was."""
+
+    letters: Sequence[StoredLetter]
+    reason: str
+    is_unchanged: bool
+
+
 class OwnLetters(ABC):
     """Puts back what a destination keeps letters of, and what is no record: files, rows of them."""
 
@@ -35,15 +43,18 @@ class OwnLetters(ABC):
         """Return for each letter whether it can be put back. Changes nothing; raises Fatal."""
 
     @abstractmethod
-    def put_back(self, letters: Sequence[StoredLetter]) -> int:
-        """Put letters back; what is refused again is a letter again. Durable on return.
-
-        Return how many were refused as they are; rows that are left out once more not counted.
+    def put_back(self, letters: Sequence[StoredLetter]) -> Sequence[RefusedAgain]:
+        """Put letters back; durable on return. Return what is refused again.
 
         It must do nothing twice when it is called again with the same letters, after a crash or by
-        two at once. The settings that it was made with have an ``applicationName`` of its own for
-        each such call, from which names may derive. Raises Fatal.
+        two at once; with those that were refused for the reason of before also under another
+        ``applicationName``. Else the settings that it was made with have one of its own for each
+        such call, from which names may derive. Raises Fatal.
         """
+
+    @abstractmethod
+    def write_again(self, refused: RefusedAgain) -> None:
+        """Make what is refused again a letter again; under a name that is a function of it."""
 
     def close(self) -> None:  # noqa: B027 - most have nothing to end
         """End connections."""

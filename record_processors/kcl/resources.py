@@ -92,6 +92,11 @@ class SourceStream(Stream):
         if self.settings[RETRIEVAL_MODE] == "FANOUT":
             yield from self._listen(account)
 
+    def permissions_to_operate(self, account: str) -> Iterator[Statement]:
+        """Allow to read it, shard by shard, and to ask how long it keeps records."""
+        actions = "kinesis: ListShards GetShardIterator GetRecords DescribeStreamSummary"
+        yield allow("ReadTheStream", actions, self.arn(account))
+
     def _listen(self, account: str) -> Iterator[Statement]:
         """Allow what FanOutConsumerRegistration and FanOutRecordsPublisher do."""
         if arn := self.settings[CONSUMER_ARN]:
@@ -184,6 +189,12 @@ class Leases(Resource):
         if tables := [table for kind, table in each if kind.tags and kind.tags in settings]:
             yield allow("TagTables", "dynamodb: TagResource", *tables)
 
+    def permissions_to_operate(self, account: str) -> Iterator[Statement]:
+        """Allow to read the leases, and when each worker was heard of."""
+        arns = Arns(self.settings, account)
+        tables = [arns.table(table_name(self.settings, kind)) for kind in KINDS[:2]]
+        yield allow("ReadTheLeases", "dynamodb: Scan", *tables)
+
 
 class Metrics(Resource):
     """KCL's metrics in CloudWatch."""
@@ -198,3 +209,8 @@ class Metrics(Resource):
             # PutMetricData knows no resources.
             only = {"StringEquals": {"cloudwatch:namespace": self.settings[APPLICATION_NAME]}}
             yield allow("ReportMetrics", "cloudwatch: PutMetricData", "*", when=only)
+
+    def permissions_to_operate(self, account: str) -> Iterator[Statement]:
+        """Allow nothing: the daemon reports them."""
+        del account
+        return iter(())

@@ -109,7 +109,7 @@ class Batches:
         """Return batch after batch. Raises Fatal."""
         growing: dict[Kind, _Growing] = {}
         shard = ""
-        for file, near, letters in self.files.read_ahead(self._open()):
+        for file, near, letters in self.files.read_ahead(self._open(), self.files.read):
             if (covered := file.range) and covered.shard != shard:
                 yield from _finished(growing)
                 shard = covered.shard

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import datetime, timezone
+from typing import NamedTuple
 
-from ..aws.layout import LETTERS
+from ..aws.layout import LETTERS, REDRIVEN
 from ..config.keys import APPLICATION_NAME
 from ..config.registry import chosen
 from ..config.setting import Settings
@@ -16,10 +17,17 @@ from ..flow.letter import StoredLetter
 from ..flow.own_letters import OwnLetters
 from .again import LettersAgain
 from .judge import Judge, Kind, record_of
-from .letter_files import REDRIVEN, LetterFiles, Mark
-from .redrive_log import LettersBatch, Outcome, RedriveLog
+from .letter_files import LetterFiles, Mark
+from .redrive_log import Entry, LettersBatch, Outcome, RedriveLog
 
 NAME_LENGTH = 255  # of an application in messages and in the ledger: see ``files.file.Name``
+
+
+class Carried(NamedTuple):
+    """What became of a batch, and which letters of it were left as they are."""
+
+    outcome: Outcome
+    unchanged: list[Entry]
 
 
 class Carrier:
@@ -41,26 +49,33 @@ class Carrier:
         self.files = files
         self.log = log
 
-    def carry(self, number: int, batch: LettersBatch) -> Outcome:
+    def carry(self, number: int, batch: LettersBatch) -> Carried:
         """Do all that a batch says; return what became of it. Raises Fatal."""
+        unchanged: list[Entry] = []
         settings = self.settings.replacing({APPLICATION_NAME: self._application(number)})
         kept = [entry.letter for entry in batch.entries if entry.verdict == "kept"]
-        if batch.is_records:
+        if batch.settled:
+            refused = 0
+        elif batch.is_records:
             self._records(settings, batch, kept)
             refused = self._refused_records(number, len(kept))
         else:
-            refused = self._owned(settings, kept) + self._rows_again(number)
+            refused, unchanged = self._owned(settings, batch)
+            refused += self._rows_again(number)
         verdicts = Counter(entry.verdict for entry in batch.entries)
         outcome = Outcome(
             when=now(),
-            kept=len(batch.entries) - verdicts["filtered"] - refused,
+            kept=len(batch.entries) - verdicts["filtered"] - refused - len(unchanged),
             filtered=verdicts["filtered"],
             refused=refused,
+            unchanged=len(unchanged),
         )
+        stay = {entry.at for entry in unchanged}
         for at, key in enumerate(batch.files):
-            self.files.mark(key, _mark(number, batch, at))
+            if at not in stay:
+                self.files.mark(key, _mark(number, batch, at))
         self.log.end(number, outcome)
-        return outcome
+        return Carried(outcome, unchanged)
 
     def _records(self, settings: Settings, batch: LettersBatch, kept: list[StoredLetter]) -> None:
         judge = Judge(settings, Kind(True, batch.stream, batch.shard, batch.to))
@@ -85,16 +100,29 @@ class Carrier:
         finally:
             judge.close()
 
-    def _owned(self, settings: Settings, kept: list[StoredLetter]) -> int:
+    def _owned(self, settings: Settings, batch: LettersBatch) -> tuple[int, list[Entry]]:
+        """Put back what the destination owns; return how many are letters again, and what stays.
+
+        Files stay whose letters were all refused for the same reason as before.
+        """
         own = own_letters(settings)
         if own is None:
             raise Fatal(
                 "letters of a load are begun to be put back, and connectorDestination loads none"
             )
         try:
-            return own.put_back(kept)
+            refused = own.put_back([entry.letter for entry in batch.entries])
+            same = {letter for one in refused if one.is_unchanged for letter in one.letters}
+            go = {entry.at for entry in batch.entries if entry.letter not in same}
+            unchanged = [entry for entry in batch.entries if entry.at not in go]
+            stay = {entry.letter for entry in unchanged}
+            again = [one for one in refused if stay.isdisjoint(one.letters)]
+            for one in again:
+                own.write_again(one)
         finally:
             own.close()
+        count = sum(len(one.letters) for one in refused)
+        return count - len(unchanged), unchanged
 
     def _refused_records(self, number: int, kept: int) -> int:
         """Count the records that are letters again; of a file that is refused, all its records."""
@@ -147,4 +175,5 @@ def _mark(number: int, batch: LettersBatch, at: int) -> Mark:
         filtered=verdicts["filtered"],
         refused=verdicts["refused"],
         doubles=batch.doubles[at],
+        settled=batch.settled,
     )

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from itertools import chain as joined
 
 from ..aws.bucket import Bucket
+from ..aws.layout import REDRIVEN
 from ..config.keys import APPLICATION_NAME, STREAM_NAME
 from ..config.setting import Settings
 from ..errors import Fatal
@@ -16,7 +17,6 @@ from .announced import NotBegun, announced
 from .checkpoints import checkpoints
 from .file_listing import FileListing
 from .hours import Hours
-from .letter_files import REDRIVEN
 from .load_proof import Letters
 from .pipelines import FilesAndTable
 from .redriven import Redriven

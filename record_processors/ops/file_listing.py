@@ -11,11 +11,18 @@ from itertools import islice
 from typing import NamedTuple
 
 from ..aws.bucket import Bucket
-from ..aws.layout import FILE_NAME, LAYOUT, files_folder, hour_folders, hour_of, pattern_of
+from ..aws.layout import (
+    FILE_NAME,
+    LAYOUT,
+    REDRIVEN,
+    files_folder,
+    hour_folders,
+    hour_of,
+    pattern_of,
+)
 from ..config.setting import Settings
 from ..flow.record import Position
 from .hours import Hours
-from .letter_files import REDRIVEN
 
 AT_ONCE = 8  # listings
 WAITING = AT_ONCE  # folders that are asked for before their turn

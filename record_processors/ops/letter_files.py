@@ -1,20 +1,20 @@
-"""The files of dead letters, as they lie in the bucket: listed, read, and marked as put back.
+"""The files of dead letters, as they lie in the bucket: listed, read, and marked as done with.
 
-A file of letters is never changed or deleted by us. That its letters are put back, says an object
-beside it: its mark.
+A file of letters is never changed or deleted by us. That its letters are put back, or are never to
+be, says an object beside it: its mark.
 """
 
 from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from datetime import datetime
 from functools import cached_property
 from itertools import islice
-from typing import IO, NamedTuple
+from typing import IO, NamedTuple, TypeVar
 
 import msgspec
 
@@ -26,8 +26,9 @@ from ..errors import Fatal
 from ..flow.letter import StoredLetter
 from ..flow.record import Position
 
-REDRIVEN = "redriven/"  # where in the folder what redrive keeps is, letters of its own too
 AT_ONCE = 16  # files that are read ahead
+
+T = TypeVar("T")
 
 # shard-first-last: see DeadLetters. Files of other letters have other names, and no range.
 _RANGE = re.compile(r"(?P<shard>.+)-(?P<first>[0-9]+-[0-9]+)-(?P<last>[0-9]+-[0-9]+)\.jsonl")
@@ -42,7 +43,10 @@ class Range(NamedTuple):
 
 
 class LetterFile(msgspec.Struct, frozen=True):
-    """One file of letters; ``modified`` is when it was written (UTC)."""
+    """One file of letters; ``modified`` is when it was written (UTC).
+
+    ``is_redriven`` if it has a mark, be it that its letters are settled.
+    """
 
     key: str
     modified: datetime
@@ -58,10 +62,18 @@ class LetterFile(msgspec.Struct, frozen=True):
         return Range(found["shard"], first, last)
 
 
+class Settled(msgspec.Struct, frozen=True, kw_only=True):
+    """That letters are never to be put back, as a person has decided; ``by`` is "" if unknown."""
+
+    why: str
+    by: str = ""
+
+
 class Mark(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """That the letters of a file are put back: when (ISO 8601), in which batch, with what end.
 
-    ``batch`` is None if nothing was to be put back, as its letters do not count.
+    ``batch`` is None if nothing was to be put back, as its letters do not count. With ``settled``
+    they are not put back, and never will be.
     """
 
     version: int = 1
@@ -72,6 +84,7 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     refused: int = 0
     doubles: int = 0
     void: str = ""
+    settled: Settled | None = None
 
 
 class LetterFiles:
@@ -130,16 +143,18 @@ class LetterFiles:
             raise Fatal(f"{url} was there a moment ago: somebody deletes letters") from error
 
     def read_ahead(
-        self, files: Iterable[tuple[LetterFile, Sequence[LetterFile]]]
-    ) -> Iterator[tuple[LetterFile, Sequence[LetterFile], list[StoredLetter]]]:
-        """Return files as ``with_overlapping`` does, with their letters; some are read ahead."""
+        self,
+        files: Iterable[tuple[LetterFile, Sequence[LetterFile]]],
+        read: Callable[[LetterFile], T],
+    ) -> Iterator[tuple[LetterFile, Sequence[LetterFile], T]]:
+        """Return files as ``with_overlapping`` does, with what ``read`` returns, some ahead."""
         files = iter(files)
-        ahead: deque[tuple[LetterFile, Sequence[LetterFile], Future[list[StoredLetter]]]] = deque()
+        ahead: deque[tuple[LetterFile, Sequence[LetterFile], Future[T]]] = deque()
         with ThreadPoolExecutor(AT_ONCE) as pool:
             try:
                 while True:
                     for file, near in islice(files, AT_ONCE - len(ahead)):
-                        ahead.append((file, near, pool.submit(self.read, file)))
+                        ahead.append((file, near, pool.submit(read, file)))
                     if not ahead:
                         return
                     file, near, reading = ahead.popleft()
@@ -149,13 +164,16 @@ class LetterFiles:
                     reading.cancel()
 
     def mark(self, key: str, mark: Mark) -> None:
-        """Say that the letters of a file are put back; a mark that is there stays. Raises Fatal."""
+        """Say that letters of a file are done with; a mark that is there stays. Raises Fatal."""
         with suppress(ConditionFailed):
             self.bucket.create(key + MARK, msgspec.json.encode(mark), {})
 
     def mark_of(self, key: str) -> Mark:
-        """Return what a mark says. Raises Fatal."""
-        return msgspec.json.decode(self.body(key + MARK), type=Mark)
+        """Return what a mark says: nothing, if somebody else has made it. Raises Fatal."""
+        try:
+            return msgspec.json.decode(self.body(key + MARK), type=Mark)
+        except ValueError:
+            return Mark(when="")
 
     @cached_property
     def _decoder(self) -> msgspec.json.Decoder[StoredLetter]:

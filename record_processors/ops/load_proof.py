@@ -55,12 +55,14 @@ class Letters:
         """Take in what is open of a pipeline's letters."""
         files = LetterFiles(settings)
         counts = ((file, ()) for file in files.walk() if self._may_count(file))
-        for file, _, letters in files.read_ahead(counts):
+        for file, _, letters in files.read_ahead(counts, files.read):
             count, reason = 0, ""
             for letter in letters:
                 said = f"{letter.stage}: {letter.reason}"
                 if (whole := _announced(letter, settings)) is not None:
-                    if not file.is_redriven:
+                    if file.is_redriven and files.mark_of(file.key).settled:
+                        self.scratch.keep_out(whole.url.removeprefix(self.scratch.prefix))
+                    elif not file.is_redriven:
                         self._add(settings, file, whole.url, 1, said)
                         self.scratch.add_by_letter(whole)
                 elif self._is_open(letter, file):

@@ -14,7 +14,10 @@ _VARIES = re.compile(r"s3://[^\s,;]+|'[^']*'|\"[^\"]*\"|[0-9][0-9.,:-]*")
 
 @dataclass
 class Group:
-    """Letters of one stage and reason; ``reason`` is the first's, ``where`` is its file."""
+    """Letters of one stage and reason; ``reason`` is the first's, ``where`` is its file.
+
+    With ``settled`` they are those that are never to be put back, for that reason.
+    """
 
     stage: str
     reason: str
@@ -23,22 +26,37 @@ class Group:
     last: str
     count: int = 0
     redriven: int = 0  # of these, put back already
+    settled: str = ""
+
+    @property
+    def open(self) -> int:
+        """How many of them are neither put back nor settled."""
+        return 0 if self.settled else self.count - self.redriven
 
 
 class Groups:
     """Counts letters; there are never more than some groups, whatever the reasons are."""
 
     def __init__(self) -> None:
-        self._by_kind: dict[tuple[str, str], Group] = {}
+        self._by_kind: dict[tuple[str, str, str], Group] = {}
 
     def add(
-        self, stage: str, reason: str, where: str, when: str = "", *, is_redriven: bool = False
+        self,
+        stage: str,
+        reason: str,
+        where: str,
+        when: str = "",
+        *,
+        is_redriven: bool = False,
+        settled: str = "",
     ) -> None:
         """Count one; ``when`` is ISO 8601, UTC."""
-        kind = stage, _VARIES.sub("*", reason)
+        kind = stage, _VARIES.sub("*", reason), settled
         if kind not in self._by_kind and len(self._by_kind) >= MOST_GROUPS:
-            kind, reason = (stage, OTHERS), OTHERS
-        group = self._by_kind.setdefault(kind, Group(stage, reason, where, when, when))
+            reason, settled = OTHERS, settled and OTHERS
+            kind = stage, reason, settled
+        new = Group(stage, reason, where, when, when, settled=settled)
+        group = self._by_kind.setdefault(kind, new)
         group.count += 1
         group.redriven += is_redriven
         group.first, group.last = min(group.first, when), max(group.last, when)
@@ -52,4 +70,4 @@ class Groups:
     def groups(self) -> list[Group]:
         """Return them: those with the most letters that are not put back first."""
         found = self._by_kind.values()
-        return sorted(found, key=lambda one: (one.redriven - one.count, -one.count, one.stage))
+        return sorted(found, key=lambda one: (-one.open, -one.count, one.stage))

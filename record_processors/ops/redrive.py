@@ -13,7 +13,7 @@ from .batches import Batches, LeftOut, Wanted
 from .carry import Carrier
 from .letter_files import LetterFiles
 from .reasons import Groups
-from .redrive_log import LettersBatch, RedriveLog
+from .redrive_log import Entry, LettersBatch, RedriveLog
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +45,7 @@ class Redrive:
         self.log = RedriveLog(self.files)
         self.carrier = Carrier(settings, self.files, self.log)
         self.summary = Summary()
+        self._unchanged: list[tuple[Entry, str]] = []  # of loads, with where they are
 
     def run(self) -> Summary:
         """Do what another redrive left undone, then put back what is wanted. Raises Fatal."""
@@ -87,10 +88,15 @@ class Redrive:
                     return False
                 self._carry(number, batch)
         self.summary.rest = batches.found
+        for entry, where in self._unchanged:
+            batches.found.unchanged.add(entry.letter.stage, entry.letter.reason, where)
         return True
 
     def _carry(self, number: int, batch: LettersBatch) -> None:
-        outcome = self.carrier.carry(number, batch)
+        outcome, unchanged = self.carrier.carry(number, batch)
+        self._unchanged += [
+            (entry, self.files.bucket.url(batch.files[entry.at])) for entry in unchanged
+        ]
         summary = self.summary
         summary.kept += outcome.kept
         summary.refused += outcome.refused
@@ -102,7 +108,9 @@ class Redrive:
         log.info(
             "batch %d: put back %s, refused again %s, filtered out %s",
             number,
-            *(f"{count:,}" for count in (outcome.kept, outcome.refused, outcome.filtered)),
+            f"{outcome.kept:,}",
+            f"{outcome.refused + outcome.unchanged:,}",
+            f"{outcome.filtered:,}",
         )
 
 

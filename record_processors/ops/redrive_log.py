@@ -15,8 +15,9 @@ from typing import Literal
 import msgspec
 
 from ..aws.failures import ConditionFailed
+from ..aws.layout import REDRIVEN
 from ..flow.letter import StoredLetter
-from .letter_files import REDRIVEN, LetterFiles
+from .letter_files import LetterFiles, Settled
 
 BATCH, DONE = ".batch", ".done"
 _NAME = re.compile(r"([0-9]{7})(\.batch|\.done)")
@@ -38,7 +39,8 @@ class LettersBatch(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """Letters of one shard that are put back together, or those that a destination owns.
 
     ``to`` are those of several destinations that lack the records; () means all. ``doubles`` says
-    of each file how many of its letters are put back by another.
+    of each file how many of its letters are put back by another. A batch that is ``settled`` has no
+    entries: its files are marked, and that is all.
     """
 
     version: int = 1
@@ -50,16 +52,18 @@ class LettersBatch(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     files: list[str]
     doubles: list[int]
     entries: list[Entry]
+    settled: Settled | None = None
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of the letters of a batch."""
+    """What became of the letters of a batch; those ``unchanged`` stay as they were, unmarked."""
 
     version: int = 1
     when: str
     kept: int
     filtered: int
     refused: int
+    unchanged: int = 0
 
 
 class RedriveLog:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from ..aws.layout import LAYOUT, file_key
+from ..aws.layout import LAYOUT, REDRIVEN, file_key
 from ..config.keys import APPLICATION_NAME
 from ..config.registry import chosen
 from ..config.setting import Settings
@@ -22,7 +22,7 @@ from ..flow.transformer import Transformer
 from .file_listing import FileListing
 from .hours import Hours, hour_at
 from .judge import Judge, Kind, record_of
-from .letter_files import AT_ONCE, REDRIVEN, LetterFiles
+from .letter_files import AT_ONCE, LetterFiles
 from .load_proof import MissingFile
 from .redrive_log import LettersBatch, RedriveLog
 from .scratch import Scratch

@@ -20,7 +20,7 @@ from ...files.file import File
 from ...files.formats import FORMATS
 from ...files.message import read_message
 from ...flow.letter import LetterAgain, StoredLetter, report
-from ...flow.own_letters import OPEN, OwnLetters, Standing
+from ...flow.own_letters import OPEN, OwnLetters, RefusedAgain, Standing
 from .ledger import Ledger
 from .loader import Loader
 from .repair import DIGEST
@@ -62,8 +62,8 @@ class LoadLetters(OwnLetters):
         manifests = self._manifests({letter.file for letter in letters if letter.file})
         return [self._standing(letter, manifests) if letter.file else OPEN for letter in letters]
 
-    def put_back(self, letters: Sequence[StoredLetter]) -> int:
-        """Load them; a file that is refused again is a letter, and so is a row."""
+    def put_back(self, letters: Sequence[StoredLetter]) -> list[RefusedAgain]:
+        """Load them; return the files that are refused. A row that is left out is a letter."""
         letters_of: dict[File, list[StoredLetter]] = {}
         for letter in letters:
             if not letter.file:
@@ -73,11 +73,17 @@ class LoadLetters(OwnLetters):
         for _, of_one in groupby(rows, _source):
             same = list(of_one)
             letters_of[self._file_of(same)] = same
-        refused = 0
-        for file, reason in self.loader.run(letters_of):
-            self._write(file, letters_of[file][0], reason)
-            refused += len(letters_of[file])
-        return refused
+        return [_refused(letters_of[file], reason) for file, reason in self.loader.run(letters_of)]
+
+    def write_again(self, refused: RefusedAgain) -> None:
+        """Write the letter of a file, that of rows too, which are there as a file by now."""
+        first = refused.letters[0]
+        file = (
+            self._file_of(refused.letters)
+            if first.file
+            else read_message(first.data, self.bucket.name)
+        )
+        self._write(file, first, refused.reason)
 
     def close(self) -> None:
         """End the connection."""
@@ -176,6 +182,12 @@ class LoadLetters(OwnLetters):
         )
         self.bucket.put(key, again.encode())
         report(1, f"{STAGE}: {reason}", self.bucket.url(key))
+
+
+def _refused(letters: Sequence[StoredLetter], reason: str) -> RefusedAgain:
+    """Compare the reasons, of a file: it is the same one in each batch, and rows are not."""
+    is_unchanged = all(not letter.file and letter.reason == reason for letter in letters)
+    return RefusedAgain(letters, reason, is_unchanged)
 
 
 def _source(letter: StoredLetter) -> tuple[str, str]:

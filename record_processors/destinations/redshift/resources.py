@@ -7,7 +7,8 @@ from contextlib import closing
 
 from ...aws.arns import Arns, no_pattern
 from ...aws.iam import allow
-from ...aws.objects import Files, use_of_key
+from ...aws.layout import REDRIVEN, files_folder
+from ...aws.objects import Files, tell_missing, use_of_key
 from ...aws.probe import written
 from ...config.keys import S3_PREFIX
 from ...config.resource import Creatable, CreatableBySql, Fact, Finding, Resource, Statement
@@ -65,7 +66,18 @@ class ManifestFiles(Files):
             repaired = arns.objects(repaired_folder(self.settings))
             yield allow("WriteRepairedFiles", "s3: PutObject", repaired)
             yield from _reading_files(self.settings, arns)
-        yield from self.tell_missing(arns)
+        yield tell_missing(arns)
+
+    def permissions_to_operate(self, account: str) -> Iterator[Statement]:
+        """Allow to load again what letters hold: manifests and files are in a folder for that."""
+        arns = Arns(self.settings, account)
+        announced = arns.objects(self.settings[S3_PREFIX])
+        yield allow("LookAtAnnouncedFiles", "s3: GetObject", announced)
+        yield from _json_paths(self.settings, arns)
+        again = arns.objects(f"{files_folder(self.settings)}{REDRIVEN}")
+        yield allow("WriteManifestsAndRowsAgain", "s3: PutObject", again)
+        yield from _reading_files(self.settings, arns)
+        yield tell_missing(arns)
 
 
 class LoadedFiles(Files):

@@ -5,11 +5,17 @@ import json
 from datetime import datetime, timedelta, timezone
 
 import boto3
+import moto
 import pytest
 
+from record_processors.aws import bucket
 from record_processors.aws.layout import LAYOUTS, hour_folders
 from record_processors.commands import main as cli
+from record_processors.config.properties import load
+from record_processors.destinations import s3_manifest
 from support.fakes import STAGE_ONE, STAGE_TWO, properties
+from support.letters import Cloud, Memory
+from support.memory_aws import MemoryAws
 
 NUMBERS = itertools.count()
 
@@ -125,3 +131,27 @@ class Place:
 def place(stack, tmp_path, capsys):
     """Return what makes a pipeline of its own."""
     return lambda base=STAGE_ONE, **changes: Place(stack, tmp_path, capsys, base, changes)
+
+
+@pytest.fixture
+def cloud(waits):
+    """Let the pipelines have a bucket and a stream of moto's."""
+    with moto.mock_aws():
+        boto3.client("s3").create_bucket(Bucket="bucket")
+        boto3.client("kinesis").create_stream(StreamName="manifests", ShardCount=1)
+        yield Cloud()
+
+
+@pytest.fixture
+def memory(waits, monkeypatch):
+    """Let the pipelines have a bucket and a stream of this process, which is quick."""
+    aws = MemoryAws()
+    monkeypatch.setattr(bucket, "_shared_client", lambda *_: aws)
+    monkeypatch.setattr(s3_manifest, "client", lambda *_: aws)
+    return Memory(aws)
+
+
+@pytest.fixture
+def pipeline(tmp_path):
+    """Return a function that writes the pipeline's file with changes."""
+    return lambda **changes: load(properties(tmp_path, changes))

@@ -84,6 +84,51 @@ def test_a_file_that_was_kept_out_is_loaded_into_the_mended_table(stage_two):
     assert letters(here) == []
 
 
+def test_a_file_stays_a_letter_while_nothing_has_changed(stage_two, capsys):
+    """Refused for the same reason it is no new letter and has no mark, however often; then it is.
+
+    A file of letters of which one is loaded goes as a whole, and what is refused of it stays then.
+    """
+    here = stage_two(redshiftMaxBadRows="0")
+    here.load(here.file("fine", 7), here.file("long", body=FINE_ROW + LONG_ROW))
+    before = without_batches(here)
+    for _ in range(3):
+        assert cli.main(["redrive", here.settings.path]) == 1
+        said = "1  refused again for the same reason, and left as they are"
+        assert said in capsys.readouterr().out
+    assert without_batches(here) == before
+
+    here.load(
+        here.file("longer", body=b'{"id": 3, "text": "%s"}\n' % (b"x" * 500)),
+        here.file("long2", body=b'{"id": 4, "text": "%s"}\n' % (b"x" * 300)),
+    )
+    together(here, *sorted(without_batches(here))[-2:])
+    widen(here)
+    summaries = [redrive(here) for _ in range(3)]
+    assert [(one.kept, one.refused, one.rest.unchanged.count) for one in summaries] == [
+        (2, 1, 0),
+        (0, 0, 1),
+        (0, 0, 1),
+    ]
+    assert here.ids() == [1, 2, 4, 7]
+    (letter,) = letters(here)
+    assert letter["first"]
+
+
+def together(here, *keys):
+    """Put letters of several files into the last of them."""
+    bodies = [here.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read() for key in keys]
+    for key in keys:
+        here.s3.delete_object(Bucket=BUCKET, Key=key)
+    here.s3.put_object(Bucket=BUCKET, Key=keys[-1], Body=b"".join(bodies))
+
+
+def without_batches(here):
+    """Return what is under the letters, but for the log of redrive itself."""
+    found = here.objects(f"errors/{here.name}/")
+    return {key: body for key, body in found.items() if not key.endswith((".batch", ".done"))}
+
+
 def test_a_row_that_was_left_out_is_loaded_into_the_mended_table(stage_two):
     """Rows of a file of letters are one file again, without positions; they are loaded once."""
     here = stage_two()
