@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import argparse
 import re
-from typing import TYPE_CHECKING, Any
 
 from ..errors import EXIT_OK, EXIT_USAGE
 from .command import add_properties, complain
-
-if TYPE_CHECKING:
-    from ..config.setting import Settings
 
 HELP = "print the IAM policy that the pipeline needs while it runs"
 MORE = "It is JSON, of the daemon and its children, and holds no more than they use."
@@ -37,6 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
     import json  # noqa: PLC0415
 
     from ..config.properties import SettingsError, load  # noqa: PLC0415
+    from ..kcl.policy import policy_of  # noqa: PLC0415
 
     try:
         settings = load(arguments.properties)
@@ -45,23 +42,3 @@ def run(arguments: argparse.Namespace) -> int:
     found = policy_of(settings, arguments.account, create=arguments.create)
     print(json.dumps(found, indent=2))
     return EXIT_OK
-
-
-def policy_of(settings: Settings, account: str = "*", *, create: bool = False) -> dict[str, Any]:
-    """Return the policy of a pipeline that runs, or of the command ``create``.
-
-    It is for the role of the hosts, which the daemon and its children share; a role by which a
-    service reads the bucket is that service's own. What the file does not name is not in it: a key
-    of your own that encrypts a stream, a secret, or by default the bucket; files announced from
-    beyond ``s3Bucket`` and ``s3Prefix``.
-    """
-    from ..aws.iam import policy  # noqa: PLC0415
-    from ..kcl.resources import resources  # noqa: PLC0415
-
-    return policy(
-        statement
-        for thing in resources(settings)
-        for statement in (
-            thing.permissions_to_create(account) if create else thing.permissions(account)
-        )
-    )
