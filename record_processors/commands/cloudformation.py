@@ -69,6 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
     from ..fleet.costs import why  # noqa: PLC0415
     from ..fleet.sizes import WrongSize, size  # noqa: PLC0415
     from ..fleet.stack import MOST_BYTES_IN_A_REQUEST, Stack, Unfit, template  # noqa: PLC0415
+    from ..fleet.units import NotOnOneHost  # noqa: PLC0415
 
     said = dict(arguments.shards)
     try:
@@ -79,7 +80,7 @@ def run(arguments: argparse.Namespace) -> int:
         source = arguments.source or f"kinesis-connectors=={version('kinesis-connectors')}"
         command = f"kinesis-connectors {shlex.join(sys.argv[1:])}"
         text = template(Stack(pipelines, source, hosts, said, command))
-    except (SettingsError, WrongSize, Unfit) as error:
+    except (SettingsError, WrongSize, Unfit, NotOnOneHost) as error:
         return complain(error, EXIT_USAGE)
     print(text, end="")
     print("\n".join(why(pipelines, hosts, said)), file=sys.stderr)

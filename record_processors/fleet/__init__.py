@@ -1,4 +1,4 @@
-"""What runs pipelines on hosts: systemd units, the user data of a host on EC2, a stack of hosts.
+"""What runs pipelines on hosts: systemd's units, the user data of a host on EC2, a stack of hosts.
 
 This room imports ``aws``, ``config``, ``errors``, ``flow``, ``kcl`` and ``ops``.
 """

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from ..config.keys import APPLICATION_NAME
-from ..config.registry import chosen
 from ..config.setting import Settings
 from .hosts import GROUP, HOOK
 from .logs import FOLDER, agent
+from .pipeline_file import FOLDER as FILES
+from .pipeline_file import name_of, secrets, secrets_path
 from .text import fill, logical_id
+from .units import services
 
 BEFORE = """\
 # ---- what the stack adds ------------------------------------------------------------------------
@@ -137,7 +138,7 @@ secret() {
   aws secretsmanager get-secret-value --secret-id "$1" --query SecretString --output text |
     sed 's/[\\\\"`$]/\\\\&/g'
 }
-mkdir -p /etc/connectors
+mkdir -p @files@
 umask 077
 @each@
 umask 022
@@ -146,7 +147,7 @@ umask 022
 
 FETCH = """\
 value=$(secret '%{@parameter@}')
-printf '@variable@="%s"\\n' "$value" >>/etc/connectors/@application@.env
+printf '@variable@="%s"\\n' "$value" >>@path@
 """
 
 
@@ -155,6 +156,8 @@ class Secret(NamedTuple):
 
     application: str
     variable: str
+    path: str
+    """The file that it goes to."""
 
     @property
     def parameter(self) -> str:
@@ -166,8 +169,8 @@ class Secret(NamedTuple):
 def secrets_of(pipelines: Iterable[Settings]) -> Iterator[Secret]:
     """Yield the passwords that the pipelines need."""
     for settings in pipelines:
-        for variable in chosen(settings.texts).destination.variables(settings):
-            yield Secret(settings[APPLICATION_NAME], variable)
+        for variable in secrets(settings):
+            yield Secret(name_of(settings), variable, secrets_path(settings))
 
 
 def before(pipelines: Sequence[Settings]) -> str:
@@ -177,7 +180,7 @@ def before(pipelines: Sequence[Settings]) -> str:
             FETCH,
             parameter=one.parameter,
             variable=one.variable,
-            application=one.application,
+            path=one.path,
         )
         for one in secrets_of(pipelines)
     )
@@ -185,21 +188,18 @@ def before(pipelines: Sequence[Settings]) -> str:
         BEFORE,
         group=GROUP,
         logs=FOLDER,
-        secrets=fill(SECRETS, each=each) if each else "",
+        secrets=fill(SECRETS, files=FILES, each=each) if each else "",
         agent=agent(pipelines),
-        leave=leave([settings[APPLICATION_NAME] for settings in pipelines]).rstrip("\n"),
+        leave=leave(pipelines).rstrip("\n"),
     )
 
 
-def leave(applications: Sequence[str]) -> str:
+def leave(pipelines: Sequence[Settings]) -> str:
     """Return the program that waits for the end of a host, and completes its lifecycle hook."""
-    services = " ".join(f"'kinesis-connectors@{name}.service'" for name in applications)
-    return fill(LEAVE, services=services, hook=HOOK)
+    return fill(LEAVE, services=" ".join(services(pipelines)), hook=HOOK)
 
 
 def after(pipelines: Sequence[Settings]) -> str:
     """Return what a host does once its pipelines are healthy."""
-    timers = " ".join(
-        f"'kinesis-connectors-report@{settings[APPLICATION_NAME]}.timer'" for settings in pipelines
-    )
-    return f"systemctl enable --now {timers}\n"
+    timers = (f"kinesis-connectors-report@{name_of(one)}.timer" for one in pipelines)
+    return f"systemctl enable --now {' '.join(timers)}\n"

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from ..config.kcl_settings import MAX_LEASES, MAX_RECORDS
 from ..config.keys import INPUT_SHARDS, STREAM_NAME
 from ..config.setting import Settings
+from ..errors import counted
 from ..kcl.heap import SHARE, need
 
 HOURS_A_MONTH = 730
@@ -84,7 +85,7 @@ def size(pipelines: Sequence[Settings], said: Mapping[str, int], hosts: int | No
     """
     useful = max(shards_of(each, said) for each in pipelines)
     for count in [hosts] if hosts else range(min(2, useful), MOST_HOSTS + 1):
-        gib = sum(_bytes_on_one(each, shards_of(each, said), count) for each in pipelines) / 2**30
+        gib = _bytes_on_one(pipelines, said, count) / 2**30
         vcpus = SHARD_VCPUS * sum(shards_of(each, said) for each in pipelines) / count
         for one in TYPES:
             if one.gib >= gib and one.vcpus >= vcpus:
@@ -95,12 +96,18 @@ def size(pipelines: Sequence[Settings], said: Mapping[str, int], hosts: int | No
     )
 
 
-def _bytes_on_one(settings: Settings, shards: int, hosts: int) -> int:
-    """Return the memory of a host on which its part of the shards fits, while another is away."""
+def _bytes_on_one(pipelines: Sequence[Settings], said: Mapping[str, int], hosts: int) -> int:
+    """Return the memory of a host, on which the units of ``units.py`` share it alike."""
+    each = [_bytes_of(one, shards_of(one, said), hosts) for one in pipelines]
+    return max(each) * len(each)
+
+
+def _bytes_of(settings: Settings, shards: int, hosts: int) -> int:
+    """Return what a pipeline needs for its part of the shards, while another host is away."""
     most = settings[MAX_LEASES] or shards
     if most * hosts < shards:
         raise WrongSize(
-            f"{settings.path}: maxLeasesForWorker = {most} on {hosts} hosts leaves "
+            f"{settings.path}: maxLeasesForWorker = {most} on {counted(hosts, 'host')} leaves "
             f"{shards - most * hosts} of the {shards} shards of {settings[STREAM_NAME]} unread; "
             "raise it, or name more hosts with --hosts"
         )

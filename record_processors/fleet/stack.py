@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from ..config.agent import Agent
 from ..config.keys import APPLICATION_NAME, METRICS, REGION
 from ..config.setting import Settings
 from ..kcl.resources import resources
@@ -19,13 +18,14 @@ from .logs import log_groups, logs
 from .rights import MOST_PIPELINES, rights
 from .sizes import Size
 from .text import fill
+from .units import stop_seconds
 from .user_data import user_data
 
 # What may stand in a request; a larger template is put in a bucket first:
 # docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
 MOST_BYTES_IN_A_REQUEST = 51_200
 
-LOCAL_AGENT = Agent("emf", "127.0.0.1", 25888)
+METRICS_HERE = "emf://127.0.0.1:25888"  # where CloudWatch's agent listens
 
 TEMPLATE = """\
 # A fleet of hosts that run @names@.
@@ -146,7 +146,9 @@ def template(stack: Stack) -> str:
         )
     secrets = list(secrets_of(pipelines))
     regions = {settings[REGION] for settings in pipelines} - {None}
-    script = user_data(pipelines, stack.source, before(pipelines), after(pipelines))
+    script = user_data(
+        pipelines, stack.source, before(pipelines), after(pipelines), {METRICS.key: METRICS_HERE}
+    )
     return fill(
         TEMPLATE,
         names=" and ".join(names),
@@ -163,7 +165,7 @@ def template(stack: Stack) -> str:
         hosts_of=hosts(
             script,
             ports(pipelines),
-            stop_seconds(pipelines),
+            max(map(stop_seconds, pipelines)),  # they stop at the same time
             [one for one, _ in log_groups(pipelines)],
         ),
         rights=rights(
@@ -194,19 +196,12 @@ def ports(pipelines: Sequence[Settings]) -> Iterator[int]:
             yield from thing.ports()
 
 
-def stop_seconds(pipelines: Sequence[Settings]) -> int:
-    """Return how long a stop of the daemons may take; they stop at the same time."""
-    del pipelines
-    return 90
-
-
 def insist_on_metrics(pipelines: Sequence[Settings]) -> None:
     """Raise Unfit where metrics go elsewhere than to the agent of the stack."""
     for settings in pipelines:
-        if METRICS in settings and settings[METRICS] != LOCAL_AGENT:
-            protocol, host, port = LOCAL_AGENT
+        if (said := settings.texts.get(METRICS.key, METRICS_HERE)) != METRICS_HERE:
             raise Unfit(
-                f"{settings.path}: metrics = {settings.texts[METRICS.key]}: the alarms of the "
-                f"stack live on what CloudWatch's agent hears; write metrics = "
-                f"{protocol}://{host}:{port}, or take the line out, and the stack adds it"
+                f"{settings.path}: metrics = {said}: the alarms of the "
+                f"stack live on what CloudWatch's agent hears; write metrics = {METRICS_HERE}, or "
+                "take the line out, and the stack adds it"
             )
