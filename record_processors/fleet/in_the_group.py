@@ -51,6 +51,7 @@ END
 cat >/opt/aws/amazon-cloudwatch-agent/etc/kinesis-connectors.json <<'END'
 @agent@
 END
+systemctl enable --now --quiet logrotate.timer
 /opt/aws/amazon-cloudwatch-agent/bin/amazon-cloudwatch-agent-ctl -a fetch-config -m ec2 -s \\
   -c file:/opt/aws/amazon-cloudwatch-agent/etc/kinesis-connectors.json
 
