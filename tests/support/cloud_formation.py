@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 from contextlib import contextmanager
+from pathlib import Path
 
 import boto3
 import yaml
@@ -37,9 +38,13 @@ def read(template):
 
 
 def findings(paths):
-    """Return what cfn-lint has to say."""
-    command = [PYTHON, "-m", "cfnlint", "--include-checks", "I", "--", *map(str, paths)]
-    return subprocess.run(command, check=False, capture_output=True, text=True).stdout
+    """Return what cfn-lint has to say of templates."""
+    program = Path(PYTHON).with_name("cfn-lint")
+    command = [program, "--", *paths]
+    answer = subprocess.run(
+        command, check=False, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    return answer.stdout
 
 
 @contextmanager
