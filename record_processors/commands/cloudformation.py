@@ -5,14 +5,19 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from ..errors import EXIT_OK, EXIT_USAGE
 from .command import complain
 
+if TYPE_CHECKING:
+    from ..config.setting import Settings
+
 HELP = "print a CloudFormation template: an Auto Scaling group of hosts that run the pipelines"
 MORE = (
     "It holds all that they need, down to alarms and a dashboard, and says at its head how many "
-    "hosts it takes, why, and what they cost; so does stderr. Nothing on AWS is asked or changed."
+    "hosts it takes, why, and what they cost; so does stderr."
 )
 EXAMPLE = (
     "kinesis-connectors cloudformation properties/s3_manifest.properties "
@@ -45,6 +50,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=_count,
         help="how many hosts (default: two, or one if there is one shard)",
     )
+    parser.add_argument(
+        "--replacing",
+        metavar="STACK",
+        help="the stack that it is to update: refuse what must not change while hosts are "
+        "replaced one by one (default: nothing on AWS is asked)",
+    )
 
 
 def _count(value: str) -> int:
@@ -67,6 +78,7 @@ def run(arguments: argparse.Namespace) -> int:
     from ..config.keys import STREAM_NAME  # noqa: PLC0415
     from ..config.properties import SettingsError, load  # noqa: PLC0415
     from ..fleet.costs import why  # noqa: PLC0415
+    from ..fleet.midstream import ChangesInMidStream  # noqa: PLC0415
     from ..fleet.sizes import WrongSize, size  # noqa: PLC0415
     from ..fleet.stack import MOST_BYTES_IN_A_REQUEST, Stack, Unfit, template  # noqa: PLC0415
     from ..fleet.units import NotOnOneHost  # noqa: PLC0415
@@ -76,11 +88,13 @@ def run(arguments: argparse.Namespace) -> int:
         pipelines = [load(path) for path in arguments.properties]
         if unknown := said.keys() - {settings[STREAM_NAME] for settings in pipelines}:
             return complain(f"--shards {unknown.pop()}: no file reads that stream", EXIT_USAGE)
+        if arguments.replacing:
+            _insist_on_the_same(pipelines, arguments.replacing)
         hosts = size(pipelines, said, arguments.hosts)
         source = arguments.source or f"kinesis-connectors=={version('kinesis-connectors')}"
         command = f"kinesis-connectors {shlex.join(sys.argv[1:])}"
         text = template(Stack(pipelines, source, hosts, said, command))
-    except (SettingsError, WrongSize, Unfit, NotOnOneHost) as error:
+    except (SettingsError, WrongSize, Unfit, NotOnOneHost, ChangesInMidStream) as error:
         return complain(error, EXIT_USAGE)
     print(text, end="")
     print("\n".join(why(pipelines, hosts, said)), file=sys.stderr)
@@ -89,3 +103,16 @@ def run(arguments: argparse.Namespace) -> int:
             "The template is large: `aws cloudformation deploy` needs --s3-bucket.", file=sys.stderr
         )
     return EXIT_OK
+
+
+def _insist_on_the_same(pipelines: Sequence[Settings], stack: str) -> None:
+    """Look at the stack as it is. Raises ChangesInMidStream, also if it cannot be looked at."""
+    from ..aws.findings import ERRORS, quick_client, why  # noqa: PLC0415
+    from ..fleet.midstream import ChangesInMidStream, deployed, insist_on_the_same  # noqa: PLC0415
+
+    try:
+        before = deployed(quick_client("cloudformation", pipelines[0]), stack)
+    except ERRORS as error:
+        said = why(error, "cloudformation:GetTemplate")
+        raise ChangesInMidStream(f"--replacing {stack}: {said}") from error
+    insist_on_the_same(pipelines, before)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -122,10 +123,21 @@ def _graph(title: str, metrics: list[list[Any]]) -> Widget:
             "title": title,
             "region": "${AWS::Region}",
             "period": MINUTE,
-            "metrics": metrics,
+            "metrics": list(_shortened(metrics)),
             "yAxis": {"left": {"min": 0}},
         },
     }
+
+
+def _shortened(rows: Sequence[list[Any]]) -> Iterator[list[Any]]:
+    """Write "." for what is as in the row before, as CloudWatch reads it."""
+    yield rows[0]
+    for before, row in itertools.pairwise(rows):
+        *names, how = row
+        yield [
+            *("." if name == old else name for name, old in zip(names, before, strict=False)),
+            how,
+        ]
 
 
 def _all_alarms(pipelines: Sequence[Settings]) -> Widget:

@@ -15,6 +15,7 @@ from .dashboard import dashboard
 from .hosts import hosts
 from .in_the_group import Secret, after, before, secrets_of
 from .logs import log_groups, logs
+from .midstream import metadata
 from .rights import MOST_PIPELINES, rights
 from .sizes import Size
 from .text import fill
@@ -42,6 +43,10 @@ TEMPLATE = """\
 AWSTemplateFormatVersion: "2010-09-09"
 Description: @description@
 
+Metadata:
+  # What must not change while hosts are replaced one by one; `--replacing` compares it.
+  @decisions@
+
 Parameters:
   VpcId:
     Type: AWS::EC2::VPC::Id
@@ -58,12 +63,12 @@ Parameters:
   MinHosts:
     Type: Number
     Default: @hosts@
-    MinValue: 1
-    Description: How many hosts run at least
+    MinValue: 0
+    Description: How many hosts run at least; with MaxHosts, 0 ends all, which flush first
   MaxHosts:
     Type: Number
     Default: @most@
-    MinValue: 2
+    MinValue: 0
     Description: >-
       How many run at most: more than MinHosts, as a new host starts before an old one goes; more
       than the shards of the largest stream do nothing.
@@ -149,7 +154,7 @@ def template(stack: Stack) -> str:
     script = user_data(
         pipelines, stack.source, before(pipelines), after(pipelines), {METRICS.key: METRICS_HERE}
     )
-    return fill(
+    text = fill(
         TEMPLATE,
         names=" and ".join(names),
         command=stack.command,
@@ -157,6 +162,7 @@ def template(stack: Stack) -> str:
         stack="kinesis-connectors",
         region=f" --region {regions.pop()}" if len(regions) == 1 else "",
         more="".join(f" \\\n#     {one.parameter}=arn:aws:secretsmanager:…" for one in secrets),
+        decisions=metadata(pipelines),
         description=json.dumps(f"kinesis-connectors: {', '.join(names)}"),
         hosts=str(stack.size.hosts),
         most=str(stack.size.most),
@@ -178,6 +184,7 @@ def template(stack: Stack) -> str:
         alarms=alarms(pipelines),
         dashboard=dashboard(pipelines),
     )
+    return text.replace("…", "...")  # CloudFormation keeps ASCII alone as it is
 
 
 def _parameter(secret: Secret) -> str:

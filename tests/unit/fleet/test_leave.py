@@ -7,9 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from record_processors.config.properties import load
 from record_processors.fleet.in_the_group import leave
-from support.fakes import properties
 
 INSTANCE = "i-0123456789abcdef0"
 
@@ -57,7 +55,7 @@ def test_a_host_that_is_let_go(tmp_path, metadata):
         program = tmp_path / name
         program.write_text(f'#!/bin/sh\necho {name} "$@" >>{journal}\n')
         program.chmod(0o755)
-    script = leave([load(properties(tmp_path))]).replace("%{AWS::StackName}", "fleet")
+    script = leave().replace("%{AWS::StackName}", "fleet")
     script = script.replace("%{AWS::Region}", "eu-west-1")
     path = f"{tmp_path}:{os.environ['PATH']}"
     environment = {"PATH": path, "IMDS": metadata, "PAUSE": "0"}
@@ -65,7 +63,7 @@ def test_a_host_that_is_let_go(tmp_path, metadata):
 
     assert Metadata.states == []
     assert journal.read_text().splitlines() == [
-        "systemctl stop kinesis-connectors-report@*.timer kinesis-connectors@flights.service",
+        "systemctl stop kinesis-connectors-report@*.timer kinesis-connectors@*.service",
         "aws autoscaling complete-lifecycle-action --region eu-west-1 "
         "--auto-scaling-group-name fleet --lifecycle-hook-name flush "
         f"--lifecycle-action-result CONTINUE --instance-id {INSTANCE}",
