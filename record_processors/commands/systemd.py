@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -60,6 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.into is None:
             print("\n".join(f"# ==== {path}\n\n{text}" for path, text in files.items()), end="")
             return EXIT_OK
+        os.umask(0o022)  # the pipeline's user is to read them, whatever root's own files are like
         write(files, Path(arguments.into), force=arguments.force)
     except (SettingsError, NotOnOneHost, Differs) as error:
         return complain(error, EXIT_USAGE)
@@ -102,9 +104,10 @@ def left_to_do(pipelines: Sequence[Settings]) -> list[str]:
     from ..fleet.units import services, timers  # noqa: PLC0415
 
     wanted = {
-        f"{variable}=… in {secrets_path(one)}, which root alone may read"
+        f"put {variable}=… into {secrets_path(one)}, which root alone may read"
         for one in pipelines
         for variable in secrets(one)
     }
     units = " ".join([*services(pipelines), *timers(pipelines)])
-    return [*sorted(wanted), "systemctl daemon-reload", f"systemctl enable --now {units}"]
+    todo = [*sorted(wanted), "systemctl daemon-reload", f"systemctl enable --now {units}"]
+    return ["left to do:", *(f"  {each}" for each in todo)]

@@ -24,6 +24,7 @@ HEAD = """\
 # Makes of Amazon Linux 2023 a host that runs {names}.
 # cloud-init runs it once, as root; what it says is in /var/log/cloud-init-output.log.
 set -euo pipefail
+umask 022
 fail() {{ echo "$1" >&2; exit 1; }}
 """
 

@@ -63,7 +63,11 @@ def with_prefix(prefix):
 
 
 def start(name):
+    """Start a unit, after those of ours that it wants."""
     unit = found(name)
+    for wanted in " ".join(unit.all("Wants", "Unit")).split():
+        if (UNITS / wanted).exists():
+            start(wanted)
     if name.endswith(".timer"):
         return
     command = unit["ExecStart"].split()

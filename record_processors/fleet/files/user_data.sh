@@ -24,7 +24,7 @@ for name in "${PIPELINES[@]}"; do
 done
 /opt/kinesis-connectors/bin/kinesis-connectors systemd "${files[@]}" --into / --force
 systemctl daemon-reload
-systemctl enable --now kinesis-connectors-host.service "${services[@]}" "${timers[@]}"
+systemctl enable --now "${services[@]}" "${timers[@]}"
 
 # ---- until each pipeline is healthy ----------------------------------------------------------
 # What a role may do that was made just now is not known everywhere at once, and a pipeline that was

@@ -1,5 +1,6 @@
 """What runs pipelines on a host: whole, understood by systemd, sandboxed, each by its settings."""
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -203,8 +204,19 @@ def test_files_are_written_and_never_over_others(one, tmp_path, capsys):
     assert mine.read_text() == host_files([one])[path_of(one)]
 
 
+def test_the_pipelines_user_can_read_what_is_written(one, tmp_path):
+    """Neither file nor folder is root's alone, though all that root writes be so otherwise."""
+    before = os.umask(0o077)
+    try:
+        assert cli.main(["systemd", one.path, "--into", str(tmp_path / "root")]) == 0
+    finally:
+        os.umask(before)
+    for path in (tmp_path / "root").rglob("*"):
+        assert path.stat().st_mode & 0o777 == (0o755 if path.is_dir() else 0o644), path
+
+
 def test_a_secret_is_asked_for(two, tmp_path, capsys):
     """Whoever has written the files is told which secrets a pipeline needs, and where."""
     assert cli.main(["systemd", two.path, "--into", str(tmp_path / "root")]) == 0
-    wanted = "REDSHIFT_PASSWORD=… in /etc/connectors/flights.to-redshift_2.env"
+    wanted = "put REDSHIFT_PASSWORD=… into /etc/connectors/flights.to-redshift_2.env"
     assert wanted in capsys.readouterr().err
