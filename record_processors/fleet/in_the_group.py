@@ -17,7 +17,7 @@ from .pipeline_file import name_of, secrets, secrets_path
 from .text import fill, logical_id
 from .units import UNITS, shipped
 
-PASSWORDS = """\
+FROM_SECRETS_MANAGER = """\
 # Passwords, which stand in no template: from Secrets Manager into files that are root's own.
 secret() {
   aws secretsmanager get-secret-value --secret-id "$1" --query SecretString --output text |
@@ -30,7 +30,7 @@ umask 022
 
 """
 
-PASSWORD = """\
+FETCHED = """\
 value=$(secret '%{@parameter@}')
 printf '@variable@="%s"\\n' "$value" >>@path@
 """
@@ -61,7 +61,7 @@ def secrets_of(pipelines: Iterable[Settings]) -> Iterator[Secret]:
 def before(pipelines: Sequence[Settings]) -> str:
     """Return what a host does ahead of its pipelines."""
     each = "".join(
-        fill(PASSWORD, parameter=one.parameter, variable=one.variable, path=one.path)
+        fill(FETCHED, parameter=one.parameter, variable=one.variable, path=one.path)
         for one in secrets_of(pipelines)
     )
     return fill(
@@ -69,7 +69,7 @@ def before(pipelines: Sequence[Settings]) -> str:
         group=GROUP,
         logs=FOLDER,
         units=UNITS,
-        secrets=fill(PASSWORDS, files=FILES, each=each) if each else "",
+        secrets=fill(FROM_SECRETS_MANAGER, files=FILES, each=each) if each else "",
         agent=agent(pipelines),
         leave=leave(),
         leave_service=shipped("kinesis-connectors-leave.service"),

@@ -1,7 +1,7 @@
 """Reports how a pipeline is on this host, as metrics: a program that a timer starts each minute.
 
-``report.py PROPERTIES UNIT``; UNIT is the one of systemd that runs the daemon. What is to be known
-the next time is in the folder that systemd keeps for it (``RuntimeDirectory``).
+Its argument is the pipeline's name. What is to be known the next time is in the folder that systemd
+keeps for it (``RuntimeDirectory``).
 """
 
 from __future__ import annotations
@@ -40,17 +40,17 @@ class Before(msgspec.Struct):
     looked_at: float = 0
 
 
-def main(path: str, unit: str) -> int:
+def main(name: str) -> int:
     """Report once; return the exit code."""
-    settings = load(path)
+    settings = load(f"{name}.properties")
     agent = settings[METRICS]
     if agent is None:
-        print(f"{path}: metrics is not set: nobody hears a report", file=sys.stderr)
+        print(f"{settings.path}: metrics is not set: nobody hears a report", file=sys.stderr)
         return 2
     memory = Path(os.environ["RUNTIME_DIRECTORY"], "report.json")
     before = msgspec.json.decode(memory.read_bytes(), type=Before) if memory.exists() else Before()
     HEALTHY.set(int(health(settings).healthy))
-    restarts = restarts_of(unit)
+    restarts = restarts_of(f"kinesis-connectors@{name}.service")
     RESTARTS.add(max(0, restarts - before.restarts))
     before.restarts = restarts
     if time.time() - before.looked_at >= SECONDS_BETWEEN_LOOKS:

@@ -107,6 +107,7 @@ class Metadata(BaseHTTPRequestHandler):
 
     instance, region, token = "i-0123456789abcdef0", "us-east-1", "a-token"
     busy = 0  # so many calls are refused first
+    states = ()  # of its life in an Auto Scaling group, one for each question; then it is to end
 
     def do_PUT(self):
         lifetime = self.headers.get("X-aws-ec2-metadata-token-ttl-seconds", "0")
@@ -120,7 +121,10 @@ class Metadata(BaseHTTPRequestHandler):
 
     def do_GET(self):
         says = {"instance-id": self.instance, "placement/region": self.region}
-        text = says.get(self.path.removeprefix("/latest/meta-data/"))
+        what = self.path.removeprefix("/latest/meta-data/")
+        text = says.get(what)
+        if what == "autoscaling/target-lifecycle-state":
+            text = self.states.pop(0) if self.states else "Terminated"
         if self.headers.get("X-aws-ec2-metadata-token") != self.token:
             self.answer(401)
         else:

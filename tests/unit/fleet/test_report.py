@@ -13,6 +13,7 @@ from record_processors.config.properties import load
 from record_processors.fleet.measured import OF_A_HOST
 from record_processors.kcl.resources import resources
 from support.fakes import properties
+from support.paths import REPOSITORY
 from support.small_aws import make, small_aws
 
 ALL = {one.name for one in OF_A_HOST}
@@ -42,11 +43,12 @@ def host(tmp_path, monkeypatch, agent):
         (tmp_path / "systemctl").chmod(0o755)
         monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
         monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path))
+        environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
 
         def once(restarts):
             (tmp_path / "restarts").write_text(f"{restarts}\n")
             program = [sys.executable, "-m", "record_processors.fleet.report"]
-            subprocess.run([*program, path, "kinesis-connectors@flights.service"], check=True)
+            subprocess.run([*program, "pipeline"], cwd=tmp_path, env=environment, check=True)
             document = json.loads(agent.recv(65536))
             (told,) = document["_aws"]["CloudWatchMetrics"]
             assert told["Dimensions"] == [["application"]]

@@ -6,6 +6,7 @@ import io
 import json
 import re
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -259,3 +260,25 @@ def test_a_file_of_which_no_stack_is_made(changes, sentence, tmp_path, capsys):
     path = properties(tmp_path, changes, STAGE_TWO)
     assert cli.main(["cloudformation", path]) == 2
     assert f"kinesis-connectors: {path}: {sentence}" in capsys.readouterr().err
+
+
+def test_what_decides_the_files_stays_as_it_is(made, template, tmp_path, capsys, monkeypatch):
+    """A change that a shard in mid-stream would not survive is refused; any other is not."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", made.cloud_formation.meta.endpoint_url)
+
+    def changed(line, other):
+        path = tmp_path / "s3_manifest.properties"
+        text = Path(PAIR[0]).read_text(encoding="utf-8")
+        assert line in text
+        text = text.replace(line, other).replace(PAIR[0], str(path))
+        path.write_text(text, encoding="utf-8")
+        code = cli.main(["cloudformation", str(path), PAIR[1], "--replacing", NAME])
+        return code, capsys.readouterr().err
+
+    assert changed("bufferRecordCountLimit = 10000", "bufferRecordCountLimit = 5000")[0] == 0
+    assert changed("filter = all", "filter = regex\nfilterExpression = UA")[0] == 2
+    code, told = changed("s3Compression = gzip", "s3Compression = none")
+    assert code == 2
+    assert "flights-to-s3: s3Compression was gzip and is none. That must not change while" in told
+    assert cli.main(["cloudformation", *PAIR, "--replacing", "flight"]) == 2
+    assert "--replacing flight: " in capsys.readouterr().err

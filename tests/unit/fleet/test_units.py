@@ -10,7 +10,7 @@ import pytest
 from record_processors.commands import main as cli
 from record_processors.config.properties import load
 from record_processors.fleet.pipeline_file import path_of
-from record_processors.fleet.units import UNITS, NotOnOneHost, host_files, stop_seconds
+from record_processors.fleet.units import UNITS, NotOnOneHost, host_files, shipped, stop_seconds
 from support.fakes import STAGE_TWO, properties
 from support.host import Unit
 
@@ -18,7 +18,7 @@ from support.host import Unit
 # (systemd.directives(7)). A new one is looked up, and entered here.
 KNOWN = {
     "Unit": {"Description", "Wants", "After", "StartLimitIntervalSec", "PartOf"},
-    "Timer": {"OnActiveSec", "OnUnitInactiveSec", "AccuracySec"},
+    "Timer": {"OnActiveSec", "OnUnitInactiveSec", "OnUnitActiveSec", "AccuracySec"},
     "Install": {"WantedBy"},
     "Service": {
         *("Type", "RemainAfterExit", "ExecStartPre", "ExecStart", "WorkingDirectory"),
@@ -31,9 +31,16 @@ KNOWN = {
         *("NoNewPrivileges", "CapabilityBoundingSet", "LockPersonality", "RemoveIPC"),
         *("RestrictNamespaces", "RestrictRealtime", "RestrictSUIDSGID"),
         *("RestrictAddressFamilies", "SystemCallArchitectures", "SystemCallFilter"),
-        *("SystemCallErrorNumber", "MemoryDenyWriteExecute"),
+        *("SystemCallErrorNumber", "MemoryDenyWriteExecute", "Nice", "RuntimeDirectoryPreserve"),
     },
 }
+# What the stack of a fleet adds to a host.
+OF_THE_STACK = (
+    "kinesis-connectors-leave.service",
+    "kinesis-connectors-report@.service",
+    "kinesis-connectors-report@.timer",
+)
+AS_ROOT = OF_THE_STACK[0]  # it stops others
 MOST_EXPOSED = 20  # tenths, of systemd's own scale, in which 100 is a service without a sandbox
 ANALYZE = shutil.which("systemd-analyze")
 with_systemd = pytest.mark.skipif(
@@ -62,7 +69,10 @@ def host(one, two, tmp_path):
         there = root / path.lstrip("/")
         there.parent.mkdir(parents=True, exist_ok=True)
         there.write_text(text)
-    for program in ("opt/kinesis-connectors/bin/kinesis-connectors", "usr/bin/sleep"):
+    for name in OF_THE_STACK:
+        (root / UNITS.lstrip("/") / name).write_text(shipped(name))
+    programs = ("opt/kinesis-connectors/bin/kinesis-connectors", "usr/bin/sleep")
+    for program in (*programs, "usr/local/sbin/kinesis-connectors-leave"):
         there = root / program
         there.parent.mkdir(parents=True, exist_ok=True)
         there.write_text("#!/bin/sh\n")
@@ -98,7 +108,7 @@ def instances(host):
 def test_each_key_is_one_that_systemd_knows(host):
     """No unit has a key that the systemd of Amazon Linux 2023 would pass over."""
     paths = [path for path in (host / UNITS.lstrip("/")).rglob("*") if path.is_file()]
-    assert len(paths) == 6
+    assert len(paths) == 6 + len(OF_THE_STACK)
     for path in paths:
         for section, entries in Unit(path.read_text()).sections.items():
             assert {key for key, _ in entries} <= KNOWN[section], path
@@ -123,7 +133,7 @@ def test_systemd_has_nothing_to_say_of_them(host, analyze):
 def test_each_service_is_in_a_sandbox(host, analyze):
     """Whatever runs is exposed no more than a service that needs the network and Java has to be."""
     for name in instances(host):
-        if name.endswith(".service"):
+        if name.endswith(".service") and name != AS_ROOT:
             limit = ["--offline=yes", f"--threshold={MOST_EXPOSED}"]
             told = analyze("security", *limit, name)
             assert told.returncode == 0, told.stdout
