@@ -58,8 +58,8 @@ def _sentences(pipelines: Sequence[Settings], size: Size, said: Mapping[str, int
         total += dollars
         yield f"- {what}: ${dollars:,.0f}"
     yield (
-        f"Together ${total:,.0f}, beside the streams, S3, DynamoDB, logs ($0.50 a GB) and what "
-        "goes from one availability zone to another."
+        f"Together ${total:,.0f}, beside the streams, S3, DynamoDB, KCL's own metrics "
+        "(metricsLevel), logs ($0.50 a GB), and what goes from one availability zone to another."
     )
 
 
