@@ -58,18 +58,26 @@ def secrets_of(pipelines: Iterable[Settings]) -> Iterator[Secret]:
             yield Secret(name_of(settings), variable, secrets_path(settings))
 
 
-def before(pipelines: Sequence[Settings]) -> str:
-    """Return what a host does ahead of its pipelines."""
+def passwords(pipelines: Sequence[Settings]) -> str:
+    """Return what fetches the passwords; nothing if there are none.
+
+    They are quoted as systemd reads them: systemd.exec(5), EnvironmentFile=.
+    """
     each = "".join(
         fill(FETCHED, parameter=one.parameter, variable=one.variable, path=one.path)
         for one in secrets_of(pipelines)
     )
+    return fill(FROM_SECRETS_MANAGER, files=FILES, each=each) if each else ""
+
+
+def before(pipelines: Sequence[Settings]) -> str:
+    """Return what a host does ahead of its pipelines."""
     return fill(
         shipped("before.sh"),
         group=GROUP,
         logs=FOLDER,
         units=UNITS,
-        secrets=fill(FROM_SECRETS_MANAGER, files=FILES, each=each) if each else "",
+        secrets=passwords(pipelines),
         agent=agent(pipelines),
         leave=leave(),
         leave_service=shipped("kinesis-connectors-leave.service"),
