@@ -37,9 +37,8 @@ Mail:
     Protocol: email
     Endpoint: !Ref AlarmEmail
 
-# Each is made when the first hosts are well (DependsOn). What a host measures beside its children
-# (daemon.…, shards.…, letters.…, status.…) is the report that it makes each minute; what it looks
-# up on AWS for that, each five.
+# Each is made when the first hosts are well (DependsOn). The metrics daemon.*, shards.*, letters.*
+# and status.* are the report of a host, which it makes each minute; AWS it asks each five.
 
 @alarms@"""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -48,8 +49,8 @@ def _sentences(pipelines: Sequence[Settings], size: Size, said: Mapping[str, int
         )
     away = " while another is away" if hosts > 1 else ""
     yield (
-        f"- for its part of them a host needs {size.gib:.1f} GiB{away}, and {size.vcpus:.1f} vCPUs "
-        "if each shard is full"
+        f"- for its part of them a host needs {tenths(size.gib):.1f} GiB{away}, and "
+        f"{tenths(size.vcpus):.1f} vCPUs if each shard is full"
     )
     yield ""
     yield f"A month ({PRICED}):"
@@ -63,12 +64,17 @@ def _sentences(pipelines: Sequence[Settings], size: Size, said: Mapping[str, int
     )
 
 
+def tenths(number: float) -> float:
+    """Round up to tenths: what is needed is no less."""
+    return math.ceil(number * 10) / 10
+
+
 def _items(
     pipelines: Sequence[Settings], size: Size, said: Mapping[str, int]
 ) -> Iterator[tuple[str, float]]:
     hosts = size.hosts
     yield f"{hosts} x {size.type.name}", size.dollars_a_month
-    yield f"{hosts} disks of {DISK_GIB} GiB", hosts * DISK_GIB * DOLLARS_A_GIB
+    yield f"{counted(hosts, 'disk')} of {DISK_GIB} GiB", hosts * DISK_GIB * DOLLARS_A_GIB
     metrics = 0
     for settings in pipelines:
         destination: type[Destination] = chosen(settings.texts).destination

@@ -18,8 +18,8 @@ from .logs import log_groups, logs
 from .midstream import metadata
 from .rights import MOST_PIPELINES, rights
 from .sizes import Size
-from .text import fill
-from .units import stop_seconds
+from .text import fill, logical_id
+from .units import insist_on_names, shipped, stop_seconds
 from .user_data import user_data
 
 # What may stand in a request; a larger template is put in a bucket first:
@@ -27,94 +27,6 @@ from .user_data import user_data
 MOST_BYTES_IN_A_REQUEST = 51_200
 
 METRICS_HERE = "emf://127.0.0.1:25888"  # where CloudWatch's agent listens
-
-TEMPLATE = """\
-# A fleet of hosts that run @names@.
-#
-# Made by: @command@
-#
-@why@
-#
-# Deploy, and after each change of a .properties file make this file anew and deploy it again:
-#
-#   aws cloudformation deploy --stack-name @stack@ --template-file stack.yaml \\
-#     --capabilities CAPABILITY_IAM@region@ \\
-#     --parameter-overrides VpcId=vpc-… SubnetIds=subnet-…,subnet-… AlarmEmail=you@example.com@more@
-AWSTemplateFormatVersion: "2010-09-09"
-Description: @description@
-
-Metadata:
-  # What must not change while hosts are replaced one by one; `--replacing` compares it.
-  @decisions@
-
-Parameters:
-  VpcId:
-    Type: AWS::EC2::VPC::Id
-    Description: The network of the hosts
-  SubnetIds:
-    Type: List<AWS::EC2::Subnet::Id>
-    Description: >-
-      Where the hosts are, best in two or three availability zones. From there AWS must be reached,
-      through a NAT gateway or VPC endpoints, and so must whatever else the files name.
-  AlarmEmail:
-    Type: String
-    Default: ""
-    Description: Who hears of alarms; empty - whoever subscribes to the topic
-  MinHosts:
-    Type: Number
-    Default: @hosts@
-    MinValue: 0
-    Description: How many hosts run at least; with MaxHosts, 0 ends all, which flush first
-  MaxHosts:
-    Type: Number
-    Default: @most@
-    MinValue: 0
-    Description: >-
-      How many run at most: more than MinHosts, as a new host starts before an old one goes; more
-      than the shards of the largest stream do nothing.
-  InstanceType:
-    Type: String
-    Default: @type@
-    Description: With Arm processors; for others, change Image too
-  Image:
-    Type: AWS::SSM::Parameter::Value<AWS::EC2::Image::Id>
-    Default: /aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-arm64
-    Description: >-
-      Amazon Linux 2023. It is the newest at each deployment, so that one may replace the hosts for
-      that alone; name another public parameter, or one of your own, to stay with one image.
-  BehindMilliseconds:
-    Type: Number
-    Default: 600000
-    Description: How far behind a shard may be until there is an alarm
-  @secrets@
-
-Conditions:
-  HasAlarmEmail: !Not [!Equals [!Ref AlarmEmail, ""]]
-
-Resources:
-  @hosts_of@
-
-  @rights@
-
-  @logs@
-
-  @alarms@
-
-  @dashboard@
-Outputs:
-  Group:
-    Description: The Auto Scaling group
-    Value: !Ref Hosts
-  Role:
-    Description: The role of the hosts, to be allowed what no file names, such as a KMS key
-    Value: !GetAtt Role.Arn
-  Topic:
-    Description: Where alarms are told
-    Value: !Ref Topic
-  Dashboard:
-    Description: How it is
-    Value: !Sub "https://console.aws.amazon.com/cloudwatch/home?region=${AWS::Region}#dashboards:name=${AWS::StackName}"
-"""
 
 PARAMETER = """\
 @parameter@:
@@ -144,7 +56,13 @@ def template(stack: Stack) -> str:
     """Return the template, as YAML. Raises Unfit, and NotOnOneHost as `user_data` does."""
     pipelines = stack.pipelines
     insist_on_metrics(pipelines)
+    insist_on_names(pipelines)
     names = [settings[APPLICATION_NAME] for settings in pipelines]
+    if len({logical_id(name) for name in names}) < len(names):
+        raise Unfit(
+            f"{', '.join(names)}: two differ in no letter or digit, and others the names of a "
+            "stack's resources do not have; make a stack of each"
+        )
     if len(names) > MOST_PIPELINES:
         raise Unfit(
             f"{len(names)} files: a role takes the policies of {MOST_PIPELINES}; make two stacks"
@@ -155,7 +73,7 @@ def template(stack: Stack) -> str:
         pipelines, stack.source, before(pipelines), after(pipelines), {METRICS.key: METRICS_HERE}
     )
     text = fill(
-        TEMPLATE,
+        shipped("stack.yaml"),
         names=" and ".join(names),
         command=stack.command,
         why="\n".join(f"# {line}".rstrip() for line in why(pipelines, stack.size, stack.shards)),

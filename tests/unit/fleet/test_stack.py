@@ -282,3 +282,15 @@ def test_what_decides_the_files_stays_as_it_is(made, template, tmp_path, capsys,
     assert "flights-to-s3: s3Compression was gzip and is none. That must not change while" in told
     assert cli.main(["cloudformation", *PAIR, "--replacing", "flight"]) == 2
     assert "--replacing flight: " in capsys.readouterr().err
+
+
+def test_names_that_a_stack_cannot_tell_apart(tmp_path, capsys):
+    """Two pipelines whose resources would have one name are refused; so is one file twice."""
+    paths = []
+    for name in ("to-s3", "to.s3"):
+        (tmp_path / name).mkdir()
+        paths.append(properties(tmp_path / name, {"applicationName": name}))
+    assert cli.main(["cloudformation", *paths]) == 2
+    assert "to-s3, to.s3: two differ in no letter or digit" in capsys.readouterr().err
+    assert cli.main(["cloudformation", paths[0], paths[0]]) == 2
+    assert "a host runs one daemon of an application" in capsys.readouterr().err
