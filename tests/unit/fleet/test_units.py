@@ -22,10 +22,10 @@ KNOWN = {
     "Install": {"WantedBy"},
     "Service": {
         *("Type", "RemainAfterExit", "ExecStartPre", "ExecStart", "WorkingDirectory"),
-        *("EnvironmentFile", "SyslogIdentifier", "Restart", "RestartSec"),
+        *("Environment", "EnvironmentFile", "SyslogIdentifier", "Restart", "RestartSec"),
         *("RestartPreventExitStatus", "KillMode", "TimeoutStartSec", "TimeoutStopSec"),
         *("User", "DynamicUser", "RuntimeDirectory", "MemoryMax", "UMask", "ProtectSystem"),
-        *("ProtectHome", "PrivateTmp", "PrivateDevices", "PrivateIPC", "PrivateUsers"),
+        *("ProtectHome", "PrivateTmp", "PrivateDevices", "PrivateIPC"),
         *("ProtectProc", "ProtectClock", "ProtectControlGroups", "ProtectHostname"),
         *("ProtectKernelLogs", "ProtectKernelModules", "ProtectKernelTunables"),
         *("NoNewPrivileges", "CapabilityBoundingSet", "LockPersonality", "RemoveIPC"),
@@ -127,6 +127,18 @@ def test_each_service_is_in_a_sandbox(host, analyze):
             limit = ["--offline=yes", f"--threshold={MOST_EXPOSED}"]
             told = analyze("security", *limit, name)
             assert told.returncode == 0, told.stdout
+
+
+def test_what_a_pipeline_rests_on(one):
+    """Started again for ever, but for a person; stopped at the daemon first; watched while it runs."""
+    files = host_files([one])
+    service = Unit(files[f"{UNITS}/kinesis-connectors@.service"])
+    assert (service["Restart"], service["RestartPreventExitStatus"]) == ("always", "2")
+    assert service.get("StartLimitIntervalSec", "Unit") == "0"
+    assert service["KillMode"] == "mixed"
+    timer = Unit(files[f"{UNITS}/kinesis-connectors-health@.timer"])
+    watched = "kinesis-connectors@%i.service"
+    assert timer.get("PartOf", "Unit") == timer.get("WantedBy", "Install") == watched
 
 
 def test_a_stop_may_take_as_long_as_a_flush(one, two):
