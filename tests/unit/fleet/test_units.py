@@ -130,7 +130,7 @@ def test_each_service_is_in_a_sandbox(host, analyze):
 
 
 def test_what_a_pipeline_rests_on(one):
-    """Started again for ever, but for a person; stopped at the daemon first; watched while it runs."""
+    """Started again for ever, but for a person; stopped at the daemon first; watched meanwhile."""
     files = host_files([one])
     service = Unit(files[f"{UNITS}/kinesis-connectors@.service"])
     assert (service["Restart"], service["RestartPreventExitStatus"]) == ("always", "2")
@@ -175,7 +175,7 @@ def test_a_host_has_the_file_with_its_own_path(one, host, tmp_path, monkeypatch)
     """But for the command that the daemon starts it says the same, in every letter."""
     path = tmp_path / "written.properties"
     source = Path(one.path).read_bytes().replace(str(one.path).encode(), str(path).encode())
-    source += b"# fl\xc3\xbcge\r\ns3Prefix = \\\r\n  a/b\\u00fc/\ndeadLetterPrefix = a b/\n"
+    source += b"# fl\xc3\xbcge\r\ns3Prefix = \\\r\n  a/b\xfc/\ndeadLetterPrefix = a b/"
     path.write_bytes(source)
     text = host_files([load(str(path))])["/etc/connectors/flights.properties"]
 
