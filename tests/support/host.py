@@ -12,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 UNITS, RUNNING = Path("/etc/systemd/system"), Path("/run/units")
+USER = 61184  # the first number of a user that systemd makes up (DynamicUser)
 
 
 class Unit:
@@ -48,6 +49,7 @@ def found(name):
 def environment(unit):
     """Return what systemd would put into the environment of a service, beside its own."""
     variables = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", **with_prefix("AWS_EC2_")}
+    variables.update(each.split("=", 1) for each in unit.all("Environment"))
     for named in unit.all("EnvironmentFile"):
         path = Path(named.removeprefix("-"))
         if path.exists() or not named.startswith("-"):
@@ -55,11 +57,22 @@ def environment(unit):
     if name := unit.get("RuntimeDirectory"):
         variables["RUNTIME_DIRECTORY"] = f"/run/{name}"
         Path("/run", name).mkdir(exist_ok=True)
+        if as_user(unit):
+            os.chown(Path("/run", name), USER, USER)
     return variables
 
 
 def with_prefix(prefix):
     return {name: value for name, value in os.environ.items() if name.startswith(prefix)}
+
+
+def as_user(unit):
+    """Return what makes a command the user's of a unit, without a right; nothing without users."""
+    mapped = int(Path("/proc/self/uid_map").read_text().split()[2])
+    if not unit.get("User") or mapped <= USER:
+        return []
+    groups = ["--reuid", str(USER), "--regid", str(USER), "--clear-groups"]
+    return ["setpriv", *groups, "--no-new-privs", "--bounding-set=-all", "--inh-caps=-all"]
 
 
 def start(name):
@@ -70,7 +83,7 @@ def start(name):
             start(wanted)
     if name.endswith(".timer"):
         return
-    command = unit["ExecStart"].split()
+    command = [*as_user(unit), *unit["ExecStart"].split()]
     where = {"env": environment(unit), "cwd": unit.get("WorkingDirectory")}
     if unit["Type"] == "oneshot":
         subprocess.run(command, check=True, **where)
@@ -93,7 +106,7 @@ def systemctl(verb, *words):
         return 0 if is_failed(words[1]) else 1
     if verb == "enable" and words[0] == "--now":
         names = words[1:]
-    elif verb == "restart":
+    elif verb in {"start", "restart"}:
         names = words
     else:
         return 64

@@ -37,6 +37,7 @@ for path in {seen}; do
   mkdir -p {root}"$path"
   mount --rbind "$path" {root}"$path"
 done
+mount -t tmpfs -o mode=1777 none {root}/dev/shm
 exec chroot {root} /bin/bash /var/lib/cloud/user-data
 """
 INSTALLED = """\
@@ -68,10 +69,11 @@ class Host:
     """A root of its own, in which a script runs as root of a namespace."""
 
     def __init__(self, root, stack, metadata):
-        self.root = root
+        self.root, self.group = root, None
         python, endpoint = sys.executable, stack.environment["AWS_ENDPOINT_URL"]
         for folder in ("stubs", "tmp", "var/tmp", "var/lib/cloud", "etc", "run", "opt"):
             (root / folder).mkdir(parents=True)
+        (root / "tmp").chmod(0o1777)
         (root / "etc/passwd").write_text("root:x:0:0:root:/:/bin/sh\n")
         (root / "etc/hosts").write_text("127.0.0.1 localhost\n")
         stubs = {
@@ -106,15 +108,19 @@ class Host:
                 start_new_session=True,
             )
         self.group = process.pid
-        return process.wait(PATIENCE)
+        try:
+            return process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            return f"still running after {PATIENCE} s"
 
     def text(self, path):
         return (self.root / path.lstrip("/")).read_text()
 
     def stop(self):
         """End what runs there, all at once."""
-        with suppress(ProcessLookupError):
-            os.killpg(self.group, signal.SIGKILL)
+        if self.group:
+            with suppress(ProcessLookupError):
+                os.killpg(self.group, signal.SIGKILL)
 
 
 @pytest.fixture
@@ -154,7 +160,8 @@ def test_a_host_that_has_nothing_carries_records(machine, settings, source, stac
     """It installs, knows who it is, starts its pipeline, says when that is well, and delivers."""
     keep = "mkdir -p /etc/connectors; (umask 077; cat >/etc/connectors/to-s3.env <<'END'\n{}END\n)"
     secrets = "".join(f"{name}={value}\n" for name, value in stack.environment.items())
-    script = user_data([settings], source, before=keep.format(secrets), after="touch /run/well")
+    asked = "systemctl start kinesis-connectors-health@to-s3.service && touch /run/well"
+    script = user_data([settings], source, before=keep.format(secrets), after=asked)
 
     assert machine.run(script) == 0, machine.text("/var/cloud-init-output.log")
     assert (machine.root / "run/well").exists()

@@ -22,10 +22,10 @@ KNOWN = {
     "Install": {"WantedBy"},
     "Service": {
         *("Type", "RemainAfterExit", "ExecStartPre", "ExecStart", "WorkingDirectory"),
-        *("EnvironmentFile", "SyslogIdentifier", "Restart", "RestartSec"),
+        *("Environment", "EnvironmentFile", "SyslogIdentifier", "Restart", "RestartSec"),
         *("RestartPreventExitStatus", "KillMode", "TimeoutStartSec", "TimeoutStopSec"),
         *("User", "DynamicUser", "RuntimeDirectory", "MemoryMax", "UMask", "ProtectSystem"),
-        *("ProtectHome", "PrivateTmp", "PrivateDevices", "PrivateIPC", "PrivateUsers"),
+        *("ProtectHome", "PrivateTmp", "PrivateDevices", "PrivateIPC"),
         *("ProtectProc", "ProtectClock", "ProtectControlGroups", "ProtectHostname"),
         *("ProtectKernelLogs", "ProtectKernelModules", "ProtectKernelTunables"),
         *("NoNewPrivileges", "CapabilityBoundingSet", "LockPersonality", "RemoveIPC"),
@@ -139,6 +139,18 @@ def test_each_service_is_in_a_sandbox(host, analyze):
             assert told.returncode == 0, told.stdout
 
 
+def test_what_a_pipeline_rests_on(one):
+    """Started again for ever, but for a person; stopped at the daemon first; watched meanwhile."""
+    files = host_files([one])
+    service = Unit(files[f"{UNITS}/kinesis-connectors@.service"])
+    assert (service["Restart"], service["RestartPreventExitStatus"]) == ("always", "2")
+    assert service.get("StartLimitIntervalSec", "Unit") == "0"
+    assert service["KillMode"] == "mixed"
+    timer = Unit(files[f"{UNITS}/kinesis-connectors-health@.timer"])
+    watched = "kinesis-connectors@%i.service"
+    assert timer.get("PartOf", "Unit") == timer.get("WantedBy", "Install") == watched
+
+
 def test_a_stop_may_take_as_long_as_a_flush(one, two):
     """Systemd waits for what the daemon itself waits for, and for the ends of Java and children."""
     assert (stop_seconds(one), stop_seconds(two)) == (60, 91)
@@ -173,7 +185,7 @@ def test_a_host_has_the_file_with_its_own_path(one, host, tmp_path, monkeypatch)
     """But for the command that the daemon starts it says the same, in every letter."""
     path = tmp_path / "written.properties"
     source = Path(one.path).read_bytes().replace(str(one.path).encode(), str(path).encode())
-    source += b"# fl\xc3\xbcge\r\ns3Prefix = \\\r\n  a/b\\u00fc/\ndeadLetterPrefix = a b/\n"
+    source += b"# fl\xc3\xbcge\r\ns3Prefix = \\\r\n  a/b\xfc/\ndeadLetterPrefix = a b/"
     path.write_bytes(source)
     text = host_files([load(str(path))])["/etc/connectors/flights.properties"]
 
