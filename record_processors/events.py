@@ -56,6 +56,12 @@ FILE_WRITTEN = Event("file-written", "A file of rows is in S3.")
 FILE_FOUND = Event(
     "file-found", "An earlier life, or another process, wrote the file: it is taken as it is."
 )
+MADE_OTHERWISE = Event(
+    "made-otherwise",
+    "The file that was found is of another transformer or filter, or other settings of them. Its "
+    "rows stay; what comes after `last` is made by this file's.",
+    "nothing, if they were changed on purpose",
+)
 # What fails for a while.
 TRIED_AGAIN = Event("tried-again", "A call failed for a passing reason.", "nothing, if it passes")
 OUTAGE = Event(

@@ -89,12 +89,15 @@ class Bucket:
         )
         return found
 
-    def page(self, prefix: str, token: str | None = None, delimiter: str = "") -> Mapping[str, Any]:
+    def page(
+        self, prefix: str, token: str | None = None, delimiter: str = "", **how: object
+    ) -> Mapping[str, Any]:
         """Return what ListObjectsV2 says: one page of the objects whose keys begin so.
 
-        ``token`` is the ``NextContinuationToken`` of the page before. Raises Fatal.
+        ``token`` is the ``NextContinuationToken`` of the page before; ``how`` is what else
+        ListObjectsV2 takes. Raises Denied, Fatal.
         """
-        how = {"ContinuationToken": token} if token else {}
+        how |= {"ContinuationToken": token} if token else {}
         how |= {"Delimiter": delimiter} if delimiter else {}
         found: Mapping[str, Any] = call(
             self.retry,

@@ -73,6 +73,10 @@ def file_key(
     return f"{folder}{hour_folders(layout, hour)}/{shard}-{position}{extension}"
 
 
+FILE_NAME = re.compile(r"(.+)-(\d+)-(\d+)(?:\.[a-z]+)*")
+"""A file's name in its folders: shard, and the two numbers of its first position."""
+
+
 def hour_folders(layout: str, hour: datetime) -> str:
     """Return the folders of an hour (UTC)."""
     return layout.format(yyyy=f"{hour:%Y}", MM=f"{hour:%m}", dd=f"{hour:%d}", HH=f"{hour:%H}")
@@ -90,6 +94,12 @@ def pattern_of(layout: str) -> str:
         return rf"(?P<{name}>\d{{{len(name)}}})"
 
     return re.sub(r"\\\{(yyyy|MM|dd|HH)\\\}", group, re.escape(layout))
+
+
+def is_in_order_of_time(layout: str) -> bool:
+    """Whether the folders of hours come in their order when they are sorted as text."""
+    fields = re.findall(_FIELD, layout)
+    return fields == ["{yyyy}", "{MM}", "{dd}", "{HH}"][: len(fields)]
 
 
 def hour_of(found: re.Match[str]) -> datetime:

@@ -13,16 +13,18 @@ from ..aws.bucket import Bucket
 from ..aws.failures import ConditionFailed, Denied, Missing
 from ..aws.layout import LAYOUT, file_key, files_folder
 from ..aws.stored_as import stored_as
+from ..config.fingerprint import fingerprint
 from ..config.keys import APPLICATION_NAME, DESTINATION, STREAM_NAME
 from ..config.metric import Counter
 from ..config.null_string import NULL_STRING, SAYS
 from ..config.registry import names_in
 from ..config.setting import Settings
 from ..errors import Fatal, counted
-from ..events import FILE_FOUND, FILE_WRITTEN
+from ..events import FILE_FOUND, FILE_WRITTEN, MADE_OTHERWISE
 from ..flow.batch import Batch
-from ..flow.record import Record
+from ..flow.record import Position, Record
 from .compression import COMPRESSION, Compression
+from .earlier import EarlierFiles, Start
 from .file import File
 from .formats import FORMATS
 
@@ -33,6 +35,9 @@ FILE_ROWS = Counter("files.rows", "Rows in these files.")
 FILE_BYTES = Counter("files.bytes", "Bytes of these files, compressed.", "bytes")
 FILES_FOUND = Counter(
     "files.found", "Files that an earlier life, or another process, had written: taken as they are."
+)
+MADE_BY = (
+    "made-by"  # of the metadata: which transformer and filter, with which settings, made its rows
 )
 MEASURES = (FILES, FILE_ROWS, FILE_BYTES, FILES_FOUND)
 
@@ -50,6 +55,9 @@ class Chain:
     The next file begins with the first record kept after that, whoever writes it: so all
     processes that ever own the shard, and zombies that believe they do, write one chain.
 
+    ``made_by`` is the fingerprint of what makes rows of records. A file that says another one
+    stands like any other, with its own rows.
+
     ``also_in`` are the destinations that have a batch before it is written here: a file that does
     not say that of itself is not taken over.
     """
@@ -63,6 +71,7 @@ class Chain:
         stream: str,
         compression: Compression,
         also_in: Sequence[str] = (),
+        made_by: str = "",
     ) -> None:
         self.bucket = bucket
         self.folder = folder
@@ -71,6 +80,8 @@ class Chain:
         self.stream = stream
         self.compression = compression
         self.also_in = also_in
+        self.made_by = made_by
+        self.earlier = EarlierFiles(bucket, folder, layout)
         self.shard = ""
         self.format = ""
         self.null: str | None = None
@@ -86,6 +97,7 @@ class Chain:
             settings[STREAM_NAME],
             settings[COMPRESSION],
             names_in(settings[DESTINATION])[:-1],
+            fingerprint(settings),
         )
 
     def start(self, shard: str, format: str, null: str | None) -> None:  # noqa: A002
@@ -124,8 +136,8 @@ class Chain:
             null=self.null,
         )
         try:
-            about = batch.account.metadata if batch.account else {}
-            self.bucket.create(key, body, {**file.metadata, **self._also, **about})
+            account = batch.account.metadata if batch.account else {}
+            self.bucket.create(key, body, {**file.metadata, **self._about, **account})
         except ConditionFailed:
             return self._winner(batch, file)
         FILES.add()
@@ -139,11 +151,20 @@ class Chain:
         )
         return file
 
+    def next_written(self, record: Record) -> Position | None:
+        """Return where the next file begins that an earlier life wrote, at ``record`` or after it.
+
+        None if there is none, or if that cannot be listed.
+        """
+        return self.earlier.look(self.shard, record)
+
     def find(self, first: Record) -> File | None:
         """Return the file that an earlier life began with ``first``; None if none is seen."""
-        key = self.key(first)
+        start = self.earlier.at(Start(first.position, self.key(first)))
+        if start is None:
+            return None
         try:
-            found = self._read(key, first)
+            found = self._read(start)
         except Missing:
             return None
         except Denied as error:
@@ -163,7 +184,7 @@ class Chain:
     def _winner(self, batch: Batch[bytes], ours: File) -> File:
         """Return the object that stands where ours would: it decides what the shard's rows are."""
         try:
-            theirs = self._read(ours.key, batch.first)
+            theirs = self._read(Start(batch.first.position, ours.key))
         except Missing as error:
             raise Fatal(f"{ours.url} was there a moment ago: somebody deletes files") from error
         except Denied as error:
@@ -177,18 +198,19 @@ class Chain:
         _report(theirs)
         return theirs
 
-    def _read(self, key: str, first: Record) -> File:
+    def _read(self, start: Start) -> File:
         """Read a file's metadata. Raises Missing, Denied, and Fatal for what is none of ours."""
-        place = File(bucket=self.bucket.name, key=key, stream=self.stream, shard=self.shard)
-        head = self.bucket.head(key)
+        place = File(bucket=self.bucket.name, key=start.key, stream=self.stream, shard=self.shard)
+        head = self.bucket.head(start.key)
         try:
             file = place.completed(head)
-            is_of_our_chain = file.covered[0] == first.position
+            is_of_our_chain = file.covered[0] == start.first
         except ValueError:
             is_of_our_chain = False
         if not is_of_our_chain or file.application != self.application:
             raise Fatal(f"{place.url} exists and is not a file of {self.application}: move it away")
-        theirs = names_in(head.get("Metadata", {}).get(ALSO_IN, ""))
+        said = head.get("Metadata", {})
+        theirs = names_in(said.get(ALSO_IN, ""))
         if lacking := [name for name in self.also_in if name not in theirs]:
             # Whoever takes it over skips its records, which nobody has brought there.
             raise Fatal(
@@ -197,11 +219,18 @@ class Chain:
                 "the connectorDestination of before, stop all daemons gracefully (each child says "
                 "`flushed for the shutdown`), and change it then"
             )
+        if said.get(MADE_BY, self.made_by) != self.made_by:
+            log.warning(
+                *("%s: its rows are what another transformer or filter made: they stay", place.url),
+                extra=MADE_OTHERWISE.of(url=place.url, last=file.last),
+            )
         return file
 
     @property
-    def _also(self) -> dict[str, str]:
-        return {ALSO_IN: ", ".join(self.also_in)} if self.also_in else {}
+    def _about(self) -> dict[str, str]:
+        """What an object says of its pipeline."""
+        said = {ALSO_IN: ", ".join(self.also_in), MADE_BY: self.made_by}
+        return {name: value for name, value in said.items() if value}
 
 
 def _report(file: File) -> None:

@@ -48,6 +48,10 @@ class ChainEmitter(Emitter[Any]):
         self.deliver(file)
         return file.covered[1]
 
+    def next_written(self, record: Record) -> Position | None:
+        """Return where the next file of the shard begins that an earlier life wrote."""
+        return self.chain.next_written(record)
+
     def adopt(self, first: Record) -> Position | None:
         """Deliver what an earlier life began with ``first``: it may have died before it did."""
         file = self.chain.find(first)

@@ -91,10 +91,21 @@ class Emitter(Destination, ABC, Generic[Row]):
         first record on, the position through which it did.
         """
 
+    def next_written(self, record: Record) -> Position | None:  # noqa: ARG002 - for overriding
+        """Return where the next batch begins that an earlier life wrote, at ``record`` or after it.
+
+        Asked at the first record of a life, kept or not, and at the first after each find. What is
+        held when that position comes is emitted first, so that no batch reaches over it; then
+        ``adopt`` is asked. None, as here, is always safe where the same records are kept as in
+        the earlier life, as its batches begin then where ours would.
+        """
+        return None
+
     def adopt(self, first: Record) -> Position | None:  # noqa: ARG002 - for overriding
         """Find what an earlier life wrote in the place of a batch that begins with ``first``.
 
-        Asked before the first kept record of a life is buffered, and again after each find.
+        Asked before the first kept record of a life is buffered, and again after each find; and
+        at the position that ``next_written`` returned, or the first record after it.
         Return the position through which it covers the shard: the records up to there are
         skipped. None, as here, is always safe: the batch is then made and emitted.
 

@@ -57,7 +57,9 @@ class Pipeline(Destination, Generic[Row]):
         self.tally = Tally(buffer.clock)
         self.since: str | None = None  # the checkpoint after which this life begins, if it is said
         self._files = self._records = 0  # of the account
-        self._may_be_written = True  # by an earlier life, or by another: what we keep next
+        self._may_be_written = True  # by an earlier life, or by another: what comes next
+        self._is_looked_for = False
+        self._next_written: Position | None = None
         self._durable_through: Position | None = None
 
     @classmethod
@@ -88,14 +90,12 @@ class Pipeline(Destination, Generic[Row]):
             taken_of = self.emitter.loadable(rows_of)
             for record, rows, taken in zip(chunk, rows_of, taken_of, strict=True):
                 kept: object = next(verdicts) if rows else rows
-                if self._durable_through and self._skips(record.position, checkpoint):
+                if self._may_be_written and self._is_written(record, kept and taken, checkpoint):
                     self.tally.skipped += 1
                 elif not kept:
                     self._pass_over(record, "filter" if rows else "transform", kept)
                 elif not taken:
                     self._pass_over(record, "transform", taken)
-                elif self._may_be_written and self._adopt(record, checkpoint):
-                    self.tally.skipped += 1
                 elif self.buffer.keep(record, rows):
                     self.flush(checkpoint)
         if self.buffer.due:
@@ -141,29 +141,46 @@ class Pipeline(Destination, Generic[Row]):
             self.tally.rejected += 1
             self.dead_letters.add(record, stage, verdict.reason)
 
-    def _adopt(self, first: Record, checkpoint: Checkpoint) -> bool:
-        """Take over what was written in the place of the batch that ``first`` would begin.
+    def _is_written(self, record: Record, kept: object, checkpoint: Checkpoint) -> bool:
+        """Whether the record lies in what an earlier life wrote, or another process."""
+        skips = self._durable_through is not None and self._skips(record.position, checkpoint)
+        return skips or self._adopt(record, kept, checkpoint)
+
+    def _adopt(self, record: Record, kept: object, checkpoint: Checkpoint) -> bool:
+        """Take over what was written in the place of the batch that ``record`` would begin.
 
         After a crash, an earlier life may have written several batches whose checkpoints it did
-        not live to make; so a find is followed by a look at what comes after it.
+        not live to make; so a find is followed by a look at what comes after it. Those of another
+        transformer or filter may begin anywhere, so that what is held ends before them.
         """
-        through = self.emitter.adopt(first)
+        if not self._is_looked_for:
+            self._next_written = self.emitter.next_written(record)
+            self._is_looked_for = True
+        begin = self._next_written
+        if record.position < begin if begin else not kept:
+            return False
+        if begin and self.buffer.kept:
+            self.flush(checkpoint)
+            if self._durable_through:  # meanwhile another process wrote the same, and more
+                return self._is_written(record, kept, checkpoint)
+        through = self.emitter.adopt(record)
         self._may_be_written = through is not None
         if through is None:
             return False
-        if through < first.position:
-            raise Fatal(f"{self._emitter_name} returned {through}, before {first.position}")
+        if through < (begin := begin or record.position):
+            raise Fatal(f"{self._emitter_name} returned {through}, before {begin}")
         self._files += 1
         self.dead_letters.write()
         self.buffer.release(through)
         self._skip_through(through)
-        return self._skips(first.position, checkpoint)
+        return self._is_written(record, kept, checkpoint)
 
     def _skip_through(self, end: Position) -> None:
         fields = DURABLE_ALREADY.of(through=str(end))
         log.info("skipping records through %s: they are durable already", end, extra=fields)
         self._durable_through = end
         self._may_be_written = True
+        self._is_looked_for = False
 
     @property
     def _emitter_name(self) -> str:

@@ -98,6 +98,11 @@ class Several(Emitter[Any]):
                 through = emitter.emit(part)
         return through
 
+    def next_written(self, record: Record) -> Position | None:
+        """Return where the next batch begins that the last one wrote in an earlier life."""
+        *_, last = self.emitters.values()
+        return last.next_written(record)
+
     def adopt(self, first: Record) -> Position | None:
         """Find what the last one wrote in an earlier life: the others had it before."""
         *_, last = self.emitters.values()

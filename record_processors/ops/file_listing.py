@@ -11,7 +11,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from ..aws.bucket import Bucket
-from ..aws.layout import LAYOUT, files_folder, hour_folders, hour_of, pattern_of
+from ..aws.layout import FILE_NAME, LAYOUT, files_folder, hour_folders, hour_of, pattern_of
 from ..config.setting import Settings
 from ..flow.record import Position
 from .hours import Hours
@@ -51,7 +51,6 @@ class FileListing:
         self.folder = files_folder(settings)
         self.layout = settings[LAYOUT]
         self._folders = re.compile(pattern_of(self.layout))
-        self._name = re.compile(r"(.+)-(\d+)-(\d+)(?:\.[a-z]+)*")
 
     def files(self, hours: Hours) -> Iterator[Listed]:
         """Yield the files that begin in these hours, folder by folder. Raises Fatal."""
@@ -62,7 +61,7 @@ class FileListing:
     def file(self, key: str, size: int = 0, written: float = 0.0) -> Listed | None:
         """Read a key; None if it is none of a file of this pipeline."""
         folders, _, name = key.removeprefix(self.folder).rpartition("/")
-        place, named = self._folders.fullmatch(folders), self._name.fullmatch(name)
+        place, named = self._folders.fullmatch(folders), FILE_NAME.fullmatch(name)
         if not (key.startswith(self.folder) and place and named):
             return None
         try:

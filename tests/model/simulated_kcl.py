@@ -44,13 +44,16 @@ SILENCE = {Outcome.LOST, Outcome.UNANSWERED, Outcome.LATE}
 MOST_STEPS = 1000
 MOST_LIVES = 3  # on one shard at once
 
+# Some records are kept by one filter, and not by the other.
+OPTIONAL = b"maybe"
+KEEP_THEM, LEAVE_THEM_OUT = "!skip", "!skip && !maybe"
 STAGE_ONE = {
     "applicationName": "one",
     "streamName": "events",
     "connectorDestination": "simulated_kcl:Picky",
     "transformer": "simulated_kcl:Rows",
     "filter": "jmespath",
-    "filterExpression": "!skip",
+    "filterExpression": KEEP_THEM,
     "kinesisOutputStream": "manifests",
 }
 STAGE_TWO = {
@@ -166,6 +169,11 @@ class Given:
     @property
     def is_unreadable(self) -> bool:
         return self.data.startswith(b"bad")
+
+    @property
+    def is_optional(self) -> bool:
+        """Whether the filter of whoever writes its file decides if its rows are in it."""
+        return OPTIONAL in self.data
 
     @cached_property
     def made(self) -> list[bytes]:
@@ -379,6 +387,7 @@ class World:
         self._load_a_first_file()
         self.manifests = [Shard(f"shardId-{number:012}") for number in range(2)]
         self.shards = [self._shard()]
+        self.filter = KEEP_THEM
         self.loading: dict[str, str] = {}  # settings of stage two
         self.most_bad_rows = 100
         self.lives: list[Life] = []
@@ -406,7 +415,9 @@ class World:
         if len(others := [life for life in self.lives if life.shard is shard]) >= MOST_LIVES:
             others[0].kill()
             self.lives.remove(others[0])
-        stage = self.settings if shard in self.shards else STAGE_TWO
+        stage = STAGE_TWO
+        if shard in self.shards:
+            stage = self.settings | {"filterExpression": self.filter}
         if self.loads(shard):
             stage = stage | self.loading | {"redshiftMaxBadRows": str(self.most_bad_rows)}
         thresholds = {
@@ -428,6 +439,7 @@ class World:
         rows = max(rows, 1) if fate == "refused" else rows  # else it were filtered out
         told = {"id": self.count, "rows": rows} | ({fate: 1} if fate else {})
         if self.has_table:  # all rows have one key, or each another
+            told.pop(OPTIONAL.decode(), None)
             keys = ("abc" * 2)[self.count % 3 :] if self.count % 2 else "abc"[self.count % 3] * 3
             told["keys"] = "" if fate == "nameless" else keys[:rows]
         data = json.dumps(told)
@@ -499,6 +511,15 @@ class World:
                 life.kill()
         self.redshift.fault = "" if fault == "wide" else fault
         self.redshift.is_wide |= fault == "wide"
+
+    def change_filter(self) -> None:
+        """Let a person start all daemons with another filter, however they were stopped."""
+        for life in self.lives:
+            if life.shard in self.shards:
+                life.kill()
+        while self.late:
+            self.arrive(0)
+        self.filter = KEEP_THEM if self.filter == LEAVE_THEM_OUT else LEAVE_THEM_OUT
 
     def _announce(self, partition_key: str, message: bytes) -> None:
         self.promises.look_at_message(json.loads(message))

@@ -112,6 +112,17 @@ class S3:
 
         return perform(Effect(f"head {Key}", head, lambda: refused("503", 503), cut))
 
+    def list_objects_v2(
+        self, *, Bucket: str, Prefix: str, StartAfter: str = "", MaxKeys: int = 1000
+    ) -> object:
+        def found() -> dict[str, object]:
+            keys = [key for key in self.objects if key.startswith(Prefix) and key > StartAfter]
+            return {"Contents": [{"Key": key} for key in sorted(keys)[:MaxKeys]]}
+
+        if StartAfter:  # the later hours, in which nothing arrives here: no effect of its own
+            return found()
+        return perform(Effect(f"list {Prefix}", found, lambda: refused("SlowDown", 503), cut))
+
     def original_of(self, repaired: Stored) -> tuple[str, tuple[bytes, ...]]:
         """Return the URL of a file that another was made of, and the rows that this one lacks."""
         ((key, original),) = (

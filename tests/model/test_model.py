@@ -56,7 +56,18 @@ def some_lists(values, most, count):
 
 picks = one_of(range(12))
 thresholds = one_of([1, 2, 3, 9, 9], [1_000_000, 1_000_000, 60], [1000, 1_000_000])
-fates = [*[""] * 8, "skip", "skip", "bad", "refused", "poison", "poison", "nameless"]
+fates = [
+    *[""] * 8,
+    "skip",
+    "skip",
+    "maybe",
+    "maybe",
+    "bad",
+    "refused",
+    "poison",
+    "poison",
+    "nameless",
+]
 records = some_lists(list(itertools.product(fates, range(3), [False, True])), most=6, count=300)
 # How a call goes: some steps, then perhaps something fails, once or until the retries are spent;
 # then some steps more, perhaps not to its end.
@@ -218,6 +229,12 @@ class Delivery(RuleBasedStateMachine):
     def time_out(self, which):
         """Wait for the ledger until a statement may last no longer."""
         pick(which, self.locked_out).time_out()
+
+    @precondition(lambda self: not self.world.has_table)
+    @rule()
+    def change_filter(self):
+        """Start all with another filter: what was written by the one before stays as it is."""
+        self.world.change_filter()
 
     # What happens then.
 

@@ -209,6 +209,35 @@ def test_a_file_that_is_gone_keeps_no_other_out():
     world.finish()
 
 
+def test_a_file_that_begins_with_what_is_left_out_now_is_found():
+    """Who wrote it kept more: its rows stand, though nothing of ours begins where it does."""
+    world = world_with_a_file_of_another_filter("maybe", "", kept_before=True)
+    world.finish()
+
+
+def test_a_file_that_begins_behind_what_is_kept_now_is_found():
+    """Who wrote it kept less: what is kept now before it is a file of its own."""
+    world = world_with_a_file_of_another_filter("maybe", "", kept_before=False)
+    world.finish()
+    earlier, later = (file.place for file in world.promises.files())
+    assert later.last < earlier.first
+
+
+def world_with_a_file_of_another_filter(*fates, kept_before):
+    """Make a world with a file of all records, whose writer died before its checkpoint."""
+    world = World()
+    (shard,) = world.shards
+    if not kept_before:
+        world.change_filter()
+    for fate in fates:
+        world.put(shard, fate, 1, aggregated=False)
+    life = world.begin(shard, len(fates) if kept_before else 1, 1_000_000, 1000)
+    life.deliver(len(fates))
+    go_until(life, "checkpoint")
+    world.change_filter()
+    return world
+
+
 def begins_behind(shard, count):
     """Let the next life begin behind so many records."""
     shard.move(shard.records[count - 1].position if count else NOWHERE)

@@ -77,6 +77,7 @@ class JournalEmitter(Emitter[bytes]):
         self.journal = journal
         self.answers = answers
         self.written = written
+        self.is_listed = False  # what was written: it tells where the next batch begins
         self.refuses: set[bytes] = set()
         self.batches: list[Batch[bytes]] = []
 
@@ -91,9 +92,17 @@ class JournalEmitter(Emitter[bytes]):
                 batch.reject(record, "the destination refuses it")
         return self.answers.get(sequences[0])
 
+    def next_written(self, record: Record) -> Position | None:
+        """Say where what was written by an earlier life goes on, if that is listed."""
+        sequence = record.position.sequence
+        later = [Position(begin) for begin in self.written if self.is_listed and begin >= sequence]
+        self.next = min(later, default=None)
+        return self.next
+
     def adopt(self, first: Record) -> Position | None:
         """Note what is asked about, and say what was written there by an earlier life."""
-        found = self.written.get(first.position.sequence)
+        begin = min(first.position, self.next or first.position)
+        found = self.written.get(begin.sequence)
         if found is not None:
             self.journal.append(("adopt", str(first.position), str(found)))
         return found
@@ -103,7 +112,7 @@ class Flow:
     """A pipeline between fakes, and the journal of what it did.
 
     ``answers`` are what the emitter returns for batches that begin with these sequence numbers,
-    ``written`` what it finds there at the start of a life.
+    ``written`` what it finds there at the start of a life; if that is ``listed``, at any record.
     """
 
     def __init__(
@@ -113,10 +122,13 @@ class Flow:
         milliseconds: int = 60_000,
         answers: dict[int, Position] | None = None,
         written: dict[int, Position] | None = None,
+        *,
+        listed: bool = False,
     ) -> None:
         self.journal: list[object] = []
         self.clock = Clock()
         self.emitter = JournalEmitter(self.journal, answers or {}, written or {})
+        self.emitter.is_listed = listed
         self.bucket = JournalBucket(self.journal)
         self.pipeline: Pipeline[bytes] = Pipeline(
             Words(),

@@ -63,9 +63,9 @@ class MemoryAws:
             "ResponseMetadata": {"RetryAttempts": 0, "HTTPStatusCode": 200, "HTTPHeaders": {}},
         }
 
-    def list_objects_v2(self, *, Bucket, Prefix, ContinuationToken=""):
+    def list_objects_v2(self, *, Bucket, Prefix, ContinuationToken="", StartAfter="", **_):
         keys = [key for key in sorted(self.bodies) if key.startswith(Prefix)]
-        keys = [key for key in keys if key > ContinuationToken]
+        keys = [key for key in keys if key > max(ContinuationToken, StartAfter)]
         found = [
             {"Key": key, "LastModified": MOMENT, "Size": len(self.bodies[key])}
             for key in keys[:PAGE]

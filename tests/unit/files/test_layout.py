@@ -139,8 +139,8 @@ def test_a_file_is_kept_as_the_settings_say(life):
     carry, bucket = life
     s3 = boto3.client("s3")
     how = {"s3Layout": "hive", "s3StorageClass": "STANDARD_IA", "s3Tags": "team=a b, env=p/+"}
-    carry('{"a": 1}', **how)
     carry("no json", **how)
+    carry('{"a": 1}', **how)
     letter, file = s3.list_objects_v2(Bucket=bucket)["Contents"]
     assert file["Key"] == f"flights/year=2024/month=01/day=02/hour=03/{SHARD}-10-0.json.gz"
     assert file["StorageClass"] == "STANDARD_IA"

@@ -411,6 +411,56 @@ def test_dead_letters_before_a_find_are_written_before_its_end_is_passed():
     assert flow.take("bad", "a", "b") == [adopted(2, 3), letters(1), checkpoint(3)]
 
 
+def test_what_a_life_with_another_filter_wrote_is_found_wherever_it_begins():
+    """What is held ends before it, though it begins with a record that is not kept now."""
+    flow = Flow(listed=True, written={3: Position(5), 7: Position(7)})
+    assert flow.take("a", "b", "none", "c", "d", "e", "f", "g") == [
+        emitted([1, 2], 2),
+        checkpoint(2),
+        adopted(3, 5),
+        checkpoint(5),
+        emitted([6], 6),
+        checkpoint(6),
+        adopted(7, 7),
+        checkpoint(7),
+    ]
+
+
+def test_what_was_written_from_a_record_on_that_does_not_come_is_found_at_the_next():
+    """KCL leaves records out of some aggregates, and not each time."""
+    flow = Flow(listed=True, written={2: Position(4)})
+    assert flow.take("a") == []
+    assert flow.take("c", "d", "e", start=3) == [
+        emitted([1], 1),
+        checkpoint(1),
+        adopted(3, 4),
+        checkpoint(4),
+    ]
+
+
+def test_what_nobody_gets_any_more_holds_nothing_back():
+    """Where none of its records come, a batch of an earlier life is passed at the next record."""
+    flow = Flow(listed=True, written={2: Position(3), 4: Position(5)})
+    assert flow.take("d", "e", "f", start=4) == [adopted(4, 5), checkpoint(5)]
+    flow = Flow(listed=True, written={2: Position(3), 4: Position(5)})
+    flow.take("a")
+    assert flow.take("d", "e", "f", start=4) == [
+        emitted([1], 1),
+        checkpoint(1),
+        adopted(4, 3),
+        checkpoint(3),
+        adopted(4, 5),
+        checkpoint(5),
+    ]
+
+
+def test_what_another_process_wrote_meanwhile_comes_before_what_was_there():
+    """Its object reaches over the one that was listed, which is looked for again behind it."""
+    flow = Flow(listed=True, answers={1: Position(4)}, written={3: Position(6)})
+    assert flow.take("a", "b", "c", "d", "e", "f") == [emitted([1, 2], 2), checkpoint(4)]
+    assert flow.flush() == [emitted([5, 6], 6), checkpoint(6)]
+
+
 def test_an_emitter_that_finds_what_lies_before_is_a_bug():
     """A position before the record that was asked about is refused, and nothing is skipped."""
     flow = Flow(written={2: Position(1)})

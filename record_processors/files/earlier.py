@@ -1,0 +1,117 @@
+"""What of a shard is in files already, from a record on.
+
+An earlier life may have written files whose checkpoints it did not live to make. With another
+transformer or filter than now it kept other records, so that its files begin at others, and lie
+under other keys than ours would. So they are listed, from the hour on at which the record arrived.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta, timezone
+from typing import Any, NamedTuple
+
+from ..aws.bucket import Bucket
+from ..aws.failures import Denied
+from ..aws.layout import FILE_NAME, hour_folders, is_in_order_of_time, pattern_of
+from ..flow.record import Position, Record
+
+log = logging.getLogger(__name__)
+
+# Kinesis says of the times of arrival that they are approximate: two neighbours in a shard may have
+# theirs in another order (API_Record.html of docs.aws.amazon.com/kinesis/latest/APIReference/).
+APPROXIMATE = timedelta(seconds=10)
+AFTER_SLASH = chr(ord("/") + 1)
+AFTER_DIGITS = chr(ord("9") + 1)
+FEW = 10  # keys: the first is what is looked for, unless others put things between our folders
+
+
+class Start(NamedTuple):
+    """Where a file begins."""
+
+    first: Position
+    key: str
+
+
+class EarlierFiles:
+    """The files of a pipeline, looked through hour after hour; hours without files cost nothing."""
+
+    def __init__(self, bucket: Bucket, folder: str, layout: str) -> None:
+        self.bucket = bucket
+        self.folder = folder
+        self.layout = layout
+        self.next: Start | None = None
+        self.is_known = False  # whether ``next`` says all
+        self._head = folder + layout.partition("{")[0]
+        self._hour = re.compile(f"{re.escape(folder)}{pattern_of(layout)}/")
+
+    def look(self, shard: str, record: Record) -> Position | None:
+        """Return where the first file of the shard begins at ``record`` or after it, if any does.
+
+        It is not known, and None, in folders that are not in the order of time, and without the
+        right to list (s3:ListBucket). Raises Fatal.
+        """
+        self.next, self.is_known = None, is_in_order_of_time(self.layout)
+        if self.is_known:
+            try:
+                self.next = self._first(shard, record)
+            except Denied as error:
+                self.is_known = False
+                log.info("not known what earlier lives wrote: %s", error)
+        return self.next.first if self.next else None
+
+    def at(self, start: Start) -> Start | None:
+        """Return the file that ``look`` saw, if it begins there or before; None if none does.
+
+        Where nothing is known, it may be the one that would begin there.
+        """
+        if self.next and self.next.first <= start.first:
+            return self.next
+        return None if self.is_known else start
+
+    def _first(self, shard: str, record: Record) -> Start | None:
+        for hour in self._hours(record):
+            starts = self._starts(hour, shard)
+            later = [start for start in starts if start.first >= record.position]
+            if later:
+                return min(later)
+        return None
+
+    def _hours(self, record: Record) -> Iterator[str]:
+        """Yield the folder of the hour of a record, and those of all later hours with files."""
+        arrived = datetime.fromtimestamp(record.arrival / 1000, timezone.utc)
+        times = (arrived - APPROXIMATE, arrived)
+        hours = [f"{self.folder}{hour_folders(self.layout, time)}/" for time in times]
+        yield from dict.fromkeys(hours)
+        hour = hours[-1]
+        while later := self._hour_after(hour):
+            yield (hour := later)
+
+    def _hour_after(self, hour: str) -> str | None:
+        after = hour.rstrip("/") + AFTER_SLASH
+        while keys := _keys(self.bucket.page(self._head, StartAfter=after, MaxKeys=FEW)):
+            for key in keys:
+                if found := self._hour.match(key):
+                    return found[0]
+            after = keys[-1]
+            if after >= self._head + AFTER_DIGITS:
+                return None
+        return None
+
+    def _starts(self, hour: str, shard: str) -> Iterator[Start]:
+        token: str | None = None
+        while True:
+            page = self.bucket.page(f"{hour}{shard}-", token)
+            for key in _keys(page):
+                name = FILE_NAME.fullmatch(key.removeprefix(hour))
+                if name and name[1] == shard:
+                    yield Start(Position(int(name[2]), int(name[3])), key)
+            token = page.get("NextContinuationToken")
+            if not token:
+                return
+
+
+def _keys(page: Mapping[str, Any]) -> list[str]:
+    return [one["Key"] for one in page.get("Contents", ())]
