@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from functools import cache
 
 import botocore.exceptions
 import botocore.session
@@ -48,6 +49,7 @@ def account_in(arn: str) -> str:
     return arn.split(":")[4]
 
 
+@cache
 def partition_of(region: str) -> str:
     """Return the partition of a region, as botocore knows it; the ordinary one of any."""
     try:

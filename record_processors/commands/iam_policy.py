@@ -4,16 +4,9 @@ from __future__ import annotations
 
 import argparse
 import re
-from typing import TYPE_CHECKING, Any
 
 from ..errors import EXIT_OK, EXIT_USAGE
 from .command import add_properties, complain
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from ..config.resource import Resource, Statement
-    from ..config.setting import Settings
 
 HELP = "print the IAM policy that the pipeline needs while it runs"
 MORE = "It is JSON, of the daemon and its children or whom an option names: no more than they use."
@@ -46,6 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
     import json  # noqa: PLC0415
 
     from ..config.properties import SettingsError, load  # noqa: PLC0415
+    from ..kcl.policy import policy_of  # noqa: PLC0415
 
     try:
         settings = load(arguments.properties)
@@ -56,24 +50,3 @@ def run(arguments: argparse.Namespace) -> int:
     )
     print(json.dumps(found, indent=2))
     return EXIT_OK
-
-
-def policy_of(
-    settings: Settings, account: str = "*", *, create: bool = False, operator: bool = False
-) -> dict[str, Any]:
-    """Return the policy of a pipeline that runs, of the command ``create``, or of an operator.
-
-    It is for the role of the hosts, which the daemon and its children share; a role by which a
-    service reads the bucket is that service's own. What the file does not name is not in it: a key
-    of your own that encrypts a stream, a secret, or by default the bucket; files announced from
-    beyond ``s3Bucket`` and ``s3Prefix``.
-    """
-    from ..aws.iam import policy  # noqa: PLC0415
-    from ..kcl.resources import resources  # noqa: PLC0415
-
-    def of(thing: Resource) -> Iterable[Statement]:
-        if create:
-            return thing.permissions_to_create(account)
-        return thing.permissions_to_operate(account) if operator else thing.permissions(account)
-
-    return policy(statement for thing in resources(settings) for statement in of(thing))

@@ -16,7 +16,8 @@ from .command import Command, Formatter, complain
 # In the order of the help. Each is a module of this room.
 NAMES = (
     *("init", "check", "create", "run", "process", "status", "audit", "letters", "redrive"),
-    *("replay", "health", "iam-policy", "put", "local", "completion"),
+    *("replay", "health", "iam-policy", "systemd", "cloudformation", "put", "local"),
+    "completion",
 )
 
 # A command answers for the files that it reads and writes; these are of what it prints.

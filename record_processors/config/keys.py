@@ -85,6 +85,9 @@ WORKER_ID = Setting[str | None](
     example="host-1",
     section=THE_DAEMON,
 )
+# In the environment of `run`: what a host is called in workerId that has a better name than its
+# own, such as an instance id, which no other host has, though it come to the same address.
+HOST_VARIABLE = "KINESIS_CONNECTORS_HOST"
 
 # The pipeline.
 DESTINATION = Setting(

@@ -78,6 +78,10 @@ class Resource:
         del account
         return ()
 
+    def ports(self) -> Iterable[int]:
+        """Return the ports of TCP at which it is reached; AWS's own 443 need not be said."""
+        return ()
+
 
 class Creatable(Resource, ABC):
     """A thing that ``create`` makes if it is not there. It raises Fatal, Transient."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from ..config.kcl_settings import WORKER_IDENTIFIER
-from ..config.keys import APPLICATION_NAME, LOG_FORMAT, WORKER_ID
+from ..config.keys import APPLICATION_NAME, HOST_VARIABLE, LOG_FORMAT, WORKER_ID
 from ..config.registry import chosen
 from ..config.setting import Settings
 from ..errors import LaunchError
@@ -101,7 +101,8 @@ def with_worker_id(settings: Settings) -> str:
     they have expired. What is written has no place on the disk (memfd_create(2)), and the name that
     is returned is good for this process and whoever inherits the descriptor.
     """
-    worker = f"{socket.gethostname()}-{settings[APPLICATION_NAME]}"
+    host = os.environ.get(HOST_VARIABLE) or socket.gethostname()
+    worker = f"{host}-{settings[APPLICATION_NAME]}"
     # Two line breaks: a last line that ends in a backslash swallows one.
     original = Path(settings.path).read_bytes()
     copy = os.memfd_create(Path(settings.path).name, 0)

@@ -18,7 +18,6 @@ from ..config.metric import Metric, Sample
 
 PREFIX = "kinesis_connectors"
 NAMESPACE = "KinesisConnectors"
-LOG_GROUP = "kinesis-connectors"  # that CloudWatch's agent puts the documents in
 
 # What passes the narrowest of usual networks in one piece, with the headers of IPv6 and UDP.
 BYTES_A_DATAGRAM = 1400
@@ -38,6 +37,11 @@ class Point(NamedTuple):
 Points = list[Point]
 Format = Callable[[Points, Mapping[str, str], float], Iterator[bytes]]
 """Makes datagrams of points and their tags; the last is the time, in seconds since 1970."""
+
+
+def log_group(application: str) -> str:
+    """Return the log group that CloudWatch's agent puts the documents of a pipeline in."""
+    return f"kinesis-connectors/{application}/metrics"
 
 
 def taken() -> Points:
@@ -91,7 +95,7 @@ def _documents(
     document = {
         "_aws": {
             "Timestamp": int(now * 1000),
-            "LogGroupName": LOG_GROUP,
+            "LogGroupName": log_group(members["application"]),
             "CloudWatchMetrics": [
                 {
                     "Namespace": NAMESPACE,

@@ -9,7 +9,6 @@ import pytest
 from harness import HARNESSES, IMPATIENT
 
 from record_processors import Fatal, Position, Settings
-from record_processors.commands.iam_policy import policy_of
 from record_processors.commands.main import main
 from record_processors.config.known_settings import COMMON, known_settings
 from record_processors.config.metric import Metric
@@ -18,6 +17,7 @@ from record_processors.config.registry import DESTINATIONS, chosen, load_class, 
 from record_processors.filters.expression import EXPRESSION
 from record_processors.flow.metrics import OF_EVERY_PIPELINE
 from record_processors.kcl.assembly import assemble
+from record_processors.kcl.policy import policy_of
 from support.fault_proxy import Fault
 from support.guarded import Guarded, User, needless
 

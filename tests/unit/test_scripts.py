@@ -55,7 +55,7 @@ def machine(tmp_path, checkout):
     return run
 
 
-@pytest.mark.parametrize("script", ["setup", "run", "test", "build", "bench"])
+@pytest.mark.parametrize("script", ["setup", "run", "test", "build", "wheels", "bench"])
 @pytest.mark.parametrize("option", ["-h", "--help"])
 def test_help(script, option, machine):
     """Each says what it does, on stdout, and does nothing."""
@@ -72,6 +72,7 @@ def test_help(script, option, machine):
         ("run", ["--keep", "setup.cfg"]),
         ("run", ["--to", "kinesis", "--to", "kinesis"]),
         ("run", ["--to", "kinesis", "setup.cfg"]),
+        ("wheels", ["sparc"]),
         ("setup", ["everything"]),
         ("setup", ["local", "test"]),
     ],

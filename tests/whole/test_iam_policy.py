@@ -18,9 +18,9 @@ import pytest
 
 from record_processors.aws.iam import allow, policy
 from record_processors.commands import main as cli
-from record_processors.commands.iam_policy import policy_of
 from record_processors.config.properties import load
 from record_processors.flow.record import Position
+from record_processors.kcl.policy import policy_of
 from record_processors.local.demo.pipelines import write_pipeline
 from support.child_talk import Talk, environment_of_child, record_message
 from support.fakes import STAGE_ONE, STAGE_TWO, properties

@@ -15,7 +15,16 @@ import pytest
 from record_processors.commands import main as cli
 from support.paths import REPOSITORY
 
-RUNS = {".py", ".typed", ".txt", ".xml"}  # what a program reads
+RUNS = {
+    ".py",
+    ".typed",
+    ".txt",
+    ".xml",
+    ".service",
+    ".timer",
+    ".sh",
+    ".yaml",
+}  # what a program reads
 PATIENCE = 60  # seconds that only something that hangs takes
 
 

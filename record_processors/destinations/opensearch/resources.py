@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from ...aws.arns import ANY, no_pattern, partition_of
 from ...aws.findings import about
@@ -133,6 +134,11 @@ class Index(Creatable):
             paths = [f"{domain}/{self.name}", f"{domain}/_data_stream/{self.name}"]
             yield allow("LookAtTheIndex", "es: ESHttpGet", paths[0])
             yield allow("MakeTheIndex", "es: ESHttpPut", *paths)
+
+    def ports(self) -> Iterator[int]:
+        """Return the one that the URL says, if it says one."""
+        if port := urlsplit(self.settings[OPEN_SEARCH_URL]).port:
+            yield port
 
     def _collection(self, account: str) -> str:
         return self._arn("aoss", account, "collection")

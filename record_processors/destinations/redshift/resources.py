@@ -27,6 +27,7 @@ from .settings import (
     MAX_BAD_ROWS,
     REDSHIFT_CLUSTER,
     REDSHIFT_SECRET,
+    REDSHIFT_URL,
     REDSHIFT_WORKGROUP,
 )
 from .sql import quoted
@@ -214,3 +215,7 @@ class RedshiftLogin(Resource):
     def permissions_to_create(self, account: str) -> Iterator[Statement]:
         """Allow to log in, too."""
         return self.permissions(account)
+
+    def ports(self) -> Iterator[int]:
+        """Return the one that the URL says."""
+        yield int(self.settings[REDSHIFT_URL].partition("/")[0].rpartition(":")[2])

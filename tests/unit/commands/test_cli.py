@@ -16,7 +16,8 @@ from support.paths import REPOSITORY
 
 COMMANDS = [
     *("init", "check", "create", "run", "process", "status", "audit", "letters", "redrive"),
-    *("replay", "health", "iam-policy", "put", "local", "completion"),
+    *("replay", "health", "iam-policy", "systemd", "cloudformation", "put", "local"),
+    "completion",
 ]
 
 

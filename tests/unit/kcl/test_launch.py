@@ -238,6 +238,13 @@ def test_worker_id_is_the_same_at_every_start(tmp_path, recording_java):
     assert len(added) == 3
 
 
+def test_worker_id_has_the_name_that_the_host_was_given(tmp_path, recording_java, monkeypatch):
+    """A host with a better name than its own, such as an instance id, has its leases by that."""
+    monkeypatch.setenv("KINESIS_CONNECTORS_HOST", "i-0123456789abcdef0")
+    copy = Started(properties(tmp_path)).file
+    assert copy.endswith("\nworkerId = i-0123456789abcdef0-flights\n")
+
+
 def test_worker_id_of_the_file_is_left(tmp_path, recording_java):
     """A file that names its `workerId` is handed over as it is."""
     path = properties(tmp_path, {"workerId": "mine"})

@@ -13,7 +13,7 @@ import pytest
 
 from record_processors.aws import bucket
 from record_processors.aws.iam import policy
-from record_processors.commands.iam_policy import policy_of
+from record_processors.kcl.policy import policy_of
 from record_processors.commands.main import main
 from record_processors.config.properties import load
 from support.fakes import STAGE_TWO, properties

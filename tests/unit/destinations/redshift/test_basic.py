@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from record_processors import Fatal, Position, Record, Settings, Transformer
-from record_processors.commands.iam_policy import policy_of
 from record_processors.commands.main import main
 from record_processors.config.keys import APPLICATION_NAME
 from record_processors.config.properties import load
+from record_processors.kcl.policy import policy_of
 from support.stage_two import BUCKET, SHARD, StageTwo
 
 SHIPPED = "properties/redshift_basic.properties"

@@ -1,0 +1,118 @@
+"""``cloudformation``: the template of a stack of hosts that run some pipelines."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ..errors import EXIT_OK, EXIT_USAGE
+from .command import complain
+
+if TYPE_CHECKING:
+    from ..config.setting import Settings
+
+HELP = "print a CloudFormation template: an Auto Scaling group of hosts that run the pipelines"
+MORE = (
+    "It holds all that they need, down to alarms and a dashboard, and says at its head how many "
+    "hosts it takes, why, and what they cost; so does stderr."
+)
+EXAMPLE = (
+    "kinesis-connectors cloudformation properties/s3_manifest.properties "
+    "properties/redshift_manifest.properties >stack.yaml"
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Take the files, where the program comes from, and what decides the size."""
+    parser.add_argument(
+        "properties", metavar="PROPERTIES", nargs="+", help="the pipelines' .properties files"
+    )
+    parser.add_argument(
+        "--source",
+        metavar="SOURCE",
+        help="where hosts install the program from: a requirement for pip, or a folder of S3, "
+        "s3://…, with what scripts/build writes (default: this version, from pip's index)",
+    )
+    parser.add_argument(
+        "--shards",
+        metavar="STREAM=N",
+        type=_shards,
+        action="append",
+        default=[],
+        help="how many shards a stream has (default: what kinesisInputStreamShardCount says)",
+    )
+    parser.add_argument(
+        "--hosts",
+        metavar="N",
+        type=_count,
+        help="how many hosts (default: two, or one if there is one shard)",
+    )
+    parser.add_argument(
+        "--replacing",
+        metavar="STACK",
+        help="the stack that it is to update: refuse what must not change while hosts are "
+        "replaced one by one (default: nothing on AWS is asked)",
+    )
+
+
+def _count(value: str) -> int:
+    if not value.isdecimal() or not int(value):
+        raise argparse.ArgumentTypeError(f"{value}: not a number, 1 or more")
+    return int(value)
+
+
+def _shards(value: str) -> tuple[str, int]:
+    stream, separator, count = value.rpartition("=")
+    if not separator:
+        raise argparse.ArgumentTypeError(f"{value}: not STREAM=N")
+    return stream, _count(count)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the template, and on stderr what it takes."""
+    from importlib.metadata import version  # noqa: PLC0415
+
+    from ..config.keys import STREAM_NAME  # noqa: PLC0415
+    from ..config.properties import SettingsError, load  # noqa: PLC0415
+    from ..fleet.costs import why  # noqa: PLC0415
+    from ..fleet.midstream import ChangesInMidStream  # noqa: PLC0415
+    from ..fleet.sizes import WrongSize, size  # noqa: PLC0415
+    from ..fleet.stack import MOST_BYTES_IN_A_REQUEST, Stack, Unfit, template  # noqa: PLC0415
+    from ..fleet.units import NotOnOneHost  # noqa: PLC0415
+
+    said = dict(arguments.shards)
+    try:
+        pipelines = [load(path) for path in arguments.properties]
+        if unknown := said.keys() - {settings[STREAM_NAME] for settings in pipelines}:
+            return complain(f"--shards {unknown.pop()}: no file reads that stream", EXIT_USAGE)
+        if arguments.replacing:
+            _insist_on_the_same(pipelines, arguments.replacing)
+        hosts = size(pipelines, said, arguments.hosts)
+        source = arguments.source or f"kinesis-connectors=={version('kinesis-connectors')}"
+        command = f"kinesis-connectors {shlex.join(sys.argv[1:])}"
+        text = template(Stack(pipelines, source, hosts, said, command))
+    except (SettingsError, WrongSize, Unfit, NotOnOneHost, ChangesInMidStream) as error:
+        return complain(error, EXIT_USAGE)
+    print(text, end="")
+    print("\n".join(why(pipelines, hosts, said)), file=sys.stderr)
+    if len(text.encode()) > MOST_BYTES_IN_A_REQUEST:
+        print(
+            "The template is large: `aws cloudformation deploy` needs --s3-bucket.", file=sys.stderr
+        )
+    return EXIT_OK
+
+
+def _insist_on_the_same(pipelines: Sequence[Settings], stack: str) -> None:
+    """Look at the stack as it is. Raises ChangesInMidStream, also if it cannot be looked at."""
+    from ..aws.findings import ERRORS, quick_client, why  # noqa: PLC0415
+    from ..fleet.midstream import ChangesInMidStream, deployed, insist_on_the_same  # noqa: PLC0415
+
+    try:
+        before = deployed(quick_client("cloudformation", pipelines[0]), stack)
+    except ERRORS as error:
+        said = why(error, "cloudformation:GetTemplate")
+        raise ChangesInMidStream(f"--replacing {stack}: {said}") from error
+    insist_on_the_same(pipelines, before)

@@ -1,0 +1,84 @@
+"""What a stack costs in a month, and why it is of this size: lines for a person."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+
+from ..config.component import Destination
+from ..config.kcl_settings import MAX_RECORDS
+from ..config.keys import APPLICATION_NAME, INPUT_SHARDS, STREAM_NAME
+from ..config.registry import chosen
+from ..config.setting import Settings
+from ..errors import counted
+from .alarms import ALARMS
+from .hosts import DISK_GIB
+from .measured import OF_A_HOST
+from .sizes import PRICED, Size, shards_of
+
+# In us-east-1; aws.amazon.com/ebs/pricing, aws.amazon.com/cloudwatch/pricing
+DOLLARS_A_GIB = 0.08
+DOLLARS_A_METRIC = 0.30
+DOLLARS_AN_ALARM = 0.10
+DOLLARS_A_DASHBOARD = 3.0
+
+WIDTH = 96
+
+
+def why(pipelines: Sequence[Settings], size: Size, said: Mapping[str, int]) -> Iterator[str]:
+    """Yield lines that say how many hosts of which type there are, why, and what that costs."""
+    for sentence in _sentences(pipelines, size, said):
+        indent = "  " * sentence.startswith("- ")
+        yield from textwrap.wrap(sentence, WIDTH, subsequent_indent=indent) or [""]
+
+
+def _sentences(pipelines: Sequence[Settings], size: Size, said: Mapping[str, int]) -> Iterator[str]:
+    one, hosts = size.type, size.hosts
+    yield f"{counted(hosts, 'host')} of {one.name} ({one.gib} GiB), at most {size.most}:"
+    for settings in pipelines:
+        stream, count = settings[STREAM_NAME], shards_of(settings, said)
+        how = (
+            "--shards"
+            if stream in said
+            else f"{INPUT_SHARDS.key}; if it has another number, say --shards {stream}=N"
+        )
+        yield (
+            f"- {settings[APPLICATION_NAME]} reads {counted(count, 'shard')} of {stream} (by "
+            f"{how}), up to {settings[MAX_RECORDS]:,} records at a time"
+        )
+    away = " while another is away" if hosts > 1 else ""
+    yield (
+        f"- for its part of them a host needs {tenths(size.gib):.1f} GiB{away}, and "
+        f"{tenths(size.vcpus):.1f} vCPUs if each shard is full"
+    )
+    yield ""
+    yield f"A month ({PRICED}):"
+    total = 0.0
+    for what, dollars in _items(pipelines, size, said):
+        total += dollars
+        yield f"- {what}: ${dollars:,.0f}"
+    yield (
+        f"Together ${total:,.0f}, beside the streams, S3, DynamoDB, KCL's own metrics "
+        "(metricsLevel), logs ($0.50 a GB), and what goes from one availability zone to another."
+    )
+
+
+def tenths(number: float) -> float:
+    """Round up to tenths: what is needed is no less."""
+    return math.ceil(number * 10) / 10
+
+
+def _items(
+    pipelines: Sequence[Settings], size: Size, said: Mapping[str, int]
+) -> Iterator[tuple[str, float]]:
+    hosts = size.hosts
+    yield f"{hosts} x {size.type.name}", size.dollars_a_month
+    yield f"{counted(hosts, 'disk')} of {DISK_GIB} GiB", hosts * DISK_GIB * DOLLARS_A_GIB
+    metrics = 0
+    for settings in pipelines:
+        destination: type[Destination] = chosen(settings.texts).destination
+        metrics += len(destination.measures) * (shards_of(settings, said) + 1) + len(OF_A_HOST)
+    yield f"at most {metrics} metrics, of shards and pipelines", metrics * DOLLARS_A_METRIC
+    count = len(pipelines) * len(ALARMS)
+    yield f"{count} alarms and a dashboard", count * DOLLARS_AN_ALARM + DOLLARS_A_DASHBOARD

@@ -1,0 +1,54 @@
+# ---- what the stack adds -----------------------------------------------------------------------
+export AWS_DEFAULT_REGION='%{AWS::Region}'
+
+# The stack waits for the exit code of this script. Outside of a change of it nobody listens.
+finish() {
+  code=$?
+  (( code == 0 )) || tail --lines 20 @logs@/*.log >&2 || true
+  /opt/aws/bin/cfn-signal --exit-code "$code" --stack '%{AWS::StackName}' --resource @group@ \
+    --region '%{AWS::Region}' || true
+}
+trap finish EXIT
+dnf install --assumeyes --quiet aws-cfn-bootstrap amazon-cloudwatch-agent logrotate
+
+@secrets@
+# The logs go to files, which CloudWatch's agent sends; `journalctl` has what systemd itself says.
+mkdir -p @logs@ @units@/kinesis-connectors@.service.d
+cat >@units@/kinesis-connectors@.service.d/20-log.conf <<'END'
+[Service]
+StandardOutput=append:@logs@/%i.log
+StandardError=append:@logs@/%i.log
+END
+cat >/etc/logrotate.d/kinesis-connectors <<'END'
+@logs@/*.log {
+  size 50M
+  rotate 2
+  copytruncate
+  missingok
+}
+END
+systemctl enable --now --quiet logrotate.timer
+
+# The agent hears the metrics as datagrams, at its own port of this host.
+cat >/opt/aws/amazon-cloudwatch-agent/etc/kinesis-connectors.json <<'END'
+@agent@
+END
+/opt/aws/amazon-cloudwatch-agent/bin/amazon-cloudwatch-agent-ctl -a fetch-config -m ec2 -s \
+  -c file:/opt/aws/amazon-cloudwatch-agent/etc/kinesis-connectors.json
+
+# The leave, and the report.
+cat >/usr/local/sbin/kinesis-connectors-leave <<'END'
+@leave@
+END
+chmod 755 /usr/local/sbin/kinesis-connectors-leave
+cat >@units@/kinesis-connectors-leave.service <<'END'
+@leave_service@
+END
+cat >@units@/kinesis-connectors-report@.service <<'END'
+@report_service@
+END
+cat >@units@/kinesis-connectors-report@.timer <<'END'
+@report_timer@
+END
+systemctl daemon-reload
+systemctl enable --now kinesis-connectors-leave.service

@@ -1,0 +1,80 @@
+"""Where the logs and metrics of the hosts go, and what CloudWatch's agent is told."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+
+from ..config.keys import APPLICATION_NAME
+from ..config.setting import Settings
+from ..kcl.metric_formats import log_group
+from .text import fill, logical_id
+
+FOLDER = "/var/log/kinesis-connectors"
+RETENTION_DAYS = 30
+
+TEMPLATE = """\
+# ---- logs and metrics ---------------------------------------------------------------------------
+
+# Two log groups of each pipeline: what its daemons say, a stream a host; and its metrics, of which
+# CloudWatch makes what the alarms and the dashboard read. They end with the stack.
+
+@groups@"""
+
+GROUP = """\
+@id@:
+  Type: AWS::Logs::LogGroup
+  DeletionPolicy: Delete
+  UpdateReplacePolicy: Delete
+  Metadata:
+    checkov:
+      skip:
+        - id: CKV_AWS_158
+          comment: CloudWatch encrypts it; a key of one's own is KmsKeyId, and needs a key policy
+  Properties:
+    LogGroupName: @name@
+    RetentionInDays: @days@
+
+"""
+
+
+def logs_group(application: str) -> str:
+    """Return the log group of what a pipeline's daemons say."""
+    return f"kinesis-connectors/{application}"
+
+
+def log_groups(pipelines: Sequence[Settings]) -> Iterator[tuple[str, str]]:
+    """Yield the logical id and the name of each log group: what is said, what is measured."""
+    for settings in pipelines:
+        name = settings[APPLICATION_NAME]
+        yield f"{logical_id(name)}Log", logs_group(name)
+        yield f"{logical_id(name)}Metrics", log_group(name)
+
+
+def logs(pipelines: Sequence[Settings]) -> str:
+    """Return the log groups."""
+    return fill(
+        TEMPLATE,
+        groups="".join(
+            fill(GROUP, id=one, name=json.dumps(name), days=str(RETENTION_DAYS))
+            for one, name in log_groups(pipelines)
+        ),
+    )
+
+
+def agent(pipelines: Sequence[Settings]) -> str:
+    """Return the configuration of the agent: it listens for metrics, and reads the logs.
+
+    docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/
+    CloudWatch-Agent-Configuration-File-Details.html
+    """
+    files = [
+        {
+            "file_path": f"{FOLDER}/{settings[APPLICATION_NAME]}.log",
+            "log_group_name": logs_group(settings[APPLICATION_NAME]),
+            "log_stream_name": "{instance_id}",
+        }
+        for settings in pipelines
+    ]
+    said = {"metrics_collected": {"emf": {}}, "logs_collected": {"files": {"collect_list": files}}}
+    return json.dumps({"logs": said}, indent=1)

@@ -1,0 +1,16 @@
+"""What a host measures beside its children: whether its daemon is well, and what `status` finds."""
+
+from __future__ import annotations
+
+from ..config.metric import Counter, Gauge
+
+HEALTHY = Gauge("daemon.healthy", "1 if `health` finds the daemon of this host well, else 0.")
+RESTARTS = Counter("daemon.restarts", "How often systemd has started the daemon again.")
+WITHOUT_OWNER = Gauge(
+    "shards.without_owner", "Shards that no daemon has, or one that is silent, as `status` says."
+)
+LETTERS = Gauge("letters.files", "Files of dead letters of the last day that are not put back.")
+ATTENTION = Gauge(
+    "status.attention", "For how many reasons beside lag, owners and letters it wants a person."
+)
+OF_A_HOST = (HEALTHY, RESTARTS, WITHOUT_OWNER, LETTERS, ATTENTION)

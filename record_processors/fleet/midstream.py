@@ -1,0 +1,85 @@
+"""What must not change while hosts are replaced one by one, and whether it does.
+
+A shard goes from one host to another in the midst of its chain of files: what decides the files,
+and what is read, must be the same on both. The template says what that is; CloudFormation is asked
+for the one that is deployed before another takes its place.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, cast
+
+from ..aws.clients import Client
+from ..aws.layout import LAYOUT
+from ..config.keys import (
+    APPLICATION_NAME,
+    DESTINATION,
+    FILTER,
+    S3_BUCKET,
+    S3_PREFIX,
+    STREAM_NAME,
+    TRANSFORMER,
+)
+from ..config.registry import chosen
+from ..config.setting import Setting, Settings
+from ..files.compression import COMPRESSION
+from ..ops.pipelines import chain_writer
+
+KEY = "DecidesTheFiles"
+OF_ALL: Sequence[Setting[Any]] = (STREAM_NAME, DESTINATION)
+OF_FILES: Sequence[Setting[Any]] = (
+    *(S3_BUCKET, S3_PREFIX, COMPRESSION, LAYOUT),
+    *(TRANSFORMER, FILTER),
+)
+
+Decisions = Mapping[str, Mapping[str, str]]
+"""The values of the settings in question by their keys, by application."""
+
+
+class ChangesInMidStream(Exception):
+    """What a shard would not survive whole; every change, each in a sentence."""
+
+
+def decisions(pipelines: Sequence[Settings]) -> Decisions:
+    """Return what decides the files of each pipeline."""
+    return {settings[APPLICATION_NAME]: dict(_of(settings)) for settings in pipelines}
+
+
+def _of(settings: Settings) -> Iterator[tuple[str, str]]:
+    settled = list(OF_ALL)
+    if chain_writer(settings) is not None:
+        classes = chosen(settings.texts)
+        settled += [*OF_FILES, *classes.transformer.declares, *classes.filter.declares]
+    for setting in settled:
+        yield setting.key, str(settings[setting])
+
+
+def metadata(pipelines: Sequence[Settings]) -> str:
+    """Return it as a member of a template's metadata, on one line."""
+    return f"{KEY}: {json.dumps(decisions(pipelines))}"
+
+
+def deployed(cloud_formation: Client, stack: str) -> Decisions:
+    """Return what decides the files of a stack as it is. Raises what boto3 does."""
+    body = cloud_formation.get_template(StackName=stack)["TemplateBody"]
+    found = re.search(rf"^ *{KEY}: (.*)$", str(body), re.MULTILINE)
+    return cast("Decisions", json.loads(found[1])) if found else {}
+
+
+def insist_on_the_same(pipelines: Sequence[Settings], before: Decisions) -> None:
+    """Raise ChangesInMidStream if anything is other than in the stack as it is."""
+    told = [
+        f"{name}: {key} was {before[name].get(key, 'not said')} and is {now.get(key, 'not said')}"
+        for name, now in decisions(pipelines).items()
+        for key in dict.fromkeys([*before.get(name, ()), *now])
+        if name in before and before[name].get(key) != now.get(key)
+    ]
+    if told:
+        raise ChangesInMidStream(
+            f"{'; '.join(told)}. That must not change while hosts are replaced one by one: let all "
+            "of them flush and end first (deploy the stack as it is, with MinHosts=0 MaxHosts=0), "
+            "then deploy this one without --replacing; or take a new applicationName"
+        )

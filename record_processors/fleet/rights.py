@@ -1,0 +1,125 @@
+"""What the hosts are allowed: the policy of each pipeline, and what a host of a group needs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..aws.iam import allow, policy
+from ..config.keys import APPLICATION_NAME
+from ..config.setting import Settings
+from ..kcl.policy import policy_of
+from .text import block, fill, logical_id
+
+ACCOUNT = "${AWS::AccountId}"
+
+# A role takes so many policies of one's own, beside that of Systems Manager:
+# docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+MOST_PIPELINES = 9
+
+TEMPLATE = """\
+# ---- what the hosts are allowed -----------------------------------------------------------------
+
+@pipelines@
+Role:
+  Type: AWS::IAM::Role
+  Properties:
+    AssumeRolePolicyDocument:
+      Version: "2012-10-17"
+      Statement:
+        - Effect: Allow
+          Principal:
+            Service: ec2.amazonaws.com
+          Action: sts:AssumeRole
+    ManagedPolicyArns:
+      # A shell without a port or a key.
+      - !Sub "arn:${AWS::Partition}:iam::aws:policy/AmazonSSMManagedInstanceCore"
+      @references@
+    # What a host does beside its pipelines.
+    Policies:
+      - PolicyName: host
+        PolicyDocument:
+          @host@
+
+Profile:
+  Type: AWS::IAM::InstanceProfile
+  Properties:
+    Roles:
+      - !Ref Role
+"""
+
+PIPELINE = """\
+# @application@: what `kinesis-connectors iam-policy` prints for it, for this account.
+@id@Policy:
+  Type: AWS::IAM::ManagedPolicy
+  Properties:
+    Description: What the pipeline @application@ does
+    PolicyDocument:
+      @policy@
+
+"""
+
+
+def rights(
+    pipelines: Sequence[Settings], log_groups: Sequence[str], source: str, secrets: Sequence[str]
+) -> str:
+    """Return policies, role and instance profile.
+
+    ``source`` is where the program comes from, as in `user_data`; ``secrets`` are the parameters of
+    the stack that are ARNs of secrets.
+    """
+    names = [settings[APPLICATION_NAME] for settings in pipelines]
+    return fill(
+        TEMPLATE,
+        pipelines="".join(
+            fill(
+                PIPELINE,
+                application=name,
+                id=logical_id(name),
+                policy=block(policy_of(settings, ACCOUNT)),
+            )
+            for name, settings in zip(names, pipelines, strict=True)
+        ),
+        references="".join(f"- !Ref {logical_id(name)}Policy\n" for name in names),
+        host=block(host_policy(log_groups, source, secrets)),
+    )
+
+
+def host_policy(
+    log_groups: Sequence[str], source: str, secrets: Sequence[str]
+) -> Mapping[str, Any]:
+    """Return the policy of a host beside its pipelines."""
+    here = "${AWS::Region}:${AWS::AccountId}"
+    group = "autoScalingGroup:*:autoScalingGroupName/${AWS::StackName}"
+    statements = [
+        allow(
+            "SendLogsAndMetrics",
+            "logs: CreateLogStream DescribeLogStreams PutLogEvents",
+            *(f"arn:${{AWS::Partition}}:logs:{here}:log-group:{name}:*" for name in log_groups),
+        ),
+        allow(
+            "LeaveTheGroup",
+            "autoscaling: CompleteLifecycleAction",
+            f"arn:${{AWS::Partition}}:autoscaling:{here}:{group}",
+        ),
+    ]
+    if source.startswith("s3://"):
+        bucket, _, folder = source.removeprefix("s3://").rstrip("/").partition("/")
+        place = f"arn:${{AWS::Partition}}:s3:::{bucket}"
+        inside = f"{folder}/" if folder else ""
+        statements += [
+            allow("FetchTheProgram", "s3: GetObject", f"{place}/{inside}*"),
+            allow(
+                "ListTheProgram",
+                "s3: ListBucket",
+                place,
+                when={"StringLike": {"s3:prefix": f"{inside}*"}},
+            ),
+        ]
+    if secrets:
+        statements.append(
+            allow(
+                "ReadPasswords", "secretsmanager: GetSecretValue", *(f"${{{s}}}" for s in secrets)
+            )
+        )
+    return policy(statements)

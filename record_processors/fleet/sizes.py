@@ -1,0 +1,115 @@
+"""How many hosts of which type some pipelines take, what they cost in a month, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from ..config.kcl_settings import MAX_LEASES, MAX_RECORDS
+from ..config.keys import INPUT_SHARDS, STREAM_NAME
+from ..config.setting import Settings
+from ..errors import counted
+from ..kcl.heap import SHARE, need
+
+HOURS_A_MONTH = 730
+PRICED = "on demand, Linux, us-east-1, November 2025; aws.amazon.com/ec2/pricing/on-demand"
+
+
+class InstanceType(NamedTuple):
+    """A type of EC2's with Arm processors. ``vcpus`` are those that it may use all the time.
+
+    Of t4g that is its baseline: docs.aws.amazon.com/AWSEC2/latest/UserGuide/
+    burstable-credits-baseline-concepts.html
+    """
+
+    name: str
+    gib: int
+    vcpus: float
+    dollars_an_hour: float
+
+    @property
+    def dollars_a_month(self) -> float:
+        """What one costs."""
+        return self.dollars_an_hour * HOURS_A_MONTH
+
+
+TYPES = (  # by price
+    InstanceType("t4g.small", 2, 0.4, 0.0168),
+    InstanceType("t4g.medium", 4, 0.4, 0.0336),
+    InstanceType("t4g.large", 8, 0.6, 0.0672),
+    InstanceType("m7g.large", 8, 2, 0.0816),
+    InstanceType("m7g.xlarge", 16, 4, 0.1632),
+    InstanceType("m7g.2xlarge", 32, 8, 0.3264),
+    InstanceType("m7g.4xlarge", 64, 16, 0.6528),
+    InstanceType("m7g.8xlarge", 128, 32, 1.3056),
+)
+MOST_HOSTS = 500
+
+# A full shard brings 1 MB/s, at 300 bytes 3,500 records/s, of 21 to 27 us each (tests/bench).
+SHARD_VCPUS = 0.1
+
+
+class Size(NamedTuple):
+    """Hosts for some pipelines."""
+
+    type: InstanceType
+    hosts: int
+    """As many as run when the load is as usual."""
+    most: int
+    """Beyond which more do nothing; at least one more than usual, for a replacement."""
+    gib: float
+    """What one host needs of memory."""
+    vcpus: float
+
+    @property
+    def dollars_a_month(self) -> float:
+        """What the usual hosts cost."""
+        return self.hosts * self.type.dollars_a_month
+
+
+class WrongSize(Exception):
+    """No hosts are such that all shards are read; why, and the remedy, in one sentence."""
+
+
+def shards_of(settings: Settings, said: Mapping[str, int]) -> int:
+    """Return how many shards the stream of a pipeline has: as was said, or as `create` makes."""
+    return said.get(settings[STREAM_NAME], settings[INPUT_SHARDS])
+
+
+def size(pipelines: Sequence[Settings], said: Mapping[str, int], hosts: int | None) -> Size:
+    """Choose the cheapest type that holds all shards while one of the hosts is away.
+
+    ``said`` is how many shards a stream has, by its name. ``hosts`` is how many there shall be;
+    None: two, or one if no pipeline has more than one shard; and more if the largest type is too
+    small for that. Raises WrongSize.
+    """
+    useful = max(shards_of(each, said) for each in pipelines)
+    for count in [hosts] if hosts else range(min(2, useful), MOST_HOSTS + 1):
+        gib = _bytes_on_one(pipelines, said, count) / 2**30
+        vcpus = SHARD_VCPUS * sum(shards_of(each, said) for each in pipelines) / count
+        for one in TYPES:
+            if one.gib >= gib and one.vcpus >= vcpus:
+                return Size(one, count, max(useful, count + 1), gib, vcpus)
+    raise WrongSize(
+        f"{count} hosts are too few: each would need {gib:,.0f} GiB and {vcpus:,.0f} vCPUs, and "
+        f"{TYPES[-1].name} has {TYPES[-1].gib} and {TYPES[-1].vcpus}; name more with --hosts"
+    )
+
+
+def _bytes_on_one(pipelines: Sequence[Settings], said: Mapping[str, int], hosts: int) -> int:
+    """Return the memory of a host, on which the units of ``units.py`` share it alike."""
+    each = [_bytes_of(one, shards_of(one, said), hosts) for one in pipelines]
+    return max(each) * len(each)
+
+
+def _bytes_of(settings: Settings, shards: int, hosts: int) -> int:
+    """Return what a pipeline needs for its part of the shards, while another host is away."""
+    most = settings[MAX_LEASES] or shards
+    if most * hosts < shards:
+        raise WrongSize(
+            f"{settings.path}: maxLeasesForWorker = {most} on {counted(hosts, 'host')} leaves "
+            f"{shards - most * hosts} of the {shards} shards of {settings[STREAM_NAME]} unread; "
+            "raise it, or name more hosts with --hosts"
+        )
+    part = min(most, -(-shards // max(1, hosts - 1)))
+    return int(need(part, settings[MAX_RECORDS]).all / SHARE)

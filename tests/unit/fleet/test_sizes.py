@@ -1,0 +1,59 @@
+"""How many hosts, of which type: enough memory and processors, for the least money."""
+
+import pytest
+
+from record_processors.config.properties import load
+from record_processors.fleet.sizes import TYPES, WrongSize, size
+from support.fakes import STAGE_TWO, properties
+
+
+@pytest.fixture
+def one(tmp_path):
+    (tmp_path / "one").mkdir()
+    return load(properties(tmp_path / "one", {"maxRecords": "5000"}))
+
+
+@pytest.fixture
+def two(tmp_path):
+    (tmp_path / "two").mkdir()
+    changes = {"applicationName": "loads", "streamName": "manifests", "maxRecords": "1000"}
+    return load(properties(tmp_path / "two", changes, STAGE_TWO))
+
+
+@pytest.mark.parametrize(
+    ("shards", "hosts", "type_and_count", "most"),
+    [
+        (1, None, ("t4g.small", 1), 2),
+        (4, None, ("t4g.small", 2), 4),
+        (4, 1, ("t4g.small", 1), 4),
+        (10, None, ("t4g.large", 2), 10),  # 3.2 GiB, and half a processor all the time
+        (16, 2, ("m7g.large", 2), 16),  # t4g.large gives 0.6 processors all the time
+        (64, 4, ("m7g.large", 4), 64),
+    ],
+)
+def test_the_cheapest_that_does(one, shards, hosts, type_and_count, most):
+    """Each host holds its part also while one is away; more hosts than shards are not needed."""
+    found = size([one], {"events": shards}, hosts)
+    assert ((found.type.name, found.hosts), found.most) == (type_and_count, most)
+
+
+def test_pipelines_that_share_a_host(one, two):
+    """Two have half of the memory each, so that the larger one decides."""
+    alone = size([one], {"events": 4}, 2)
+    both = size([one, two], {"events": 4, "manifests": 1}, 2)
+    assert both.gib == 2 * alone.gib
+
+
+def test_more_hosts_where_the_largest_is_too_small(one):
+    """What the largest type cannot hold while one is away goes to more hosts."""
+    found = size([one], {"events": 1000}, None)
+    assert found.hosts > 2
+    assert found.type == TYPES[-1]
+    with pytest.raises(WrongSize, match=r"^2 hosts are too few: each would need "):
+        size([one], {"events": 1000}, 2)
+
+
+def test_types_are_by_price():
+    """The first that does is the cheapest."""
+    prices = [one.dollars_an_hour for one in TYPES]
+    assert prices == sorted(prices)

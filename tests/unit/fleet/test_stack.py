@@ -1,0 +1,296 @@
+"""The stack of a fleet: a valid template, which is made, changed and taken away without a rest."""
+
+import base64
+import contextlib
+import io
+import json
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from record_processors.commands import main as cli
+from record_processors.config.properties import load
+from record_processors.fleet.measured import OF_A_HOST
+from record_processors.flow.metrics import OF_EVERY_PIPELINE
+from record_processors.kcl.metric_formats import NAMESPACE, log_group
+from record_processors.kcl.policy import policy_of
+from support.cloud_formation import ACCOUNT, NAME, Made, findings, ministack, read, substituted
+from support.fakes import STAGE_TWO, properties
+
+PAIR = ("properties/s3_manifest.properties", "properties/redshift_manifest.properties")
+POLICIES = dict(zip(PAIR, ("FlightsToS3Policy", "FlightsToRedshiftPolicy"), strict=True))
+
+
+def template_of(*words):
+    """Return what the command prints."""
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        assert cli.main(["cloudformation", *words]) == 0
+    return printed.getvalue()
+
+
+@pytest.fixture(scope="module")
+def template():
+    """Return the template of the two shipped pipelines."""
+    return template_of(*PAIR)
+
+
+@pytest.fixture(scope="module")
+def made(template):
+    """Make the stack of the two shipped pipelines."""
+    with ministack() as client:
+        stack = Made(client, template)
+        stack.create()
+        yield stack
+
+
+def test_what_the_field_checks_with_finds_nothing(template, tmp_path):
+    """cfn-lint says not a word, of two pipelines or one, from an index or a folder of S3."""
+    others = (
+        template_of("properties/dynamodb.properties", "--source", "s3://bucket/connectors"),
+        template_of("properties/opensearch.properties", "--hosts", "1", "--shards", "events=1"),
+    )
+    paths = [tmp_path / f"{number}.yaml" for number in range(3)]
+    for path, text in zip(paths, [template, *others], strict=True):
+        path.write_text(text, encoding="utf-8")
+
+    assert findings(paths) == ""
+
+
+def test_a_life_of_the_stack(made, template):
+    """It is made; a change of a file is a new version of the hosts' template; nothing is left."""
+    first = made.group()["LaunchTemplate"]["Version"]
+    made.update(template.replace("bufferRecordCountLimit = 10000", "bufferRecordCountLimit = 9999"))
+    second = made.group()["LaunchTemplate"]["Version"]
+    made.update(template)
+    third = made.group()["LaunchTemplate"]["Version"]
+    assert (first, second, third) == ("1", "2", "3")
+
+    made.delete()
+    assert made.things() == made.before
+    made.create()
+    assert made.things() != made.before
+
+
+@pytest.mark.parametrize("path", PAIR)
+def test_a_host_may_do_what_its_pipelines_need(path, made):
+    """The policy of each pipeline, as it is in IAM, is what `iam-policy` prints for the account."""
+    iam = made.client("iam")
+    arn = made.id_of(POLICIES[path])
+    version = iam.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
+    found = iam.get_policy_version(PolicyArn=arn, VersionId=version)["PolicyVersion"]["Document"]
+    attached = iam.list_attached_role_policies(RoleName=made.id_of("Role"))["AttachedPolicies"]
+
+    assert found == policy_of(load(path), ACCOUNT)
+    assert {one["PolicyArn"] for one in attached} == {
+        *(made.id_of(policy) for policy in POLICIES.values()),
+        "arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore",
+    }
+
+
+def test_what_a_host_may_do_beside_its_pipelines(made):
+    """It may write its own log groups, leave its own group, read its password; nothing more."""
+    host = made.client("iam").get_role_policy(RoleName=made.id_of("Role"), PolicyName="host")
+    allowed = {
+        (action, resource)
+        for statement in host["PolicyDocument"]["Statement"]
+        for action in statement["Action"]
+        for resource in statement["Resource"]
+    }
+    here = f"us-east-1:{ACCOUNT}"
+    groups = [f"kinesis-connectors/{name}" for name in ("flights-to-s3", "flights-to-redshift")]
+    groups += [log_group(name.rpartition("/")[2]) for name in groups]
+    group = f"arn:aws:autoscaling:{here}:autoScalingGroup:*:autoScalingGroupName/{NAME}"
+    password = made.parameters["FlightsToRedshiftRedshiftPasswordSecret"]
+
+    assert allowed == {
+        *(
+            (f"logs:{action}", f"arn:aws:logs:{here}:log-group:{name}:*")
+            for action in ("CreateLogStream", "DescribeLogStreams", "PutLogEvents")
+            for name in groups
+        ),
+        ("autoscaling:CompleteLifecycleAction", group),
+        ("secretsmanager:GetSecretValue", password),
+    }
+
+
+def test_the_program_from_s3_may_be_fetched():
+    """With a folder of S3, the hosts may list and read that folder, and no other."""
+    said = read(template_of(PAIR[0], "--source", "s3://wheels/connectors/1.2/"))
+    host = said["Resources"]["Role"]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
+    names = {"AWS::Partition": "aws"}
+    found = {
+        statement["Sid"]: substituted(statement, names)
+        for statement in host
+        if statement["Action"][0].startswith("s3:")
+    }
+
+    assert found["FetchTheProgram"]["Resource"] == ["arn:aws:s3:::wheels/connectors/1.2/*"]
+    assert found["ListTheProgram"]["Resource"] == ["arn:aws:s3:::wheels"]
+    assert found["ListTheProgram"]["Condition"] == {"StringLike": {"s3:prefix": "connectors/1.2/*"}}
+
+
+def user_data_of(made):
+    """Return the script that the hosts are started with, as it is in EC2."""
+    versions = made.client("ec2").describe_launch_template_versions(
+        LaunchTemplateId=made.id_of("Template"), Versions=["$Latest"]
+    )
+    data = versions["LaunchTemplateVersions"][0]["LaunchTemplateData"]
+    return data, base64.b64decode(data["UserData"]).decode()
+
+
+def test_how_a_host_is_made(made):
+    """Credentials by IMDSv2 alone and on the host alone, an encrypted disk, no key pair."""
+    data, _ = user_data_of(made)
+
+    assert data["MetadataOptions"]["HttpTokens"] == "required"
+    assert data["MetadataOptions"]["HttpPutResponseHopLimit"] == 1
+    assert data["BlockDeviceMappings"][0]["Ebs"]["Encrypted"] is True
+    assert "KeyName" not in data
+
+
+def test_the_script_of_a_host(made):
+    """It is bash, its `${…}` are its own, it names the stack, and holds the files, with metrics."""
+    _, script = user_data_of(made)
+    subprocess.run(["bash", "-n"], input=script, text=True, check=True)
+
+    assert "${PIPELINES[@]}" in script
+    assert f"--stack '{NAME}'" in script
+    assert made.parameters["FlightsToRedshiftRedshiftPasswordSecret"] in script
+    assert script.count("metrics = emf://127.0.0.1:25888") == 2
+    assert re.search(r"%\{|\$\{!|AWS::|@\w+@", script) is None
+
+
+def test_the_hook_holds_a_host_for_as_long_as_a_stop_may_take(made, template):
+    """A host that is to end may flush for longer than the slowest of its units may take to stop."""
+    (hook,) = read(template)["Resources"]["Hosts"]["Properties"]["LifecycleHookSpecificationList"]
+    made.client("autoscaling").put_lifecycle_hook(AutoScalingGroupName=NAME, **hook)
+
+    assert hook["LifecycleTransition"] == "autoscaling:EC2_INSTANCE_TERMINATING"
+    assert hook["DefaultResult"] == "CONTINUE"
+    assert hook["HeartbeatTimeout"] > 60 + 30  # shutdownGraceMillis of stage two, and Java's end
+
+
+def test_nothing_comes_in(made):
+    """No port is open to anybody; out go HTTPS, names, and the port that a file names."""
+    (firewall,) = made.client("ec2").describe_security_groups(GroupIds=[made.id_of("Firewall")])[
+        "SecurityGroups"
+    ]
+
+    assert firewall["IpPermissions"] == []
+    assert {(rule["IpProtocol"], rule["FromPort"]) for rule in firewall["IpPermissionsEgress"]} == {
+        ("tcp", 443),
+        ("tcp", 53),
+        ("udp", 53),
+        ("tcp", 5439),
+    }
+
+
+def test_alarms_are_of_what_is_measured(made):
+    """Each alarm is told to the topic, and is of a metric that there is, by pipeline."""
+    alarms = made.alarms()
+    measured = {one.name for one in (*OF_EVERY_PIPELINE, *OF_A_HOST)}
+    applications = [alarm["Dimensions"][0]["Value"] for alarm in alarms]
+
+    assert {alarm["Namespace"] for alarm in alarms} == {NAMESPACE}
+    assert {alarm["MetricName"] for alarm in alarms} <= measured
+    assert sorted(set(applications)) == ["flights-to-redshift", "flights-to-s3"]
+    assert all(alarm["AlarmActions"] == [made.id_of("Topic")] for alarm in alarms)
+
+
+def test_the_dashboard(made):
+    """It is JSON, shows each alarm, and of each pipeline how far behind its shards are."""
+    body = made.client("cloudwatch").get_dashboard(DashboardName=NAME)["DashboardBody"]
+    widgets = json.loads(body)["widgets"]
+    alarms = made.alarms()
+    shown = next(one for one in widgets if one["type"] == "alarm")["properties"]["alarms"]
+    titles = [one["properties"].get("title") for one in widgets]
+
+    assert sorted(shown) == sorted(alarm["AlarmArn"] for alarm in alarms)
+    assert titles.count("How far behind, by shard (ms)") == 2
+
+
+def test_it_says_what_it_costs(capsys):
+    """The head of the template, and stderr, say how many hosts there are, why, and for how much."""
+    assert cli.main(["cloudformation", *PAIR, "--shards", "events=4"]) == 0
+    output = capsys.readouterr()
+    head = output.out.partition("AWSTemplateFormatVersion")[0]
+
+    assert "2 hosts of t4g.medium (4 GiB), at most 4:" in output.err
+    assert "reads 4 shards of events (by --shards)" in output.err
+    assert "if it has another number, say --shards manifests=N" in " ".join(output.err.split())
+    assert "- 2 x t4g.medium: $49" in output.err
+    for line in output.err.splitlines():
+        assert f"# {line}".rstrip() in head
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--shards", "event=4"], "--shards event: no file reads that stream"),
+        (["--shards", "events=5000", "--hosts", "2"], "2 hosts are too few: each would need "),
+    ],
+)
+def test_what_makes_no_stack(words, sentence, capsys):
+    """What does not fit together is a sentence, and no template."""
+    assert cli.main(["cloudformation", *PAIR, *words]) == 2
+    output = capsys.readouterr()
+    assert sentence in output.err
+    assert output.out == ""
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        (
+            {"metrics": "statsd://127.0.0.1:8125"},
+            "metrics = statsd://127.0.0.1:8125: the alarms of the stack live on what CloudWatch's "
+            "agent hears; write metrics = emf://127.0.0.1:25888, or take the line out",
+        ),
+        (
+            {"maxLeasesForWorker": "2", "kinesisInputStreamShardCount": "5"},
+            "maxLeasesForWorker = 2 on 2 hosts leaves 1 of the 5 shards of events unread; raise "
+            "it, or name more hosts with --hosts",
+        ),
+    ],
+)
+def test_a_file_of_which_no_stack_is_made(changes, sentence, tmp_path, capsys):
+    """A file that would not work there is named, with the setting and the remedy."""
+    path = properties(tmp_path, changes, STAGE_TWO)
+    assert cli.main(["cloudformation", path]) == 2
+    assert f"kinesis-connectors: {path}: {sentence}" in capsys.readouterr().err
+
+
+def test_what_decides_the_files_stays_as_it_is(made, template, tmp_path, capsys, monkeypatch):
+    """A change that a shard in mid-stream would not survive is refused; any other is not."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", made.cloud_formation.meta.endpoint_url)
+
+    def changed(line, other):
+        path = tmp_path / "s3_manifest.properties"
+        text = Path(PAIR[0]).read_text(encoding="utf-8")
+        assert line in text
+        text = text.replace(line, other).replace(PAIR[0], str(path))
+        path.write_text(text, encoding="utf-8")
+        code = cli.main(["cloudformation", str(path), PAIR[1], "--replacing", NAME])
+        return code, capsys.readouterr().err
+
+    assert changed("bufferRecordCountLimit = 10000", "bufferRecordCountLimit = 5000")[0] == 0
+    assert changed("filter = all", "filter = regex\nfilterExpression = UA")[0] == 2
+    code, told = changed("s3Compression = gzip", "s3Compression = none")
+    assert code == 2
+    assert "flights-to-s3: s3Compression was gzip and is none. That must not change while" in told
+    assert cli.main(["cloudformation", *PAIR, "--replacing", "flight"]) == 2
+    assert "--replacing flight: " in capsys.readouterr().err
+
+
+def test_names_that_a_stack_cannot_tell_apart(tmp_path, capsys):
+    """Two pipelines whose resources would have one name are refused; so is one file twice."""
+    paths = []
+    for name in ("to-s3", "to.s3"):
+        (tmp_path / name).mkdir()
+        paths.append(properties(tmp_path / name, {"applicationName": name}))
+    assert cli.main(["cloudformation", *paths]) == 2
+    assert "to-s3, to.s3: two differ in no letter or digit" in capsys.readouterr().err
+    assert cli.main(["cloudformation", paths[0], paths[0]]) == 2
+    assert "a host runs one daemon of an application" in capsys.readouterr().err
