@@ -13,9 +13,9 @@ import pytest
 
 from record_processors.aws import bucket
 from record_processors.aws.iam import policy
-from record_processors.kcl.policy import policy_of
 from record_processors.commands.main import main
 from record_processors.config.properties import load
+from record_processors.kcl.policy import policy_of
 from support.fakes import STAGE_TWO, properties
 from support.gate import ACCOUNT
 from support.guarded import Guarded, User, needless
