@@ -27,7 +27,7 @@ from .measured import HEALTHY, RESTARTS, WITHOUT_OWNER
 from .text import fill
 
 TEMPLATE = """\
-# ---- the dashboard ------------------------------------------------------------------------------
+# ---- the dashboard ---------------------------------------
 
 # A row of pictures for each pipeline: how far behind, what came in, what went out, who is well.
 Dashboard:
@@ -54,7 +54,7 @@ def dashboard(pipelines: Sequence[Settings]) -> str:
 
 def _json(body: dict[str, Any]) -> str:
     """Write a widget a line: short, and yet to be compared line by line."""
-    lines = ",\n ".join(json.dumps(one) for one in body["widgets"])
+    lines = ",\n ".join(json.dumps(one, separators=(",", ":")) for one in body["widgets"])
     return f'{{"widgets": [\n {lines}\n]}}'
 
 
