@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ..config.component import Destination
+from ..config.host_metrics import HEALTHY, RESTARTS, WITHOUT_OWNER
 from ..config.keys import APPLICATION_NAME
 from ..config.metric import Counter, Metric
 from ..config.registry import chosen
@@ -23,7 +24,6 @@ from ..flow.metrics import (
 from ..kcl.metric_formats import NAMESPACE
 from .alarms import ALARMS, alarm_id
 from .logs import logs_group
-from .measured import HEALTHY, RESTARTS, WITHOUT_OWNER
 from .text import fill
 
 TEMPLATE = """\

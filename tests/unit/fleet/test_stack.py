@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from record_processors.commands import main as cli
+from record_processors.config.host_metrics import OF_A_HOST
 from record_processors.config.properties import load
-from record_processors.fleet.measured import OF_A_HOST
 from record_processors.flow.metrics import OF_EVERY_PIPELINE
 from record_processors.kcl.metric_formats import NAMESPACE, log_group
 from record_processors.kcl.policy import policy_of
