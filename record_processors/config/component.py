@@ -65,6 +65,9 @@ class Destination(Component):
     measures: ClassVar[Sequence[Metric]] = ()
     """Its metrics, for the reference: those of every pipeline, and those that it adds."""
 
+    lasting: ClassVar[Sequence[Setting[Any]]] = ()
+    """Its settings that stay as they are while any daemon of the application runs."""
+
     shipped: ClassVar[Shipped | None] = None
 
     secrets_come_from: ClassVar[str] = ""

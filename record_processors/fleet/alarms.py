@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from ..config.host_metrics import ATTENTION, HEALTHY, LETTERS, RESTARTS, WITHOUT_OWNER
 from ..config.keys import APPLICATION_NAME
 from ..config.metric import Metric
 from ..config.setting import Settings
 from ..flow.metrics import MILLIS_BEHIND_LATEST
 from ..kcl.metric_formats import NAMESPACE
 from .hosts import GROUP
-from .measured import ATTENTION, HEALTHY, LETTERS, RESTARTS, WITHOUT_OWNER
 from .text import fill, logical_id
 
 TOPIC = """\
-# ---- alarms -------------------------------------------------------------------------------------
+# ---- alarms ----------------------------------------------
 
 # Where they are told. AlarmEmail, if it is said, must confirm a first mail. Whoever else is to
 # hear subscribes to it too: aws sns subscribe --topic-arn …

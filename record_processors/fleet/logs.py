@@ -14,7 +14,7 @@ FOLDER = "/var/log/kinesis-connectors"
 RETENTION_DAYS = 30
 
 TEMPLATE = """\
-# ---- logs and metrics ---------------------------------------------------------------------------
+# ---- logs and metrics ------------------------------------
 
 # Two log groups of each pipeline: what its daemons say, a stream a host; and its metrics, of which
 # CloudWatch makes what the alarms and the dashboard read. They end with the stack.
@@ -77,4 +77,4 @@ def agent(pipelines: Sequence[Settings]) -> str:
         for settings in pipelines
     ]
     said = {"metrics_collected": {"emf": {}}, "logs_collected": {"files": {"collect_list": files}}}
-    return json.dumps({"logs": said}, indent=1)
+    return json.dumps({"logs": said})

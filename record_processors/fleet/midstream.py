@@ -14,6 +14,7 @@ from typing import Any, cast
 
 from ..aws.clients import Client
 from ..aws.layout import LAYOUT
+from ..config.fingerprint import fingerprint
 from ..config.keys import (
     APPLICATION_NAME,
     DESTINATION,
@@ -29,11 +30,11 @@ from ..files.compression import COMPRESSION
 from ..ops.pipelines import chain_writer
 
 KEY = "DecidesTheFiles"
-OF_ALL: Sequence[Setting[Any]] = (STREAM_NAME, DESTINATION)
 OF_FILES: Sequence[Setting[Any]] = (
     *(S3_BUCKET, S3_PREFIX, COMPRESSION, LAYOUT),
     *(TRANSFORMER, FILTER),
 )
+MADE_BY = "the fingerprint of transformer and filter"
 
 Decisions = Mapping[str, Mapping[str, str]]
 """The values of the settings in question by their keys, by application."""
@@ -49,12 +50,18 @@ def decisions(pipelines: Sequence[Settings]) -> Decisions:
 
 
 def _of(settings: Settings) -> Iterator[tuple[str, str]]:
-    settled = list(OF_ALL)
-    if chain_writer(settings) is not None:
-        classes = chosen(settings.texts)
-        settled += [*OF_FILES, *classes.transformer.declares, *classes.filter.declares]
-    for setting in settled:
+    classes = chosen(settings.texts)
+    destination = classes.destination
+    lasting: list[Setting[Any]] = [STREAM_NAME, DESTINATION]
+    for one in (*destination.members.values(), destination):
+        lasting += one.lasting
+    writes_files = chain_writer(settings) is not None
+    if writes_files:
+        lasting += [*OF_FILES, *classes.transformer.declares, *classes.filter.declares]
+    for setting in dict.fromkeys(lasting):
         yield setting.key, str(settings[setting])
+    if writes_files:
+        yield MADE_BY, fingerprint(settings)
 
 
 def metadata(pipelines: Sequence[Settings]) -> str:

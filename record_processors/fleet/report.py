@@ -17,13 +17,13 @@ from pathlib import Path
 import msgspec
 
 from ..config.agent import Agent
+from ..config.host_metrics import ATTENTION, HEALTHY, LETTERS, RESTARTS, WITHOUT_OWNER
 from ..config.keys import APPLICATION_NAME, METRICS
 from ..config.properties import load
 from ..config.setting import Settings
 from ..kcl.metric_formats import FORMATS, taken
 from ..ops.health import health
 from ..ops.look import look
-from .measured import ATTENTION, HEALTHY, LETTERS, RESTARTS, WITHOUT_OWNER
 
 # `status` reads each shard once, of the five times a second that Kinesis allows all together.
 SECONDS_BETWEEN_LOOKS = 300

@@ -18,7 +18,7 @@ ACCOUNT = "${AWS::AccountId}"
 MOST_PIPELINES = 9
 
 TEMPLATE = """\
-# ---- what the hosts are allowed -----------------------------------------------------------------
+# ---- what the hosts are allowed --------------------------
 
 @pipelines@
 Role:

@@ -9,8 +9,8 @@ import sys
 import boto3
 import pytest
 
+from record_processors.config.host_metrics import OF_A_HOST
 from record_processors.config.properties import load
-from record_processors.fleet.measured import OF_A_HOST
 from record_processors.kcl.resources import resources
 from support.fakes import properties
 from support.paths import REPOSITORY

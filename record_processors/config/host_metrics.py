@@ -1,8 +1,8 @@
-"""What a host measures beside its children: whether its daemon is well, and what `status` finds."""
+"""What a host of a stack tells beside its children: if its daemon is well, what `status` finds."""
 
 from __future__ import annotations
 
-from ..config.metric import Counter, Gauge
+from .metric import Counter, Gauge
 
 HEALTHY = Gauge("daemon.healthy", "1 if `health` finds the daemon of this host well, else 0.")
 RESTARTS = Counter("daemon.restarts", "How often systemd has started the daemon again.")
@@ -11,6 +11,7 @@ WITHOUT_OWNER = Gauge(
 )
 LETTERS = Gauge("letters.files", "Files of dead letters of the last day that are not put back.")
 ATTENTION = Gauge(
-    "status.attention", "For how many reasons beside lag, owners and letters it wants a person."
+    "status.attention",
+    "For how many reasons beside lag, owners and letters `status` wants a person.",
 )
 OF_A_HOST = (HEALTHY, RESTARTS, WITHOUT_OWNER, LETTERS, ATTENTION)
