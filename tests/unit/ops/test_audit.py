@@ -15,6 +15,7 @@ from record_processors.commands.main import main
 from record_processors.config.setting import Settings
 from record_processors.destinations.redshift import ledger_questions
 from record_processors.destinations.redshift.settings import FILE_KEY_COLUMN
+from record_processors.files.earlier import EarlierFiles
 from record_processors.flow.record import Position
 from record_processors.kcl.leases import LATEST, SHARD_END, TRIM_HORIZON
 from record_processors.ops import records_again
@@ -360,13 +361,15 @@ def test_the_end_of_a_shard(lives, capsys):
     assert (code, report["shardsEnded"], report["shardsAtCheckpoint"]) == (0, 1, 0)
 
 
-def test_ranges_that_overlap(lives, capsys):
+def test_ranges_that_overlap(lives, capsys, monkeypatch):
     """A file that covers what is loaded is set aside; what it alone had comes from the stream."""
     lives.work([1, 2])
     lives.put_ids(3, 4)
     forget(lives, lives.one)
     settings = Settings(lives.one.path, {**lives.one.texts, "filterExpression": "id != `1`"})
-    lives.live("one", settings)  # with another filter, after the checkpoint was lost
+    with monkeypatch.context() as patch:  # without s3:ListBucket
+        patch.setattr(EarlierFiles, "look", lambda *_: None)
+        lives.live("one", settings)  # with another filter, after the checkpoint was lost
     lives.live("two")
     assert lives.ids() == [1, 2, 4]
 
