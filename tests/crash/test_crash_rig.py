@@ -173,7 +173,7 @@ def test_a_broken_line_is_noticed(build, seed, tmp_path, broken):
         broken.scenario(rig)
 
 
-KILLS = 30  # of the gate, all of them played
+KILLS = 20  # of the gate, all of them played
 
 
 @pytest.fixture(scope="module")
