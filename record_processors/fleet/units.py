@@ -6,12 +6,14 @@ settings of one is in a drop-in of its own.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from importlib.resources import files
 
 from ..config.kcl_settings import MAX_LEASES, SHUTDOWN_GRACE
 from ..config.kcl_types import MOST_INT
 from ..config.setting import Settings
+from ..kcl.lock import digest
 from .pipeline_file import name_of, path_of, text_of
 
 UNITS = "/etc/systemd/system"
@@ -21,6 +23,9 @@ SHIPPED = (
     "kinesis-connectors-health@.timer",
     "kinesis-connectors-host.service",
 )
+
+# What systemd lets a user of its own making be called: systemd.io/USER_NAMES
+USER_NAME = re.compile(r"[A-Za-z_][\w-]{0,30}", re.ASCII)
 
 END_SECONDS = 30  # for Java, and the children that it leaves, to end after the grace
 
@@ -38,6 +43,7 @@ def host_files(pipelines: Sequence[Settings]) -> dict[str, str]:
     return {
         **{f"{UNITS}/{name}": shipped(name) for name in SHIPPED},
         **{drop_in_path(one): drop_in(one, pipelines) for one in pipelines},
+        **{drop_in_path(one, "-health"): health_drop_in(one) for one in pipelines},
         **{path_of(one): text_of(one) for one in pipelines},
     }
 
@@ -66,9 +72,22 @@ def stop_seconds(settings: Settings) -> int:
     return -(-settings[SHUTDOWN_GRACE] // 1000) + END_SECONDS
 
 
-def drop_in_path(settings: Settings) -> str:
-    """Return where what is a pipeline's own lies; 10: `systemctl edit` writes what counts more."""
-    return f"{UNITS}/kinesis-connectors@{name_of(settings)}.service.d/10-pipeline.conf"
+def user_of(settings: Settings) -> str:
+    """Return the user of a pipeline: by its name or, if no user may have it, a digest of that.
+
+    Each has one of its own: the variables of a process, a password among them, are there for all
+    processes of its user (proc(5), ``environ``).
+    """
+    named = f"connector-{name_of(settings)}"
+    return named if USER_NAME.fullmatch(named) else f"connector-{digest(name_of(settings))}"
+
+
+def drop_in_path(settings: Settings, of: str = "") -> str:
+    """Return where what is a pipeline's own lies; 10: `systemctl edit` writes what counts more.
+
+    ``of`` is which of its services: the daemon's, or "-health".
+    """
+    return f"{UNITS}/kinesis-connectors{of}@{name_of(settings)}.service.d/10-pipeline.conf"
 
 
 def drop_in(settings: Settings, pipelines: Sequence[Settings]) -> str:
@@ -81,6 +100,7 @@ def drop_in(settings: Settings, pipelines: Sequence[Settings]) -> str:
     lines = [
         f"# What follows from {path_of(settings)}.",
         "[Service]",
+        f"User={user_of(settings)}",
         f"# shutdownGraceMillis = {settings[SHUTDOWN_GRACE]}, and {END_SECONDS} s to end.",
         f"TimeoutStopSec={stop_seconds(settings)}",
     ]
@@ -91,6 +111,11 @@ def drop_in(settings: Settings, pipelines: Sequence[Settings]) -> str:
             f"MemoryMax={100 // len(pipelines)}%",
         ]
     return "\n".join(lines) + "\n"
+
+
+def health_drop_in(settings: Settings) -> str:
+    """Return what is a pipeline's own in what asks for its health."""
+    return f"# The pipeline's user.\n[Service]\nUser={user_of(settings)}\n"
 
 
 def insist_on_names(pipelines: Sequence[Settings]) -> None:
