@@ -283,6 +283,20 @@ def test_what_decides_the_files_stays_as_it_is(made, template, tmp_path, capsys,
     assert "--replacing flight: " in capsys.readouterr().err
 
 
+def test_a_good_template_outlives_a_refusal(tmp_path, capsys):
+    """The file is written once the template is whole; what refuses leaves what is there."""
+    file = tmp_path / "stack.yaml"
+    assert cli.main(["cloudformation", *PAIR, "--into", str(file)]) == 0
+    good = file.read_text(encoding="utf-8")
+    assert read(good)["Resources"]
+    assert capsys.readouterr().out == ""
+    refused = [*PAIR, "--shards", "events=5000", "--hosts", "2", "--into", str(file)]
+    assert cli.main(["cloudformation", *refused]) == 2
+    assert file.read_text(encoding="utf-8") == good
+    assert cli.main(["cloudformation", *PAIR, "--into", str(tmp_path)]) == 2
+    assert f"--into {tmp_path}: cannot be written: Is a directory" in capsys.readouterr().err
+
+
 def test_names_that_a_stack_cannot_tell_apart(tmp_path, capsys):
     """Two pipelines whose resources would have one name are refused; so is one file twice."""
     paths = []
