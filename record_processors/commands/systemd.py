@@ -48,12 +48,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print or write the files; say what is left to do."""
+    from ..config.kcl_rules import notes_of_worker  # noqa: PLC0415
     from ..config.properties import SettingsError, load  # noqa: PLC0415
     from ..fleet.units import NotOnOneHost, host_files  # noqa: PLC0415
     from ..fleet.user_data import user_data  # noqa: PLC0415
 
     try:
         pipelines = [load(path) for path in arguments.properties]
+        for one in pipelines:
+            for sentence in notes_of_worker(one):
+                print(f"note  {one.path}: {sentence}", file=sys.stderr)
         if arguments.user_data:
             print(user_data(pipelines, arguments.user_data), end="")
             return EXIT_OK

@@ -248,6 +248,11 @@ def test_what_makes_no_stack(words, sentence, capsys):
             "agent hears; write metrics = emf://127.0.0.1:25888, or take the line out",
         ),
         (
+            {"workerId": "h1"},
+            "workerId stands in the file: two hosts that share it would take each other's shards; "
+            "without it, `run` gives each host a name of its own that stays; take the line out",
+        ),
+        (
             {"maxLeasesForWorker": "2", "kinesisInputStreamShardCount": "5"},
             "maxLeasesForWorker = 2 on 2 hosts leaves 1 of the 5 shards of events unread; raise "
             "it, or name more hosts with --hosts",

@@ -268,3 +268,10 @@ def test_a_secret_is_asked_for(two, tmp_path, capsys):
     assert cli.main(["systemd", two.path, "--into", str(tmp_path / "root")]) == 0
     wanted = "put REDSHIFT_PASSWORD=… into /etc/connectors/flights.to-redshift_2.env"
     assert wanted in capsys.readouterr().err
+
+
+def test_a_worker_of_all_hosts_is_noted(tmp_path, capsys):
+    """One host may have a name by its file; whoever shares the file with others is told."""
+    path = properties(tmp_path, {"workerId": "h1"})
+    assert cli.main(["systemd", path]) == 0
+    assert f"note  {path}: workerId stands in the file: two hosts" in capsys.readouterr().err
