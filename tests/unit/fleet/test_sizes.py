@@ -44,6 +44,14 @@ def test_pipelines_that_share_a_host(one, two):
     assert both.gib == 2 * alone.gib
 
 
+def test_one_host_for_all_may_be_no_cheaper(one, two):
+    """Of the shipped pipelines it needs a larger type, for the processors of all their shards."""
+    shards = {"events": 4, "manifests": 1}
+    single, pair = (size([one, two], shards, hosts) for hosts in (1, 2))
+    assert (single.type.name, pair.type.name) == ("t4g.large", "t4g.medium")
+    assert single.dollars_a_month == pair.dollars_a_month
+
+
 def test_more_hosts_where_the_largest_is_too_small(one):
     """What the largest type cannot hold while one is away goes to more hosts."""
     found = size([one], {"events": 1000}, None)
