@@ -155,6 +155,10 @@ def test_what_a_pipeline_rests_on(one):
     assert (service["Restart"], service["RestartPreventExitStatus"]) == ("always", "2")
     assert service.get("StartLimitIntervalSec", "Unit") == "0"
     assert service["KillMode"] == "mixed"
+    # It is there as soon as it is known who the host is, which is asked until then.
+    assert "/run/kinesis-connectors/host.env" in service.all("EnvironmentFile")
+    who = Unit(files[f"{UNITS}/kinesis-connectors-host.service"])
+    assert (who["Restart"], who.get("StartLimitIntervalSec", "Unit")) == ("on-failure", "0")
     timer = Unit(files[f"{UNITS}/kinesis-connectors-health@.timer"])
     watched = "kinesis-connectors@%i.service"
     assert timer.get("PartOf", "Unit") == timer.get("WantedBy", "Install") == watched
