@@ -110,8 +110,9 @@ def run(arguments: argparse.Namespace) -> int:
         try:
             Path(arguments.into).write_text(text, encoding="utf-8")
         except OSError as error:
-            said = f"--into {arguments.into}: cannot be written: {error.strerror}"
-            return complain(said, EXIT_USAGE)
+            return complain(
+                f"--into {arguments.into}: cannot be written: {error.strerror}", EXIT_USAGE
+            )
     print("\n".join(why(pipelines, hosts, said)), file=sys.stderr)
     if len(text.encode()) > MOST_BYTES_IN_A_REQUEST:
         print(

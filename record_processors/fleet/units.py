@@ -13,6 +13,7 @@ from importlib.resources import files
 from ..config.kcl_settings import MAX_LEASES, SHUTDOWN_GRACE
 from ..config.kcl_types import MOST_INT
 from ..config.setting import Settings
+from ..kcl.heap import SHARE
 from ..kcl.lock import digest
 from .pipeline_file import name_of, path_of, text_of
 
@@ -93,9 +94,9 @@ def drop_in_path(settings: Settings, of: str = "") -> str:
 def drop_in(settings: Settings, pipelines: Sequence[Settings]) -> str:
     """Return what is a pipeline's own on a host with others.
 
-    `run` takes three quarters of the memory that it sees for the daemon and its children, unless
-    ``maxLeasesForWorker`` says for how many shards: two that saw all of it would take more than
-    there is. The limit of a control group is what each sees.
+    Without ``maxLeasesForWorker`` in its file, `run` takes three quarters of the memory that it
+    sees: two that saw all of it would take more than there is. The limit of a control group is what
+    each sees; the limits together leave the system and its other programs a quarter.
     """
     lines = [
         f"# What follows from {path_of(settings)}.",
@@ -104,13 +105,23 @@ def drop_in(settings: Settings, pipelines: Sequence[Settings]) -> str:
         f"# shutdownGraceMillis = {settings[SHUTDOWN_GRACE]}, and {END_SECONDS} s to end.",
         f"TimeoutStopSec={stop_seconds(settings)}",
     ]
-    if len(pipelines) > 1 and settings[MAX_LEASES] in {None, MOST_INT}:
+    if percent := memory_percent(settings, pipelines):
         lines += [
-            f"# {len(pipelines)} pipelines share this host's memory. Of its share each takes three",
-            "# quarters; with maxLeasesForWorker in the file, what so many shards need.",
-            f"MemoryMax={100 // len(pipelines)}%",
+            f"# In % of this host's memory: its {len(pipelines)} pipelines have three quarters,",
+            "# each alike, and leave the rest to the system. `run` plans with three quarters of",
+            "# what it sees, which is this; with maxLeasesForWorker in the file, for so many",
+            "# shards. Where there is other work, say a MemoryMax= of your own (2G, or in %) below",
+            f"# [Service]: systemctl edit kinesis-connectors@{name_of(settings)}",
+            f"MemoryMax={percent}%",
         ]
     return "\n".join(lines) + "\n"
+
+
+def memory_percent(settings: Settings, pipelines: Sequence[Settings]) -> int | None:
+    """Return what a pipeline among others may take of a host's memory; None: there is no limit."""
+    if len(pipelines) == 1 or settings[MAX_LEASES] not in {None, MOST_INT}:
+        return None
+    return int(100 * SHARE) // len(pipelines)
 
 
 def health_drop_in(settings: Settings) -> str:
