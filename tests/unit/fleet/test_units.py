@@ -267,11 +267,27 @@ def test_the_pipelines_user_can_read_what_is_written(one, tmp_path):
         assert path.stat().st_mode & 0o777 == (0o755 if path.is_dir() else 0o644), path
 
 
-def test_a_secret_is_asked_for(two, tmp_path, capsys):
-    """Whoever has written the files is told which secrets a pipeline needs, and where."""
-    assert cli.main(["systemd", two.path, "--into", str(tmp_path / "root")]) == 0
-    wanted = "put REDSHIFT_PASSWORD=… into /etc/connectors/flights.to-redshift_2.env"
-    assert wanted in capsys.readouterr().err
+def test_what_is_left_to_do_is_typed_as_it_is_told(one, two, tmp_path, capsys):
+    """Each line is one of a shell: for the secrets, the start, and a setting that changes later."""
+    assert cli.main(["systemd", one.path, two.path, "--into", str(tmp_path / "root")]) == 0
+    told = capsys.readouterr().err
+    secrets = tmp_path / "flights.env"
+    path = "/etc/connectors/flights.to-redshift_2.env"
+    assert f"  vi {path}  # a line of each: REDSHIFT_PASSWORD=…\n" in told
+    make = next(line for line in told.splitlines() if "install -m 600" in line)
+    subprocess.run(["sh", "-ec", make.replace(path, str(secrets))], check=True)
+    assert secrets.stat().st_mode & 0o777 == 0o600
+    secrets.write_text("REDSHIFT_PASSWORD=x")
+    subprocess.run(["sh", "-ec", make.replace(path, str(secrets))], check=True)
+    assert secrets.read_text() == "REDSHIFT_PASSWORD=x"
+
+    again = told.partition("after a setting changes:\n")[2].split("\n")
+    units = "kinesis-connectors@flights.service kinesis-connectors@flights.to-redshift_2.service"
+    assert again[:3] == [
+        f"  kinesis-connectors systemd {one.path} {two.path} --into {tmp_path / 'root'} --force",
+        "  systemctl daemon-reload",
+        f"  systemctl restart {units}",
+    ]
 
 
 def test_a_worker_of_all_hosts_is_noted(tmp_path, capsys):
