@@ -114,6 +114,37 @@ def test_what_a_host_may_do_beside_its_pipelines(made):
     }
 
 
+def test_what_a_closed_network_needs_is_added(made, template):
+    """Security groups and a policy of one's own are added to the hosts', if they are said."""
+    firewall = made.id_of("Firewall")
+    ours = {"ExtraSecurityGroupIds": "sg-0a,sg-0b"}
+    iam = made.client("iam")
+    document = json.dumps(policy_of(load(PAIR[0]), ACCOUNT))
+    ours["ExtraPolicyArn"] = iam.create_policy(PolicyName="ours", PolicyDocument=document)[
+        "Policy"
+    ]["Arn"]
+
+    def of_the_host():
+        data, _ = user_data_of(made)
+        role = iam.list_attached_role_policies(RoleName=made.id_of("Role"))["AttachedPolicies"]
+        return data["SecurityGroupIds"], {one["PolicyArn"] for one in role}
+
+    groups, policies = of_the_host()
+    assert groups == [firewall]
+    made.parameters.update(ours)
+    made.update(template)
+    try:
+        assert of_the_host() == (
+            [firewall, "sg-0a", "sg-0b"],
+            policies | {ours["ExtraPolicyArn"]},
+        )
+    finally:
+        for name in ours:
+            del made.parameters[name]
+        made.update(template)
+    assert of_the_host()[0] == [firewall]
+
+
 def test_the_program_from_s3_may_be_fetched():
     """With a folder of S3, the hosts may list and read that folder, and no other."""
     said = read(template_of(PAIR[0], "--source", "s3://wheels/connectors/1.2/"))
