@@ -35,6 +35,13 @@ value=$(secret '%{@parameter@}')
 printf '@variable@="%s"\\n' "$value" >>@path@
 """
 
+# What asks for the health of a pipeline is its user already.
+REPORTS_AS = f"""\
+for name in "${{PIPELINES[@]}}"; do
+  cp -rT {UNITS}/kinesis-connectors-{{health,report}}@"$name".service.d
+done
+"""
+
 
 class Secret(NamedTuple):
     """A password that a pipeline takes from its environment, and the stack's parameter for it."""
@@ -92,6 +99,6 @@ def leave() -> str:
 
 
 def after(pipelines: Sequence[Settings]) -> str:
-    """Return what a host does once its pipelines are healthy."""
+    """Return what a host does once its pipelines are healthy: each reports as its own user."""
     timers = (f"kinesis-connectors-report@{name_of(one)}.timer" for one in pipelines)
-    return f"systemctl enable --now {' '.join(timers)}\n"
+    return f"{REPORTS_AS}systemctl daemon-reload\nsystemctl enable --now {' '.join(timers)}\n"

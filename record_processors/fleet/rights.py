@@ -13,9 +13,9 @@ from .text import block, fill, logical_id
 
 ACCOUNT = "${AWS::AccountId}"
 
-# A role takes so many policies of one's own, beside that of Systems Manager:
+# A role takes ten policies: one of each pipeline, that of Systems Manager, and ExtraPolicyArn.
 # docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
-MOST_PIPELINES = 9
+MOST_PIPELINES = 8
 
 TEMPLATE = """\
 # ---- what the hosts are allowed --------------------------
@@ -34,6 +34,7 @@ Role:
     ManagedPolicyArns:
       # A shell without a port or a key.
       - !Sub "arn:${AWS::Partition}:iam::aws:policy/AmazonSSMManagedInstanceCore"
+      - !If [HasExtraPolicy, !Ref ExtraPolicyArn, !Ref AWS::NoValue]
       @references@
     # What a host does beside its pipelines.
     Policies:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from ..config.kcl_rules import notes_of_worker
 from ..config.keys import APPLICATION_NAME, METRICS, REGION
 from ..config.setting import Settings
 from ..kcl.resources import resources
@@ -56,6 +57,7 @@ def template(stack: Stack) -> str:
     """Return the template, as YAML. Raises Unfit, and NotOnOneHost as `user_data` does."""
     pipelines = stack.pipelines
     insist_on_metrics(pipelines)
+    insist_on_workers(pipelines)
     insist_on_names(pipelines)
     names = [settings[APPLICATION_NAME] for settings in pipelines]
     if len({logical_id(name) for name in names}) < len(names):
@@ -130,3 +132,10 @@ def insist_on_metrics(pipelines: Sequence[Settings]) -> None:
                 f"stack live on what CloudWatch's agent hears; write metrics = {METRICS_HERE}, or "
                 "take the line out, and the stack adds it"
             )
+
+
+def insist_on_workers(pipelines: Sequence[Settings]) -> None:
+    """Raise Unfit where a file makes one worker of all hosts."""
+    for settings in pipelines:
+        for sentence in notes_of_worker(settings):
+            raise Unfit(f"{settings.path}: {sentence}; take the line out")

@@ -4,9 +4,10 @@ import os
 import subprocess
 
 from record_processors.config.properties import load
-from record_processors.fleet.in_the_group import leave, passwords
+from record_processors.fleet.in_the_group import after, leave, passwords
+from record_processors.fleet.units import UNITS, drop_in_path, host_files, user_of
 from support.fakes import STAGE_TWO, properties
-from support.host import Metadata, metadata_service
+from support.host import Metadata, Unit, metadata_service
 
 PASSWORD = "a \"b\" \\c $d `e` 'f' #"
 
@@ -55,3 +56,20 @@ def test_a_password_from_secrets_manager(tmp_path):
 
     assert read.stdout == PASSWORD
     assert file.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_report_is_its_pipelines_own(tmp_path):
+    """It runs as the user of its pipeline, whose children tell him alone how they are."""
+    one = load(properties(tmp_path))
+    units = tmp_path / "units"
+    for path, text in host_files([one]).items():
+        if path.startswith(UNITS):
+            there = units / path.removeprefix(f"{UNITS}/")
+            there.parent.mkdir(parents=True, exist_ok=True)
+            there.write_text(text)
+    script = f"set -euo pipefail\nPIPELINES=(flights)\nsystemctl() {{ :; }}\n{after([one])}"
+    script = script.replace(UNITS, str(units))
+    subprocess.run(["bash", "-c", script], check=True)
+
+    drop_in = units / drop_in_path(one, "-report").removeprefix(f"{UNITS}/")
+    assert Unit(drop_in.read_text())["User"] == user_of(one)

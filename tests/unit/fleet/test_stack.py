@@ -114,6 +114,37 @@ def test_what_a_host_may_do_beside_its_pipelines(made):
     }
 
 
+def test_what_a_closed_network_needs_is_added(made, template):
+    """Security groups and a policy of one's own are added to the hosts', if they are said."""
+    firewall = made.id_of("Firewall")
+    ours = {"ExtraSecurityGroupIds": "sg-0a,sg-0b"}
+    iam = made.client("iam")
+    document = json.dumps(policy_of(load(PAIR[0]), ACCOUNT))
+    ours["ExtraPolicyArn"] = iam.create_policy(PolicyName="ours", PolicyDocument=document)[
+        "Policy"
+    ]["Arn"]
+
+    def of_the_host():
+        data, _ = user_data_of(made)
+        role = iam.list_attached_role_policies(RoleName=made.id_of("Role"))["AttachedPolicies"]
+        return data["SecurityGroupIds"], {one["PolicyArn"] for one in role}
+
+    groups, policies = of_the_host()
+    assert groups == [firewall]
+    made.parameters.update(ours)
+    made.update(template)
+    try:
+        assert of_the_host() == (
+            [firewall, "sg-0a", "sg-0b"],
+            policies | {ours["ExtraPolicyArn"]},
+        )
+    finally:
+        for name in ours:
+            del made.parameters[name]
+        made.update(template)
+    assert of_the_host()[0] == [firewall]
+
+
 def test_the_program_from_s3_may_be_fetched():
     """With a folder of S3, the hosts may list and read that folder, and no other."""
     said = read(template_of(PAIR[0], "--source", "s3://wheels/connectors/1.2/"))
@@ -248,6 +279,11 @@ def test_what_makes_no_stack(words, sentence, capsys):
             "agent hears; write metrics = emf://127.0.0.1:25888, or take the line out",
         ),
         (
+            {"workerId": "h1"},
+            "workerId stands in the file: two hosts that share it would take each other's shards; "
+            "without it, `run` gives each host a name of its own that stays; take the line out",
+        ),
+        (
             {"maxLeasesForWorker": "2", "kinesisInputStreamShardCount": "5"},
             "maxLeasesForWorker = 2 on 2 hosts leaves 1 of the 5 shards of events unread; raise "
             "it, or name more hosts with --hosts",
@@ -281,6 +317,20 @@ def test_what_decides_the_files_stays_as_it_is(made, template, tmp_path, capsys,
     assert "flights-to-s3: s3Compression was gzip and is none. That must not change while" in told
     assert cli.main(["cloudformation", *PAIR, "--replacing", "flight"]) == 2
     assert "--replacing flight: " in capsys.readouterr().err
+
+
+def test_a_good_template_outlives_a_refusal(tmp_path, capsys):
+    """The file is written once the template is whole; what refuses leaves what is there."""
+    file = tmp_path / "stack.yaml"
+    assert cli.main(["cloudformation", *PAIR, "--into", str(file)]) == 0
+    good = file.read_text(encoding="utf-8")
+    assert read(good)["Resources"]
+    assert capsys.readouterr().out == ""
+    refused = [*PAIR, "--shards", "events=5000", "--hosts", "2", "--into", str(file)]
+    assert cli.main(["cloudformation", *refused]) == 2
+    assert file.read_text(encoding="utf-8") == good
+    assert cli.main(["cloudformation", *PAIR, "--into", str(tmp_path)]) == 2
+    assert f"--into {tmp_path}: cannot be written: Is a directory" in capsys.readouterr().err
 
 
 def test_names_that_a_stack_cannot_tell_apart(tmp_path, capsys):
