@@ -198,6 +198,19 @@ def test_alarms_are_of_what_is_measured(made):
     assert all(alarm["AlarmActions"] == [made.id_of("Topic")] for alarm in alarms)
 
 
+def test_an_outage_and_a_sick_host_raise_alarms(made):
+    """Lag is what `status` finds, not what a retrying child repeats; one sick host is enough."""
+    alarms = {alarm["AlarmName"]: alarm for alarm in made.alarms()}
+    behind = alarms[made.id_of("FlightsToRedshiftBehind")]
+    sick = alarms[made.id_of("FlightsToRedshiftSickHost")]
+
+    assert (behind["MetricName"], behind["Statistic"]) == ("pipeline.behind", "Maximum")
+    assert behind["TreatMissingData"] == "ignore"
+    assert (sick["MetricName"], sick["Statistic"]) == ("daemon.healthy", "Minimum")
+    assert sick["Threshold"] == 1
+    assert sick["EvaluationPeriods"] == 10
+
+
 def test_the_dashboard(made):
     """It is JSON, shows each alarm, and of each pipeline how far behind its shards are."""
     body = made.client("cloudwatch").get_dashboard(DashboardName=NAME)["DashboardBody"]
