@@ -36,6 +36,16 @@ printf '@variable@="%s"\\n' "$value" >>@path@
 """
 
 
+REPORT = """\
+# ---- the report of each minute, whose units come with the program ------------------------------
+files=$(/opt/kinesis-connectors/bin/python -I -c \\
+  'import record_processors.fleet as fleet; print(fleet.__path__[0])')/files
+cp "$files"/kinesis-connectors-report@.* @units@/
+systemctl daemon-reload
+systemctl enable --now @timers@
+"""
+
+
 class Secret(NamedTuple):
     """A password that a pipeline takes from its environment, and the stack's parameter for it."""
 
@@ -81,8 +91,6 @@ def before(pipelines: Sequence[Settings]) -> str:
         agent=agent(pipelines),
         leave=leave(),
         leave_service=shipped("kinesis-connectors-leave.service"),
-        report_service=shipped("kinesis-connectors-report@.service"),
-        report_timer=shipped("kinesis-connectors-report@.timer"),
     )
 
 
@@ -94,4 +102,4 @@ def leave() -> str:
 def after(pipelines: Sequence[Settings]) -> str:
     """Return what a host does once its pipelines are healthy."""
     timers = (f"kinesis-connectors-report@{name_of(one)}.timer" for one in pipelines)
-    return f"systemctl enable --now {' '.join(timers)}\n"
+    return fill(REPORT, units=UNITS, timers=" ".join(timers))

@@ -2,11 +2,13 @@
 
 import os
 import subprocess
+import sys
 
 from record_processors.config.properties import load
-from record_processors.fleet.in_the_group import leave, passwords
+from record_processors.fleet.in_the_group import after, leave, passwords
 from support.fakes import STAGE_TWO, properties
 from support.host import Metadata, metadata_service
+from support.paths import REPOSITORY
 
 PASSWORD = "a \"b\" \\c $d `e` 'f' #"
 
@@ -32,6 +34,27 @@ def test_a_host_that_is_let_go(tmp_path, monkeypatch):
         "aws autoscaling complete-lifecycle-action --region eu-west-1 "
         "--auto-scaling-group-name fleet --lifecycle-hook-name flush "
         f"--lifecycle-action-result CONTINUE --instance-id {Metadata.instance}",
+    ]
+
+
+def test_the_units_of_the_report_come_with_the_program(tmp_path):
+    """They are copied from where the program is installed, and a timer of each pipeline starts."""
+    units = tmp_path / "units"
+    units.mkdir()
+    (tmp_path / "systemctl").write_text(f'#!/bin/sh\necho "$@" >>{tmp_path}/journal\n')
+    (tmp_path / "systemctl").chmod(0o755)
+    script = after([load(properties(tmp_path))]).replace("/etc/systemd/system", str(units))
+    script = script.replace("/opt/kinesis-connectors/bin/python -I", f"{sys.executable} ")
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "PYTHONPATH": str(REPOSITORY)}
+    subprocess.run(["bash", "-euo", "pipefail", "-c", script], env=environment, check=True)
+
+    assert sorted(path.name for path in units.iterdir()) == [
+        "kinesis-connectors-report@.service",
+        "kinesis-connectors-report@.timer",
+    ]
+    assert (tmp_path / "journal").read_text().splitlines() == [
+        "daemon-reload",
+        "enable --now kinesis-connectors-report@flights.timer",
     ]
 
 

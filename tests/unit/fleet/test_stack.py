@@ -89,7 +89,7 @@ def test_a_host_may_do_what_its_pipelines_need(path, made):
 
 
 def test_what_a_host_may_do_beside_its_pipelines(made):
-    """It may write its own log groups, leave its own group, read its password; nothing more."""
+    """It may write its own logs, leave its own group, list letters, read its password; no more."""
     host = made.client("iam").get_role_policy(RoleName=made.id_of("Role"), PolicyName="host")
     allowed = {
         (action, resource)
@@ -110,6 +110,7 @@ def test_what_a_host_may_do_beside_its_pipelines(made):
             for name in groups
         ),
         ("autoscaling:CompleteLifecycleAction", group),
+        ("s3:ListBucket", "arn:aws:s3:::kinesis-connectors"),
         ("secretsmanager:GetSecretValue", password),
     }
 
