@@ -115,4 +115,4 @@ def _insist_on_the_same(pipelines: Sequence[Settings], stack: str) -> None:
     except ERRORS as error:
         said = why(error, "cloudformation:GetTemplate")
         raise ChangesInMidStream(f"--replacing {stack}: {said}") from error
-    insist_on_the_same(pipelines, before)
+    insist_on_the_same(pipelines, stack, before)

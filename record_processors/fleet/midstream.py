@@ -76,17 +76,33 @@ def deployed(cloud_formation: Client, stack: str) -> Decisions:
     return cast("Decisions", json.loads(found[1])) if found else {}
 
 
-def insist_on_the_same(pipelines: Sequence[Settings], before: Decisions) -> None:
-    """Raise ChangesInMidStream if anything is other than in the stack as it is."""
+def insist_on_the_same(pipelines: Sequence[Settings], stack: str, before: Decisions) -> None:
+    """Raise ChangesInMidStream if anything is other than in the stack as it is, or missing."""
+    after = decisions(pipelines)
+    if gone := before.keys() - after.keys():
+        raise ChangesInMidStream(
+            f"{stack} runs {', '.join(sorted(gone))}, and none of the files has that "
+            "applicationName: nobody would read its stream from where it is, and a new name begins "
+            "anew. Name its file too, with the applicationName that it had; if it is to end, leave "
+            "out --replacing"
+        )
     told = [
         f"{name}: {key} was {before[name].get(key, 'not said')} and is {now.get(key, 'not said')}"
-        for name, now in decisions(pipelines).items()
+        for name, now in after.items()
         for key in dict.fromkeys([*before.get(name, ()), *now])
         if name in before and before[name].get(key) != now.get(key)
     ]
     if told:
         raise ChangesInMidStream(
             f"{'; '.join(told)}. That must not change while hosts are replaced one by one: let all "
-            "of them flush and end first (deploy the stack as it is, with MinHosts=0 MaxHosts=0), "
-            "then deploy this one without --replacing; or take a new applicationName"
+            f"of them flush and end first ({drain(stack)}; wait until the group has no host), then "
+            "deploy this one, made without --replacing, as the README says under A fleet"
         )
+
+
+def drain(stack: str) -> str:
+    """Return the command by which all hosts flush and end."""
+    return (
+        f"aws autoscaling update-auto-scaling-group --auto-scaling-group-name {stack} "
+        "--min-size 0 --max-size 0 --desired-capacity 0"
+    )

@@ -293,6 +293,13 @@ def test_what_decides_the_files_stays_as_it_is(made, template, tmp_path, capsys,
     code, told = changed("s3Compression = gzip", "s3Compression = none")
     assert code == 2
     assert "flights-to-s3: s3Compression was gzip and is none. That must not change while" in told
+    assert "--min-size 0 --max-size 0 --desired-capacity 0; wait until" in told
+    assert "applicationName" not in told
+    code, told = changed("applicationName = flights-to-s3", "applicationName = flights-anew")
+    assert code == 2
+    assert "fleet runs flights-to-s3, and none of the files has that applicationName" in told
+    assert cli.main(["cloudformation", PAIR[0], "--replacing", NAME]) == 2
+    assert "fleet runs flights-to-redshift, and none of the files" in capsys.readouterr().err
     assert cli.main(["cloudformation", *PAIR, "--replacing", "flight"]) == 2
     assert "--replacing flight: " in capsys.readouterr().err
 
