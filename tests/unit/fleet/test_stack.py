@@ -298,6 +298,10 @@ def test_what_decides_the_files_stays_as_it_is(made, template, tmp_path, capsys,
     code, told = changed("applicationName = flights-to-s3", "applicationName = flights-anew")
     assert code == 2
     assert "fleet runs flights-to-s3, and none of the files has that applicationName" in told
+    upgrade = ["--source", "s3://wheels/9.9"]
+    assert cli.main(["cloudformation", *PAIR, "--replacing", NAME, *upgrade]) == 2
+    assert "the program was " in (told := capsys.readouterr().err)
+    assert "and is s3://wheels/9.9. That must not change while" in told
     assert cli.main(["cloudformation", PAIR[0], "--replacing", NAME]) == 2
     assert "fleet runs flights-to-redshift, and none of the files" in capsys.readouterr().err
     assert cli.main(["cloudformation", *PAIR, "--replacing", "flight"]) == 2
