@@ -13,6 +13,7 @@ import pytest
 from record_processors.commands import main as cli
 from record_processors.config.host_metrics import OF_A_HOST
 from record_processors.config.properties import load
+from record_processors.fleet import midstream
 from record_processors.flow.metrics import OF_EVERY_PIPELINE
 from record_processors.kcl.metric_formats import NAMESPACE, log_group
 from record_processors.kcl.policy import policy_of
@@ -160,6 +161,15 @@ def test_the_script_of_a_host(made):
     assert made.parameters["FlightsToRedshiftRedshiftPasswordSecret"] in script
     assert script.count("metrics = emf://127.0.0.1:25888") == 2
     assert re.search(r"%\{|\$\{!|AWS::|@\w+@", script) is None
+
+
+def test_a_stack_has_room_for_a_host(template):
+    """No parameter ends all of its hosts: the next change would find no room for one."""
+    parameters = read(template)["Parameters"]
+
+    assert parameters["MinHosts"]["MinValue"] == parameters["MaxHosts"]["MinValue"] == 1
+    assert midstream.drain("fleet").endswith("fleet --min-size 0 --max-size 0 --desired-capacity 0")
+    assert midstream.drain("flights") in Path("README.md").read_text(encoding="utf-8")
 
 
 def test_the_hook_holds_a_host_for_as_long_as_a_stop_may_take(made, template):
