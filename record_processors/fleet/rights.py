@@ -105,7 +105,7 @@ def host_policy(
         ),
         allow(
             "LeaveTheGroup",
-            "autoscaling: CompleteLifecycleAction",
+            "autoscaling: CompleteLifecycleAction SetInstanceHealth",
             f"arn:${{AWS::Partition}}:autoscaling:{here}:{group}",
         ),
         *_looking_for_letters(pipelines),

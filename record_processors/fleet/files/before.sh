@@ -1,12 +1,15 @@
 # ---- what the stack adds -----------------------------------------------------------------------
 export AWS_DEFAULT_REGION='%{AWS::Region}'
 
-# The stack waits for the exit code of this script. Outside of a change of it nobody listens.
+# The stack waits for the exit code of this script. Outside of a change of it nobody listens, as
+# when the group grows: it replaces a host that failed, whose log stays.
 finish() {
   code=$?
   (( code == 0 )) || tail --lines 20 @logs@/*.log >&2 || true
   /opt/aws/bin/cfn-signal --exit-code "$code" --stack '%{AWS::StackName}' --resource @group@ \
     --region '%{AWS::Region}' || true
+  (( code == 0 )) || aws autoscaling set-instance-health --health-status Unhealthy \
+    --no-should-respect-grace-period --instance-id "$(cloud-init query instance_id)" || true
 }
 trap finish EXIT
 dnf install --assumeyes --quiet aws-cfn-bootstrap amazon-cloudwatch-agent logrotate
@@ -18,6 +21,8 @@ cat >@units@/kinesis-connectors@.service.d/20-log.conf <<'END'
 [Service]
 StandardOutput=append:@logs@/%i.log
 StandardError=append:@logs@/%i.log
+# Nobody looks after one host: what a person has mended elsewhere is found by trying again.
+RestartPreventExitStatus=
 END
 cat >/etc/logrotate.d/kinesis-connectors <<'END'
 @logs@/*.log {

@@ -4,8 +4,10 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 from record_processors.config.properties import load
-from record_processors.fleet.in_the_group import after, leave, passwords
+from record_processors.fleet.in_the_group import after, before, leave, passwords
 from support.fakes import STAGE_TWO, properties
 from support.host import Metadata, metadata_service
 from support.paths import REPOSITORY
@@ -35,6 +37,34 @@ def test_a_host_that_is_let_go(tmp_path, monkeypatch):
         "--auto-scaling-group-name fleet --lifecycle-hook-name flush "
         f"--lifecycle-action-result CONTINUE --instance-id {Metadata.instance}",
     ]
+
+
+@pytest.mark.parametrize(("code", "times"), [(0, 0), (3, 1)])
+def test_a_host_whose_set_up_fails(code, times, tmp_path):
+    """The stack is told how the set-up ended; of a failed one the group is to take another."""
+    for name, body in {
+        "cfn-signal": f'echo "signal $2" >>{tmp_path}/journal',
+        "cloud-init": "echo i-123",
+        "aws": f'echo "$@" >>{tmp_path}/journal',
+    }.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{body}\n")
+        (tmp_path / name).chmod(0o755)
+    script, trap, _ = before([load(properties(tmp_path))]).partition("trap finish EXIT\n")
+    script = script.replace("/opt/aws/bin/", f"{tmp_path}/")
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", f"{script}{trap}exit {code}"],
+        env=environment,
+        check=False,
+        stderr=subprocess.DEVNULL,
+    )
+    unhealthy = (
+        "autoscaling set-instance-health --health-status Unhealthy "
+        "--no-should-respect-grace-period --instance-id i-123"
+    )
+    told = (tmp_path / "journal").read_text().splitlines()
+
+    assert told == [f"signal {code}", *[unhealthy] * times]
 
 
 def test_the_units_of_the_report_come_with_the_program(tmp_path):

@@ -111,6 +111,7 @@ def test_what_a_host_may_do_beside_its_pipelines(made):
             for name in groups
         ),
         ("autoscaling:CompleteLifecycleAction", group),
+        ("autoscaling:SetInstanceHealth", group),
         ("s3:ListBucket", "arn:aws:s3:::kinesis-connectors"),
         ("secretsmanager:GetSecretValue", password),
     }
