@@ -79,6 +79,7 @@ def run(arguments: argparse.Namespace) -> int:
     from ..config.properties import SettingsError, load  # noqa: PLC0415
     from ..fleet.costs import why  # noqa: PLC0415
     from ..fleet.midstream import ChangesInMidStream  # noqa: PLC0415
+    from ..fleet.program import requirement  # noqa: PLC0415
     from ..fleet.sizes import WrongSize, size  # noqa: PLC0415
     from ..fleet.stack import MOST_BYTES_IN_A_REQUEST, Stack, Unfit, template  # noqa: PLC0415
     from ..fleet.units import NotOnOneHost  # noqa: PLC0415
@@ -92,7 +93,7 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.replacing:
             _insist_on_the_same(pipelines, program, arguments.replacing)
         hosts = size(pipelines, said, arguments.hosts)
-        source = arguments.source or f"kinesis-connectors=={program}"
+        source = arguments.source or requirement(pipelines, program)
         command = f"kinesis-connectors {shlex.join(sys.argv[1:])}"
         text = template(Stack(pipelines, source, program, hosts, said, command))
     except (SettingsError, WrongSize, Unfit, NotOnOneHost, ChangesInMidStream) as error:
