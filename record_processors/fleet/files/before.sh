@@ -41,13 +41,8 @@ END
 /opt/aws/amazon-cloudwatch-agent/bin/amazon-cloudwatch-agent-ctl -a fetch-config -m ec2 -s \
   -c file:/opt/aws/amazon-cloudwatch-agent/etc/kinesis-connectors.json
 
-# The leave.
+# What the leave does.
 cat >/usr/local/sbin/kinesis-connectors-leave <<'END'
 @leave@
 END
 chmod 755 /usr/local/sbin/kinesis-connectors-leave
-cat >@units@/kinesis-connectors-leave.service <<'END'
-@leave_service@
-END
-systemctl daemon-reload
-systemctl enable --now kinesis-connectors-leave.service
