@@ -79,7 +79,7 @@ def run(arguments: argparse.Namespace) -> int:
     from ..config.properties import SettingsError, load  # noqa: PLC0415
     from ..fleet.costs import why  # noqa: PLC0415
     from ..fleet.midstream import ChangesInMidStream  # noqa: PLC0415
-    from ..fleet.program import requirement  # noqa: PLC0415
+    from ..fleet.program import NotInTheProgram, requirement  # noqa: PLC0415
     from ..fleet.sizes import WrongSize, size  # noqa: PLC0415
     from ..fleet.stack import MOST_BYTES_IN_A_REQUEST, Stack, Unfit, template  # noqa: PLC0415
     from ..fleet.units import NotOnOneHost  # noqa: PLC0415
@@ -96,7 +96,14 @@ def run(arguments: argparse.Namespace) -> int:
         source = arguments.source or requirement(pipelines, program)
         command = f"kinesis-connectors {shlex.join(sys.argv[1:])}"
         text = template(Stack(pipelines, source, program, hosts, said, command))
-    except (SettingsError, WrongSize, Unfit, NotOnOneHost, ChangesInMidStream) as error:
+    except (
+        SettingsError,
+        WrongSize,
+        Unfit,
+        NotInTheProgram,
+        NotOnOneHost,
+        ChangesInMidStream,
+    ) as error:
         return complain(error, EXIT_USAGE)
     print(text, end="")
     print("\n".join(why(pipelines, hosts, said)), file=sys.stderr)

@@ -36,3 +36,14 @@ def test_the_library_that_a_compression_needs(tmp_path, capsys):
     assert source(capsys, two) == f"kinesis-connectors[zstd]=={here}"
     both = properties(tmp_path, {**several, "dynamoDBKey": "id", "s3Compression": "zstd"})
     assert source(capsys, both) == f"kinesis-connectors[dynamodb,zstd]=={here}"
+
+
+def test_a_class_of_ones_own(tmp_path, capsys):
+    """Without --source no host would have it: it is refused, with the remedy."""
+    own = "support.menders:Boxed"
+    path = properties(tmp_path, {"transformer": own})
+    assert cli.main(["cloudformation", path]) == 2
+    told = capsys.readouterr().err
+    assert f"{path}: transformer = {own} is a class of your own" in told
+    assert "by --source s3://" in told
+    assert cli.main(["cloudformation", path, "--source", "s3://wheels/1.0"]) == 0
