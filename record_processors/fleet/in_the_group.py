@@ -41,7 +41,7 @@ printf '[Service]\\nExecStartPre=-+%s\\n' "$fetch" \\
 
 
 REPORT = """\
-# ---- the report of each minute, and the leave: their units come with the program ---------------
+# ---- the report of each minute, and the leave: their units come with the program ----
 files=$(/opt/kinesis-connectors/bin/python -I -c \\
   'import record_processors.fleet as fleet; print(fleet.__path__[0])')/files
 cp "$files"/kinesis-connectors-{report@.*,leave.service} @units@/

@@ -1,4 +1,4 @@
-# ---- what the stack adds -----------------------------------------------------------------------
+# ---- what the stack adds ----
 export AWS_DEFAULT_REGION='%{AWS::Region}'
 
 # The stack waits for the exit code of this script. Outside of a change of it nobody listens, as
@@ -32,6 +32,11 @@ cat >/etc/logrotate.d/kinesis-connectors <<'END'
   missingok
 }
 END
+# Its own timer looks once a day, in which a log may fill the disk.
+mkdir -p @units@/logrotate.timer.d
+printf '[Timer]\nOnCalendar=\nOnCalendar=hourly\nRandomizedDelaySec=0\n' \
+  >@units@/logrotate.timer.d/10-hourly.conf
+systemctl daemon-reload
 systemctl enable --now --quiet logrotate.timer
 
 # The agent hears the metrics as datagrams, at its own port of this host.

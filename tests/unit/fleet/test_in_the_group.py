@@ -69,6 +69,26 @@ def test_a_host_whose_set_up_fails(code, times, tmp_path):
     assert told == [f"signal {code}", *[unhealthy] * times]
 
 
+def test_logs_are_looked_at_each_hour(tmp_path):
+    """What is larger than it may be is found within the hour, not the day."""
+    (tmp_path / "etc/logrotate.d").mkdir(parents=True)
+    (tmp_path / "systemctl").write_text(f'#!/bin/sh\necho "$@" >>{tmp_path}/journal\n')
+    (tmp_path / "systemctl").chmod(0o755)
+    lines = before([load(properties(tmp_path))])
+    part = lines[lines.index("# The logs go to files") : lines.index("# The agent hears")]
+    part = part.replace("/etc/", f"{tmp_path}/etc/").replace("/var/", f"{tmp_path}/var/")
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    subprocess.run(["bash", "-euo", "pipefail", "-c", part], env=environment, check=True)
+
+    (drop_in,) = (tmp_path / "etc/systemd/system/logrotate.timer.d").iterdir()
+    reset, hourly = (line for line in drop_in.read_text().splitlines() if "OnCalendar" in line)
+    assert (reset, hourly) == ("OnCalendar=", "OnCalendar=hourly")
+    assert (tmp_path / "journal").read_text().splitlines() == [
+        "daemon-reload",
+        "enable --now --quiet logrotate.timer",
+    ]
+
+
 def test_the_units_of_the_stack_come_with_the_program(tmp_path):
     """They are copied from where the program is installed; the leave and each report start."""
     units = tmp_path / "units"
