@@ -87,6 +87,7 @@ def run(arguments: argparse.Namespace) -> int:
     from ..config.properties import SettingsError, load  # noqa: PLC0415
     from ..fleet.costs import why  # noqa: PLC0415
     from ..fleet.midstream import ChangesInMidStream  # noqa: PLC0415
+    from ..fleet.program import NotInTheProgram, requirement  # noqa: PLC0415
     from ..fleet.sizes import WrongSize, size  # noqa: PLC0415
     from ..fleet.stack import MOST_BYTES_IN_A_REQUEST, Stack, Unfit, template  # noqa: PLC0415
     from ..fleet.units import NotOnOneHost  # noqa: PLC0415
@@ -96,13 +97,21 @@ def run(arguments: argparse.Namespace) -> int:
         pipelines = [load(path) for path in arguments.properties]
         if unknown := said.keys() - {settings[STREAM_NAME] for settings in pipelines}:
             return complain(f"--shards {unknown.pop()}: no file reads that stream", EXIT_USAGE)
+        program = arguments.source or version("kinesis-connectors")
         if arguments.replacing:
-            _insist_on_the_same(pipelines, arguments.replacing)
+            _insist_on_the_same(pipelines, program, arguments.replacing)
         hosts = size(pipelines, said, arguments.hosts)
-        source = arguments.source or f"kinesis-connectors=={version('kinesis-connectors')}"
+        source = arguments.source or requirement(pipelines, program)
         command = f"kinesis-connectors {shlex.join(sys.argv[1:])}"
-        text = template(Stack(pipelines, source, hosts, said, command))
-    except (SettingsError, WrongSize, Unfit, NotOnOneHost, ChangesInMidStream) as error:
+        text = template(Stack(pipelines, source, program, hosts, said, command))
+    except (
+        SettingsError,
+        WrongSize,
+        Unfit,
+        NotInTheProgram,
+        NotOnOneHost,
+        ChangesInMidStream,
+    ) as error:
         return complain(error, EXIT_USAGE)
     if arguments.into is None:
         print(text, end="")
@@ -121,7 +130,7 @@ def run(arguments: argparse.Namespace) -> int:
     return EXIT_OK
 
 
-def _insist_on_the_same(pipelines: Sequence[Settings], stack: str) -> None:
+def _insist_on_the_same(pipelines: Sequence[Settings], program: str, stack: str) -> None:
     """Look at the stack as it is. Raises ChangesInMidStream, also if it cannot be looked at."""
     from ..aws.findings import ERRORS, quick_client, why  # noqa: PLC0415
     from ..fleet.midstream import ChangesInMidStream, deployed, insist_on_the_same  # noqa: PLC0415
@@ -131,4 +140,4 @@ def _insist_on_the_same(pipelines: Sequence[Settings], stack: str) -> None:
     except ERRORS as error:
         said = why(error, "cloudformation:GetTemplate")
         raise ChangesInMidStream(f"--replacing {stack}: {said}") from error
-    insist_on_the_same(pipelines, before)
+    insist_on_the_same(pipelines, program, stack, before)

@@ -80,6 +80,12 @@ class Destination(Component):
         return ()
 
     @classmethod
+    def extras(cls, settings: Settings) -> Sequence[str]:
+        """Return the extras of this package whose libraries it cannot do without."""
+        del settings
+        return ()
+
+    @classmethod
     def variables(cls, settings: Settings) -> Mapping[str, Setting[Any]]:
         """Return the environment variables that it cannot do without, each with the setting why."""
         del settings

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ..config.component import Destination
-from ..config.host_metrics import HEALTHY, RESTARTS, WITHOUT_OWNER
+from ..config.host_metrics import BEHIND, HEALTHY, RESTARTS, WITHOUT_OWNER
 from ..config.keys import APPLICATION_NAME
 from ..config.metric import Counter, Metric
 from ..config.registry import chosen
@@ -76,7 +76,10 @@ def _row(settings: Settings) -> Iterator[Widget]:
     by_shard += f"MetricName=\"{MILLIS_BEHIND_LATEST.name}\"', 'Maximum', {MINUTE})"
     yield _graph(
         "How far behind, by shard (ms)",
-        [[{"expression": by_shard, "id": "behind", "label": ""}]],
+        [
+            *_series([BEHIND], name, "Maximum", "records that wait"),
+            [{"expression": by_shard, "id": "behind", "label": ""}],
+        ],
     )
     came_in = [RECORDS_READ, RECORDS_KEPT, RECORDS_FILTERED, RECORDS_REFUSED]
     yield _graph("Records", _series(came_in, name, "Sum"))

@@ -47,6 +47,8 @@ class Stack(NamedTuple):
     pipelines: Sequence[Settings]
     source: str
     """Where the program comes from, as in `user_data`."""
+    program: str
+    """Which program that is: its version, or its source."""
     size: Size
     shards: Mapping[str, int]
     command: str
@@ -82,7 +84,7 @@ def template(stack: Stack) -> str:
         stack="kinesis-connectors",
         region=f" --region {regions.pop()}" if len(regions) == 1 else "",
         more="".join(f" \\\n#     {one.parameter}=arn:aws:secretsmanager:…" for one in secrets),
-        decisions=metadata(pipelines),
+        decisions=metadata(pipelines, stack.program),
         description=json.dumps(f"kinesis-connectors: {', '.join(names)}"),
         hosts=str(stack.size.hosts),
         most=str(stack.size.most),

@@ -13,6 +13,7 @@ import pytest
 from record_processors.commands import main as cli
 from record_processors.config.host_metrics import OF_A_HOST
 from record_processors.config.properties import load
+from record_processors.fleet import midstream
 from record_processors.flow.metrics import OF_EVERY_PIPELINE
 from record_processors.kcl.metric_formats import NAMESPACE, log_group
 from record_processors.kcl.policy import policy_of
@@ -89,7 +90,7 @@ def test_a_host_may_do_what_its_pipelines_need(path, made):
 
 
 def test_what_a_host_may_do_beside_its_pipelines(made):
-    """It may write its own log groups, leave its own group, read its password; nothing more."""
+    """It may write its own logs, leave its own group, list letters, read its password; no more."""
     host = made.client("iam").get_role_policy(RoleName=made.id_of("Role"), PolicyName="host")
     allowed = {
         (action, resource)
@@ -110,6 +111,8 @@ def test_what_a_host_may_do_beside_its_pipelines(made):
             for name in groups
         ),
         ("autoscaling:CompleteLifecycleAction", group),
+        ("autoscaling:SetInstanceHealth", group),
+        ("s3:ListBucket", "arn:aws:s3:::kinesis-connectors"),
         ("secretsmanager:GetSecretValue", password),
     }
 
@@ -192,6 +195,15 @@ def test_the_script_of_a_host(made):
     assert re.search(r"%\{|\$\{!|AWS::|@\w+@", script) is None
 
 
+def test_a_stack_has_room_for_a_host(template):
+    """No parameter ends all of its hosts: the next change would find no room for one."""
+    parameters = read(template)["Parameters"]
+
+    assert parameters["MinHosts"]["MinValue"] == parameters["MaxHosts"]["MinValue"] == 1
+    assert midstream.drain("fleet").endswith("fleet --min-size 0 --max-size 0 --desired-capacity 0")
+    assert midstream.drain("flights") in Path("README.md").read_text(encoding="utf-8")
+
+
 def test_the_hook_holds_a_host_for_as_long_as_a_stop_may_take(made, template):
     """A host that is to end may flush for longer than the slowest of its units may take to stop."""
     (hook,) = read(template)["Resources"]["Hosts"]["Properties"]["LifecycleHookSpecificationList"]
@@ -227,6 +239,19 @@ def test_alarms_are_of_what_is_measured(made):
     assert {alarm["MetricName"] for alarm in alarms} <= measured
     assert sorted(set(applications)) == ["flights-to-redshift", "flights-to-s3"]
     assert all(alarm["AlarmActions"] == [made.id_of("Topic")] for alarm in alarms)
+
+
+def test_an_outage_and_a_sick_host_raise_alarms(made):
+    """Lag is what `status` finds, not what a retrying child repeats; one sick host is enough."""
+    alarms = {alarm["AlarmName"]: alarm for alarm in made.alarms()}
+    behind = alarms[made.id_of("FlightsToRedshiftBehind")]
+    sick = alarms[made.id_of("FlightsToRedshiftSickHost")]
+
+    assert (behind["MetricName"], behind["Statistic"]) == ("pipeline.behind", "Maximum")
+    assert behind["TreatMissingData"] == "ignore"
+    assert (sick["MetricName"], sick["Statistic"]) == ("daemon.healthy", "Minimum")
+    assert sick["Threshold"] == 1
+    assert sick["EvaluationPeriods"] == 10
 
 
 def test_the_dashboard(made):
@@ -315,6 +340,17 @@ def test_what_decides_the_files_stays_as_it_is(made, template, tmp_path, capsys,
     code, told = changed("s3Compression = gzip", "s3Compression = none")
     assert code == 2
     assert "flights-to-s3: s3Compression was gzip and is none. That must not change while" in told
+    assert "--min-size 0 --max-size 0 --desired-capacity 0; wait until" in told
+    assert "applicationName" not in told
+    code, told = changed("applicationName = flights-to-s3", "applicationName = flights-anew")
+    assert code == 2
+    assert "fleet runs flights-to-s3, and none of the files has that applicationName" in told
+    upgrade = ["--source", "s3://wheels/9.9"]
+    assert cli.main(["cloudformation", *PAIR, "--replacing", NAME, *upgrade]) == 2
+    assert "the program was " in (told := capsys.readouterr().err)
+    assert "and is s3://wheels/9.9. That must not change while" in told
+    assert cli.main(["cloudformation", PAIR[0], "--replacing", NAME]) == 2
+    assert "fleet runs flights-to-redshift, and none of the files" in capsys.readouterr().err
     assert cli.main(["cloudformation", *PAIR, "--replacing", "flight"]) == 2
     assert "--replacing flight: " in capsys.readouterr().err
 
