@@ -68,6 +68,23 @@ def test_settled_twice_is_settled_once(cloud, pipeline):
     assert cloud.objects() == before
 
 
+def test_what_is_not_there_is_not_settled(cloud, pipeline, tmp_path, capsys):
+    """Neither a position that no letter has, even among those of a file, nor a file, mistyped."""
+    live(pipeline(), "one", "[2]", "three")
+    path = properties(tmp_path, {})
+    for _ in range(2):
+        for which in ("9-1", "2-2", "s3://bucket/errors/flights/one.jsonl"):
+            assert letters_command(path, "--settle", which, "--why", WHY) == 1
+            told = capsys.readouterr()
+            assert (told.out, told.err) == (
+                "",
+                f"kinesis-connectors: {which}: no letter is there\n",
+            )
+        assert letters_command(path, "--settle", "--all", "--why", WHY) == 0
+        capsys.readouterr()
+    assert letters_command(path, "--settle", "1-1", "--why", WHY) == 0
+
+
 def test_a_dry_run_settles_nothing(cloud, pipeline, tmp_path, capsys):
     """It says how many it would settle."""
     live(pipeline(), "one", "two")
