@@ -159,10 +159,6 @@ class Scratch:
         """Whether a file is in the listing."""
         return self._one("SELECT 1 FROM files WHERE key = ?", key) is not None
 
-    def is_kept_out(self, key: str) -> bool:
-        """Whether it is known of a file why it is not loaded."""
-        return self._one("SELECT 1 FROM kept_out WHERE key = ?", key) is not None
-
     def keep_out(self, key: str) -> None:
         """Note that a letter says of a file why it is not loaded."""
         self.db.execute("INSERT OR IGNORE INTO kept_out VALUES (?)", (key,))

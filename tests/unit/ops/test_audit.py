@@ -433,6 +433,25 @@ def test_letters_are_read_ahead(lives, capsys, monkeypatch):
     assert lives.found(capsys, "--from", "2999-01-01") == []
 
 
+def test_marks_are_read_ahead(lives, capsys, monkeypatch):
+    """Of letters of loads that are put back or settled, several at once, with their letters."""
+    lives.work([1])
+    for word in (b"two", b"three"):  # no good row: the file is kept out
+        lives.put([b'{"id": "%s"}' % word])
+        lives.live("one")
+        lives.live("two")
+    assert main(["letters", lives.two.path, "--settle", "--all", "--why", "not needed"]) == 0
+    both, mark_of = Barrier(2), LetterFiles.mark_of
+
+    def mark_at_once(files, key):
+        both.wait(timeout=30)
+        return mark_of(files, key)
+
+    monkeypatch.setattr(LetterFiles, "mark_of", mark_at_once)
+    code, report = lives.audit(capsys)
+    assert (code, report["states"]["loaded"], report["states"]["kept out"]) == (0, 1, 2)
+
+
 def test_records_that_are_too_many_for_a_file(lives, capsys, monkeypatch):
     """What is made again is several files, if one would be more than memory should hold."""
     lives.work([*range(1, 9)])
