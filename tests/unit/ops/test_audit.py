@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import shlex
 from pathlib import Path
 from threading import Barrier
 
@@ -401,10 +402,15 @@ def test_letters_that_were_not_put_back(lives, capsys):
     code, report = lives.audit(capsys)
     found = report["found"]
     assert (code, kinds(found)) == (1, ["letter", "letter", "letter"])
+    paths = (lives.one.path, lives.two.path, lives.two.path)
     assert [one["commands"] for one in found] == [
-        [f"kinesis-connectors redrive {path}"]
-        for path in (lives.one.path, lives.two.path, lives.two.path)
+        [
+            f"kinesis-connectors redrive {path}",
+            f"kinesis-connectors letters {path} --settle {one['object']} --why ''",
+        ]
+        for path, one in zip(paths, found, strict=True)
     ]
+    assert main(shlex.split(found[0]["commands"][1])[1:]) == 2  # until it says why
     assert report["states"]["kept out"] == 1
     assert (report["refused"], report["lettersOfRecords"]) == (1, 1)
     assert (report["rowsLeftOut"], report["lettersOfRows"]) == (1, 1)
