@@ -70,8 +70,8 @@ def test_a_host_whose_set_up_fails(code, times, tmp_path):
     assert told == [f"signal {code}", *[unhealthy] * times]
 
 
-def test_logs_are_looked_at_each_hour(tmp_path):
-    """What is larger than it may be is found within the hour, not the day."""
+def test_what_nobody_looks_after(tmp_path):
+    """A log too large is found within the hour; a daemon that ended with 2 is started again."""
     (tmp_path / "etc/logrotate.d").mkdir(parents=True)
     (tmp_path / "systemctl").write_text(f'#!/bin/sh\necho "$@" >>{tmp_path}/journal\n')
     (tmp_path / "systemctl").chmod(0o755)
@@ -81,7 +81,10 @@ def test_logs_are_looked_at_each_hour(tmp_path):
     environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
     subprocess.run(["bash", "-euo", "pipefail", "-c", part], env=environment, check=True)
 
-    (drop_in,) = (tmp_path / "etc/systemd/system/logrotate.timer.d").iterdir()
+    units = tmp_path / "etc/systemd/system"
+    daemon = (units / "kinesis-connectors@.service.d/20-log.conf").read_text()
+    assert "RestartPreventExitStatus=" in daemon.splitlines()
+    (drop_in,) = (units / "logrotate.timer.d").iterdir()
     reset, hourly = (line for line in drop_in.read_text().splitlines() if "OnCalendar" in line)
     assert (reset, hourly) == ("OnCalendar=", "OnCalendar=hourly")
     assert (tmp_path / "journal").read_text().splitlines() == [
