@@ -41,10 +41,12 @@ printf '[Service]\\nExecStartPre=-+%s\\n' "$fetch" \\
 
 
 REPORT = """\
-# ---- the report of each minute, and the leave: their units come with the program ----
+# ---- the report of each minute, and the leave: they come with the program ----
 files=$(/opt/kinesis-connectors/bin/python -I -c \\
   'import record_processors.fleet as fleet; print(fleet.__path__[0])')/files
 cp "$files"/kinesis-connectors-{report@.*,leave.service} @units@/
+install -m 755 "$files"/leave.sh /usr/local/sbin/kinesis-connectors-leave
+echo 'REGION=%{AWS::Region} GROUP=%{AWS::StackName} HOOK=@hook@' | tr ' ' '\n' >@files@/group
 for name in "${PIPELINES[@]}"; do  # what asks for the health of a pipeline is its user already
   cp -rT @units@/kinesis-connectors-{health,report}@"$name".service.d
 done
@@ -104,16 +106,10 @@ def before(pipelines: Sequence[Settings]) -> str:
         units=UNITS,
         secrets=passwords(pipelines),
         agent=agent(pipelines),
-        leave=leave(),
     )
-
-
-def leave() -> str:
-    """Return the program that waits for the end of a host, and completes its lifecycle hook."""
-    return fill(shipped("leave.sh"), hook=HOOK)
 
 
 def after(pipelines: Sequence[Settings]) -> str:
     """Return what a host does once its pipelines are healthy: each reports as its own user."""
     timers = (f"kinesis-connectors-report@{name_of(one)}.timer" for one in pipelines)
-    return fill(REPORT, units=UNITS, timers=" ".join(timers))
+    return fill(REPORT, units=UNITS, files=FILES, hook=HOOK, timers=" ".join(timers))

@@ -45,9 +45,3 @@ cat >/opt/aws/amazon-cloudwatch-agent/etc/kinesis-connectors.json <<'END'
 END
 /opt/aws/amazon-cloudwatch-agent/bin/amazon-cloudwatch-agent-ctl -a fetch-config -m ec2 -s \
   -c file:/opt/aws/amazon-cloudwatch-agent/etc/kinesis-connectors.json
-
-# What the leave does.
-cat >/usr/local/sbin/kinesis-connectors-leave <<'END'
-@leave@
-END
-chmod 755 /usr/local/sbin/kinesis-connectors-leave

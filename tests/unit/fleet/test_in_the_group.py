@@ -8,8 +8,9 @@ import sys
 import pytest
 
 from record_processors.config.properties import load
-from record_processors.fleet.in_the_group import after, before, leave, passwords
-from record_processors.fleet.units import UNITS, drop_in_path, host_files, user_of
+from record_processors.fleet.hosts import HOOK
+from record_processors.fleet.in_the_group import after, before, passwords
+from record_processors.fleet.units import UNITS, drop_in_path, host_files, shipped, user_of
 from support.fakes import STAGE_TWO, properties
 from support.host import Metadata, Unit, metadata_service
 from support.paths import REPOSITORY
@@ -26,12 +27,13 @@ def test_a_host_that_is_let_go(tmp_path, monkeypatch):
         program = tmp_path / name
         program.write_text(f'#!/bin/sh\necho {name} "$@" >>{journal}\n')
         program.chmod(0o755)
-    script = leave().replace("%{AWS::StackName}", "fleet")
-    script = script.replace("%{AWS::Region}", "eu-west-1")
     path = f"{tmp_path}:{os.environ['PATH']}"
     with metadata_service() as place:
-        environment = {"PATH": path, "IMDS": place, "PAUSE": "0"}
-        subprocess.run(["bash", "-c", script], env=environment, check=True, capture_output=True)
+        where = {"REGION": "eu-west-1", "GROUP": "fleet", "HOOK": HOOK}
+        environment = {"PATH": path, "IMDS": place, "PAUSE": "0", **where}
+        subprocess.run(
+            ["bash", "-c", shipped("leave.sh")], env=environment, check=True, capture_output=True
+        )
 
     assert Metadata.states == []
     assert journal.read_text().splitlines() == [
@@ -99,7 +101,8 @@ def test_the_units_of_the_stack_come_with_the_program(tmp_path):
     units.mkdir()
     (tmp_path / "systemctl").write_text(f'#!/bin/sh\necho "$@" >>{tmp_path}/journal\n')
     (tmp_path / "systemctl").chmod(0o755)
-    script = after([load(properties(tmp_path))]).replace("/etc/systemd/system", str(units))
+    script = on_this_machine(after([load(properties(tmp_path))]), tmp_path)
+    script = script.replace("/etc/systemd/system", str(units))
     script = script.replace("/opt/kinesis-connectors/bin/python -I", f"{sys.executable} ")
     environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "PYTHONPATH": str(REPOSITORY)}
     subprocess.run(["bash", "-euo", "pipefail", "-c", script], env=environment, check=True)
@@ -113,6 +116,19 @@ def test_the_units_of_the_stack_come_with_the_program(tmp_path):
         "daemon-reload",
         "enable --now kinesis-connectors-leave.service kinesis-connectors-report@flights.timer",
     ]
+    assert (tmp_path / "kinesis-connectors-leave").stat().st_mode & 0o111
+    assert (tmp_path / "group").read_text().splitlines() == [
+        "REGION=%{AWS::Region}",
+        "GROUP=%{AWS::StackName}",
+        f"HOOK={HOOK}",
+    ]
+
+
+def on_this_machine(script, folder):
+    """Return it with a folder in the place of those of a host."""
+    for place in ("/etc/connectors", "/usr/local/sbin"):
+        script = script.replace(place, str(folder))
+    return script
 
 
 @pytest.fixture
@@ -183,7 +199,7 @@ def test_a_report_is_its_pipelines_own(tmp_path):
             there.parent.mkdir(parents=True, exist_ok=True)
             there.write_text(text)
     script = f"set -euo pipefail\nPIPELINES=(flights)\nsystemctl() {{ :; }}\n{after([one])}"
-    script = script.replace(UNITS, str(units))
+    script = on_this_machine(script.replace(UNITS, str(units)), tmp_path)
     script = script.replace("/opt/kinesis-connectors/bin/python", sys.executable)
     subprocess.run(["bash", "-c", script], check=True)
 
