@@ -26,6 +26,7 @@ from ..config.shipped_files import shipped_files
 from ..config.work import Bought, Limit, Load, Onwards, Work
 from ..errors import counted
 from ..flow.rate import batches
+from .balance import Intervals, Spread, Waits, even_out
 from .costs import items
 from .lease_table import LeaseTable, lease_table
 from .loads import Cadence, play
@@ -75,6 +76,9 @@ class Plan(NamedTuple):
     """What is used up most comes first."""
     dollars: Sequence[tuple[str, float]]
     """What is to be paid for in a month."""
+    waits: Waits
+    one_more: Spread
+    """What becomes of the leases when a host is added: of the pipeline that has most of them."""
 
 
 def of_destination(name: str) -> list[Settings]:
@@ -139,6 +143,8 @@ def plan(pipelines: Sequence[Settings], records: float, size_of_one: float, shar
         for one in planned
     }
     limits = list(_limits(planned, streams, leases, hosts))
+    largest = max(planned, key=lambda one: one.load.shards)
+    intervals = Intervals.of(largest.settings)
     return Plan(
         planned,
         streams,
@@ -146,7 +152,14 @@ def plan(pipelines: Sequence[Settings], records: float, size_of_one: float, shar
         leases,
         sorted(limits, key=lambda limit: limit.used, reverse=True),
         [*items(pipelines, hosts, said), *_dollars(planned, streams, leases)],
+        intervals.waits(),
+        even_out([*evenly(largest.load.shards, hosts.hosts), 0], intervals),
     )
+
+
+def evenly(shards: int, hosts: int) -> list[int]:
+    """Return the shards of each host."""
+    return [shards // hosts + (host < shards % hosts) for host in range(hosts)]
 
 
 def wanted_shards(records: float, size_of_one: float) -> int:

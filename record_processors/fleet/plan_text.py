@@ -23,7 +23,8 @@ SOURCES = (
     "Measured: CPU, and what a child delivers, by tests/bench/README.md (AMD EPYC, records of 300 "
     "bytes as JSON; longer ones are taken to cost more by their length, delimited and csv rows "
     "take 4 to 6 us more); memory, by kcl/heap.py.",
-    "Read: the intervals of KCL 3.1.3. Played: loads that wait for each other.",
+    "Read: the intervals of KCL 3.1.3. Played: how it spreads leases, loads that wait for each "
+    "other.",
     f"Assumed: keys spread evenly, shards filled to {FULL_SHARD:.0%}, hosts busy to "
     f"{BUSY_HOST:.0%}, every record kept; of a COPY, 10 s (SYS_LOAD_HISTORY has yours).",
     "Prices: on demand, us-east-1, November 2025. Not in them: what S3, Redshift or OpenSearch "
@@ -52,6 +53,19 @@ def lines(plan: Plan) -> Iterator[str]:
         f"each of {size.type.gib} GiB, and needs {tenths(size.gib):.1f} while another is away; "
         f"{tenths(size.vcpus):.1f} vCPUs of {size.type.vcpus:g}",
     )
+    if size.hosts > 1:
+        yield from _row(
+            "without one",
+            _time(plan.waits.of_a_host),
+            "at most, until others read its shards; without the one that leads, "
+            f"{_time(plan.waits.of_the_leader)}",
+        )
+    if share := plan.one_more.leases[-1]:
+        yield from _row(
+            "with one more",
+            _time(plan.one_more.seconds),
+            f"until it has its share of the largest stream, {counted(share, 'shard')}",
+        )
     yield ""
     yield "a month"
     total = sum(dollars for _, dollars in plan.dollars)
@@ -78,20 +92,22 @@ def _pipeline(plan: Plan, one: Planned) -> Iterator[str]:
         f"{load.shards:,}",
         f"{_number(each)} records/s, {_bytes(each * load.bytes)}/s each",
     )
-    many = load.records / one.batches
-    yield from _row(
-        "batches",
-        _rate(one.batches),
-        f"of {_number(many)} records, {_bytes(many * load.bytes)}; a shard has one in "
-        f"{_time(load.shards / one.batches)}",
-    )
+    loads = one.work.loads
+    if loads is None or loads.files != load.records:  # not of a batch that is one load
+        many = load.records / one.batches
+        yield from _row(
+            "batches",
+            _rate(one.batches),
+            f"of {_number(many)} records, {_bytes(many * load.bytes)}; a shard has one in "
+            f"{_time(load.shards / one.batches)}",
+        )
     for bought in one.work.bought:
         yield from _row(
             bought.what, _rate(bought.a_second), f"{_number(bought.a_second * 3600)} an hour"
         )
-    if one.loads and one.work.loads:
+    if one.loads and loads:
         yield from _row(
-            f"{one.work.loads.what}s",
+            f"{loads.what}s",
             f"{one.loads.an_hour:,.0f}/h",
             f"of {counted(round(one.loads.files), 'file')}, "
             + (
@@ -152,6 +168,9 @@ def as_json(plan: Plan) -> dict[str, Any]:
             "count": size.hosts,
             "gibNeeded": size.gib,
             "vcpusNeeded": size.vcpus,
+            "secondsWithoutOne": plan.waits.of_a_host,
+            "secondsWithoutTheLeader": plan.waits.of_the_leader,
+            "secondsUntilOneMoreHasItsShare": plan.one_more.seconds,
         },
         "dollarsAMonth": dict(plan.dollars),
         "limits": [

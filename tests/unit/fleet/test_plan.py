@@ -2,6 +2,7 @@
 
 import json
 import re
+from random import Random
 
 import pytest
 
@@ -11,10 +12,13 @@ from record_processors.config.setting import Settings
 from record_processors.config.work import Cost, Load, Loads
 from record_processors.fleet.lease_table import lease_table
 from record_processors.fleet.loads import play
-from record_processors.fleet.plan import of_destination, plan, work_of
+from record_processors.fleet.plan import Unplannable, of_destination, plan, work_of
 from record_processors.fleet.processors import vcpus
+from record_processors.flow.buffer import Buffer
+from record_processors.flow.rate import batches
+from record_processors.flow.record import Record
 from support.fakes import STAGE_TWO, properties
-from support.paths import TESTS
+from support.paths import REPOSITORY, TESTS
 
 PAGE = (TESTS / "bench/README.md").read_text()
 LOAD = Load(2000, 300, 4)
@@ -116,6 +120,38 @@ def test_what_breaks_first(capsys, destination, records, shards, first):
     assert max(map(len, said.out.splitlines())) <= 80
 
 
+def test_several_destinations_do_what_each_does():
+    """Their costs add up, what each buys is bought, and the last one's messages go on."""
+    *_, items = of_destination("dynamodb")
+    *_, files = of_destination("s3-manifest")
+    names = {"connectorDestination": "dynamodb, s3-manifest"}
+    both = work_of(Settings("", {**files.texts, **items.texts, **names}), LOAD)
+    first, last = work_of(items, LOAD), work_of(Settings("", {**files.texts, **names}), LOAD)
+
+    assert both.cost.micros == pytest.approx(161.7 + 7.6)
+    assert both.cost.most < first.cost.most
+    assert {one.what for one in both.bought} >= {one.what for one in first.bought}
+    assert both.onwards.stream == last.onwards.stream
+
+
+def test_fan_out_has_its_price():
+    """A consumer of its own is paid for by the shard and by the byte."""
+    (settings,) = of_destination("s3")
+    listening = Settings("", {**settings.texts, "retrievalMode": "FANOUT"})
+    polling, fan_out = (dict(plan([one], 1000, 1000, 2).dollars) for one in (settings, listening))
+    assert fan_out.keys() - polling.keys() == {"fan-out of events"}
+    # 2 shards, 730 hours, $0.015; 2,447 GiB, $0.013
+    assert fan_out["fan-out of events"] == pytest.approx(21.9 + 31.8, abs=0.1)
+
+
+def test_rows_that_go_round():
+    """Pipelines that feed each other have no plan."""
+    (settings,) = of_destination("kinesis")
+    back = {"streamName": "flights", "kinesisOutputStream": "events", "applicationName": "back"}
+    with pytest.raises(Unplannable, match="reads what comes of its own rows"):
+        plan([settings, Settings("back", {**settings.texts, **back})], 1000, 300, 0)
+
+
 @pytest.mark.parametrize("records", [0.001, 1, 1e6])
 def test_any_load_has_a_plan(records):
     """Of a record in a quarter of an hour, or a million a second, shards and hosts are planned."""
@@ -166,3 +202,31 @@ def test_loads_that_wait_for_each_other():
     assert many.an_hour == pytest.approx(360, rel=0.02)
     assert many.longest > 200
     assert play(Loads("COPY", 11, 20, 100, 60, 10)).longest is None
+
+
+@pytest.mark.parametrize(("records", "size"), [(0.01, 300), (1, 300), (500, 300), (2000, 5000)])
+def test_batches_are_as_the_buffer_makes_them(records, size):
+    """By time, by count and by bytes: records come by chance to the buffer of one shard."""
+    settings = of_destination("s3")[0]
+    chance, now, made = Random(1), 0.0, 0
+    buffer = Buffer.from_settings(settings)
+    buffer.clock = lambda: now
+    for number in range(50_001 if records > 1 else 3000):
+        now += chance.expovariate(records)
+        if buffer.due:
+            made += 1
+            buffer.release(buffer.last)
+        if buffer.keep(Record(b"x" * size, str(number)), [b"x"]):
+            made += 1
+            buffer.release(buffer.last)
+    assert made / now == pytest.approx(batches(settings, Load(records, size, 1)), rel=0.1)
+
+
+def test_the_sample_of_the_readme(capsys):
+    """What the README shows of a plan is what is printed."""
+    readme = (REPOSITORY / "README.md").read_text()
+    (command, sample) = re.search(
+        r"^\$ kinesis-connectors (plan .*)\n((?:.*\n)*?)```", readme, re.MULTILINE
+    ).groups()
+    assert cli.main(command.split()) == 0
+    assert capsys.readouterr().out.startswith(sample)
