@@ -18,7 +18,7 @@ from ..aws.prices import (
     SHARD_HOUR,
 )
 from ..config.component import Destination
-from ..config.kcl_settings import RETRIEVAL_MODE
+from ..config.kcl_settings import MAX_LEASES, RETRIEVAL_MODE
 from ..config.keys import APPLICATION_NAME, STREAM_NAME
 from ..config.registry import chosen, ours
 from ..config.setting import Settings
@@ -31,7 +31,7 @@ from .costs import items
 from .lease_table import LeaseTable, lease_table
 from .loads import Cadence, play
 from .processors import vcpus
-from .sizes import HOURS_A_MONTH, Size, size
+from .sizes import HOURS_A_MONTH, USUAL_HOSTS, Size, size
 
 # docs.aws.amazon.com/streams/latest/dev/service-sizes-and-limits.html, of what is put on a shard
 SHARD_RECORDS, SHARD_BYTES = 1000, 2**20
@@ -135,7 +135,8 @@ def plan(pipelines: Sequence[Settings], records: float, size_of_one: float, shar
             )
         )
     said = {name: load.shards for name, load in streams.items()}
-    hosts = size(pipelines, said, None, sum(one.vcpus for one in planned) / BUSY_HOST)
+    all_vcpus = sum(one.vcpus for one in planned) / BUSY_HOST
+    hosts = size(pipelines, said, _by_leases(planned), all_vcpus)
     leases = {
         one.settings[APPLICATION_NAME]: lease_table(
             one.settings, one.load.shards, one.checkpoints, hosts.hosts
@@ -155,6 +156,13 @@ def plan(pipelines: Sequence[Settings], records: float, size_of_one: float, shar
         intervals.waits(),
         even_out([*evenly(largest.load.shards, hosts.hosts), 0], intervals),
     )
+
+
+def _by_leases(planned: Sequence[Planned]) -> int | None:
+    """Return how many hosts it takes where a file limits its shards on each; None if no more."""
+    each = [(one.load.shards, one.settings[MAX_LEASES]) for one in planned]
+    hosts = max((math.ceil(shards / most) for shards, most in each if most), default=0)
+    return hosts if hosts > USUAL_HOSTS else None
 
 
 def evenly(shards: int, hosts: int) -> list[int]:

@@ -44,7 +44,7 @@ TYPES = (  # by price
     InstanceType("m7g.4xlarge", 64, 16, 0.6528),
     InstanceType("m7g.8xlarge", 128, 32, 1.3056),
 )
-MOST_HOSTS = 500
+USUAL_HOSTS, MOST_HOSTS = 2, 500
 
 # A full shard brings 1 MB/s, at 300 bytes 3,500 records/s, of 21 to 27 us each (tests/bench).
 SHARD_VCPUS = 0.1
@@ -93,7 +93,7 @@ def size(
     if all_vcpus is None:
         all_vcpus = SHARD_VCPUS * sum(shards_of(each, said) for each in pipelines)
     useful = max(shards_of(each, said) for each in pipelines)
-    for count in [hosts] if hosts else range(min(2, useful), MOST_HOSTS + 1):
+    for count in [hosts] if hosts else range(min(USUAL_HOSTS, useful), MOST_HOSTS + 1):
         gib = _bytes_on_one(pipelines, said, count) / 2**30
         vcpus = all_vcpus / count
         for one in TYPES:

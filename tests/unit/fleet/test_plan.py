@@ -134,6 +134,13 @@ def test_several_destinations_do_what_each_does():
     assert both.onwards.stream == last.onwards.stream
 
 
+def test_a_limit_of_leases_makes_more_hosts():
+    """Where a file lets a host have eight shards, forty take five hosts."""
+    (settings,) = of_destination("s3")
+    limited = Settings("", {**settings.texts, "maxLeasesForWorker": "8"})
+    assert plan([limited], 1000, 300, 40).size.hosts == 5
+
+
 def test_fan_out_has_its_price():
     """A consumer of its own is paid for by the shard and by the byte."""
     (settings,) = of_destination("s3")
