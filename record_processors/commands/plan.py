@@ -71,8 +71,10 @@ def run(arguments: argparse.Namespace) -> int:
 
     from ..config.properties import SettingsError, load  # noqa: PLC0415
     from ..config.registry import DESTINATIONS  # noqa: PLC0415
-    from ..fleet.plan import Unplannable, of_destination, plan  # noqa: PLC0415
-    from ..fleet.plan_text import as_json, lines  # noqa: PLC0415
+    from ..fleet.plan import plan  # noqa: PLC0415
+    from ..fleet.plan_json import as_json  # noqa: PLC0415
+    from ..fleet.plan_text import lines  # noqa: PLC0415
+    from ..fleet.planned import Unplannable, of_destination  # noqa: PLC0415
     from ..fleet.sizes import WrongSize  # noqa: PLC0415
 
     name, paths = arguments.destination, arguments.properties

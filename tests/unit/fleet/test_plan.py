@@ -12,7 +12,8 @@ from record_processors.config.setting import Settings
 from record_processors.config.work import Cost, Load, Loads
 from record_processors.fleet.lease_table import lease_table
 from record_processors.fleet.loads import play
-from record_processors.fleet.plan import Unplannable, of_destination, plan, work_of
+from record_processors.fleet.plan import plan
+from record_processors.fleet.planned import Unplannable, of_destination, work_of
 from record_processors.fleet.processors import vcpus
 from record_processors.flow.buffer import Buffer
 from record_processors.flow.rate import batches
