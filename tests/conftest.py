@@ -40,7 +40,7 @@ NO_CLOUD = {
 def pytest_addoption(parser):
     rig = parser.getgroup("the crash rig")
     rig.addoption(
-        "--kills", type=int, default=30, help="kill so many processes at random (default 30)"
+        "--kills", type=int, default=20, help="kill so many processes at random (default 20)"
     )
     rig.addoption(
         "--crash-seed",

@@ -75,8 +75,8 @@ def file_key(
     return f"{folder}{hour_folders(layout, hour)}/{shard}-{position}{extension}"
 
 
-FILE_NAME = re.compile(r"(.+)-(\d+)-(\d+)(?:\.[a-z]+)*")
-"""A file's name in its folders: shard, and the two numbers of its first position."""
+FILE_NAME = re.compile(r"(.+)-(\d+)-(\d+)((?:\.[a-z]+)*)")
+"""A file's name in its folders: shard, the two numbers of its first position, and its ending."""
 
 
 def hour_folders(layout: str, hour: datetime) -> str:

@@ -6,6 +6,7 @@ import argparse
 import shlex
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import EXIT_OK, EXIT_USAGE
@@ -14,14 +15,14 @@ from .command import complain
 if TYPE_CHECKING:
     from ..config.setting import Settings
 
-HELP = "print a CloudFormation template: an Auto Scaling group of hosts that run the pipelines"
+HELP = "make a CloudFormation template: an Auto Scaling group of hosts that run the pipelines"
 MORE = (
     "It holds all that they need, down to alarms and a dashboard, and says at its head how many "
     "hosts it takes, why, and what they cost; so does stderr."
 )
 EXAMPLE = (
     "kinesis-connectors cloudformation properties/s3_manifest.properties "
-    "properties/redshift_manifest.properties >stack.yaml"
+    "properties/redshift_manifest.properties --into stack.yaml"
 )
 
 
@@ -31,10 +32,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "properties", metavar="PROPERTIES", nargs="+", help="the pipelines' .properties files"
     )
     parser.add_argument(
+        "--into",
+        metavar="FILE",
+        help="write the template there, once it is whole: what refuses leaves the file as it is "
+        "(default: print it)",
+    )
+    parser.add_argument(
         "--source",
         metavar="SOURCE",
         help="where hosts install the program from: a requirement for pip, or a folder of S3, "
-        "s3://…, with what scripts/build writes (default: this version, from pip's index)",
+        "s3://…, with what scripts/wheels writes (default: this version from pip's index, with "
+        "whatever it depends on on the day that a host starts)",
     )
     parser.add_argument(
         "--shards",
@@ -72,13 +80,14 @@ def _shards(value: str) -> tuple[str, int]:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the template, and on stderr what it takes."""
+    """Print or write the template; say on stderr what it takes."""
     from importlib.metadata import version  # noqa: PLC0415
 
     from ..config.keys import STREAM_NAME  # noqa: PLC0415
     from ..config.properties import SettingsError, load  # noqa: PLC0415
     from ..fleet.costs import why  # noqa: PLC0415
     from ..fleet.midstream import ChangesInMidStream  # noqa: PLC0415
+    from ..fleet.program import NotInTheProgram, requirement  # noqa: PLC0415
     from ..fleet.sizes import WrongSize, size  # noqa: PLC0415
     from ..fleet.stack import MOST_BYTES_IN_A_REQUEST, Stack, Unfit, template  # noqa: PLC0415
     from ..fleet.units import NotOnOneHost  # noqa: PLC0415
@@ -88,15 +97,31 @@ def run(arguments: argparse.Namespace) -> int:
         pipelines = [load(path) for path in arguments.properties]
         if unknown := said.keys() - {settings[STREAM_NAME] for settings in pipelines}:
             return complain(f"--shards {unknown.pop()}: no file reads that stream", EXIT_USAGE)
+        program = arguments.source or version("kinesis-connectors")
         if arguments.replacing:
-            _insist_on_the_same(pipelines, arguments.replacing)
+            _insist_on_the_same(pipelines, program, arguments.replacing)
         hosts = size(pipelines, said, arguments.hosts)
-        source = arguments.source or f"kinesis-connectors=={version('kinesis-connectors')}"
+        source = arguments.source or requirement(pipelines, program)
         command = f"kinesis-connectors {shlex.join(sys.argv[1:])}"
-        text = template(Stack(pipelines, source, hosts, said, command))
-    except (SettingsError, WrongSize, Unfit, NotOnOneHost, ChangesInMidStream) as error:
+        text = template(Stack(pipelines, source, program, hosts, said, command))
+    except (
+        SettingsError,
+        WrongSize,
+        Unfit,
+        NotInTheProgram,
+        NotOnOneHost,
+        ChangesInMidStream,
+    ) as error:
         return complain(error, EXIT_USAGE)
-    print(text, end="")
+    if arguments.into is None:
+        print(text, end="")
+    else:
+        try:
+            Path(arguments.into).write_text(text, encoding="utf-8")
+        except OSError as error:
+            return complain(
+                f"--into {arguments.into}: cannot be written: {error.strerror}", EXIT_USAGE
+            )
     print("\n".join(why(pipelines, hosts, said)), file=sys.stderr)
     if len(text.encode()) > MOST_BYTES_IN_A_REQUEST:
         print(
@@ -105,7 +130,7 @@ def run(arguments: argparse.Namespace) -> int:
     return EXIT_OK
 
 
-def _insist_on_the_same(pipelines: Sequence[Settings], stack: str) -> None:
+def _insist_on_the_same(pipelines: Sequence[Settings], program: str, stack: str) -> None:
     """Look at the stack as it is. Raises ChangesInMidStream, also if it cannot be looked at."""
     from ..aws.findings import ERRORS, quick_client, why  # noqa: PLC0415
     from ..fleet.midstream import ChangesInMidStream, deployed, insist_on_the_same  # noqa: PLC0415
@@ -115,4 +140,4 @@ def _insist_on_the_same(pipelines: Sequence[Settings], stack: str) -> None:
     except ERRORS as error:
         said = why(error, "cloudformation:GetTemplate")
         raise ChangesInMidStream(f"--replacing {stack}: {said}") from error
-    insist_on_the_same(pipelines, before)
+    insist_on_the_same(pipelines, program, stack, before)

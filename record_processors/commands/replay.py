@@ -43,7 +43,6 @@ def run(arguments: argparse.Namespace) -> int:
     from ..config.properties import SettingsError, load  # noqa: PLC0415
     from ..kcl.look import no_credentials  # noqa: PLC0415
     from ..ops.pipelines import chain_writer  # noqa: PLC0415
-    from ..ops.redrive import why_not  # noqa: PLC0415
 
     logging.basicConfig(format="%(message)s", level=logging.INFO)
     for noisy in ("botocore", "boto3", "urllib3"):
@@ -51,9 +50,9 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         _insist_on_one_way(arguments)
         settings = load(arguments.properties)
-        if chain_writer(settings) is None:
+        if (writer := chain_writer(settings)) is None:
             return complain(f"{settings.path}: this pipeline writes no files", EXIT_USAGE)
-        if arguments.shard and (why := why_not(settings)):
+        if arguments.shard and (why := writer.no_redrive(settings)):
             return complain(f"{settings.path}: {why}", EXIT_USAGE)
         if problem := no_credentials():
             return complain(problem.sentence, EXIT_USAGE)

@@ -6,6 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from ..errors import EXIT_FOUND, EXIT_OK
+from .command import complain
 from .redrive import print_count
 from .wanted import wanted
 
@@ -63,6 +64,8 @@ def settle(arguments: argparse.Namespace, settings: Settings) -> int:
     decision = Settled(why=arguments.why.strip(), by=_who())
     dry = arguments.dry_run
     summary = Settle(settings, wanted(arguments), arguments.settle, decision, dry=dry).run()
+    if arguments.settle and not summary.found:
+        return complain(f"{arguments.settle}: no letter is there", EXIT_FOUND)
     print_count(summary.before, "put back or settled before (files of letters)")
     print_count(summary.settled, "would be settled" if dry else "settled", always=True)
     print_count(summary.left.count, "left open", summary.left)

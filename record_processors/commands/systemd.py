@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -48,12 +49,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print or write the files; say what is left to do."""
+    from ..config.kcl_rules import notes_of_worker  # noqa: PLC0415
     from ..config.properties import SettingsError, load  # noqa: PLC0415
     from ..fleet.units import NotOnOneHost, host_files  # noqa: PLC0415
     from ..fleet.user_data import user_data  # noqa: PLC0415
 
     try:
         pipelines = [load(path) for path in arguments.properties]
+        for one in pipelines:
+            for sentence in notes_of_worker(one):
+                print(f"note  {one.path}: {sentence}", file=sys.stderr)
         if arguments.user_data:
             print(user_data(pipelines, arguments.user_data), end="")
             return EXIT_OK
@@ -67,7 +72,7 @@ def run(arguments: argparse.Namespace) -> int:
         return complain(error, EXIT_USAGE)
     except OSError as error:
         return complain(f"{error.filename}: cannot be written: {error.strerror}", EXIT_USAGE)
-    print("\n".join(left_to_do(pipelines)), file=sys.stderr)
+    print("\n".join(left_to_do(pipelines, arguments.into)), file=sys.stderr)
     return EXIT_OK
 
 
@@ -98,16 +103,28 @@ def write(files: Mapping[str, str], directory: Path, *, force: bool = False) -> 
         print(f"{path}: written")
 
 
-def left_to_do(pipelines: Sequence[Settings]) -> list[str]:
-    """Return what a person has to do so that the pipelines run, as commands."""
+def left_to_do(pipelines: Sequence[Settings], into: str) -> list[str]:
+    """Return what a person has to type so that the pipelines run, and after a change."""
     from ..fleet.pipeline_file import secrets, secrets_path  # noqa: PLC0415
     from ..fleet.units import services, timers  # noqa: PLC0415
 
-    wanted = {
-        f"put {variable}=… into {secrets_path(one)}, which root alone may read"
-        for one in pipelines
-        for variable in secrets(one)
-    }
+    todo = []
+    for one in pipelines:
+        if names := list(secrets(one)):
+            path = secrets_path(one)
+            # What is there already, a password perhaps, stays.
+            todo.append(f"test -e {path} || install -m 600 /dev/null {path}")
+            lines = " ".join(f"{name}=…" for name in names)
+            todo.append(f"vi {path}  # a line of each: {lines}")
     units = " ".join([*services(pipelines), *timers(pipelines)])
-    todo = [*sorted(wanted), "systemctl daemon-reload", f"systemctl enable --now {units}"]
-    return ["left to do:", *(f"  {each}" for each in todo)]
+    todo += ["systemctl daemon-reload", f"systemctl enable --now {units}"]
+    files = shlex.join(one.path for one in pipelines)
+    again = [
+        f"kinesis-connectors systemd {files} --into {shlex.quote(into)} --force",
+        "systemctl daemon-reload",
+        f"systemctl restart {' '.join(services(pipelines))}",
+    ]
+    return [
+        *("left to do, as root:", *(f"  {each}" for each in todo)),
+        *("after a setting changes:", *(f"  {each}" for each in again)),
+    ]

@@ -66,6 +66,9 @@ class Destination(Component):
     measures: ClassVar[Sequence[Metric]] = ()
     """Its metrics, for the reference: those of every pipeline, and those that it adds."""
 
+    lasting: ClassVar[Sequence[Setting[Any]]] = ()
+    """Its settings that stay as they are while any daemon of the application runs."""
+
     shipped: ClassVar[Shipped | None] = None
 
     secrets_come_from: ClassVar[str] = ""
@@ -85,6 +88,12 @@ class Destination(Component):
         """
         del settings, load
         return Work(Cost(9.9, 21_618))
+
+    @classmethod
+    def extras(cls, settings: Settings) -> Sequence[str]:
+        """Return the extras of this package whose libraries it cannot do without."""
+        del settings
+        return ()
 
     @classmethod
     def variables(cls, settings: Settings) -> Mapping[str, Setting[Any]]:

@@ -75,12 +75,7 @@ def contradictions(settings: Settings, longest_try: int) -> Iterator[Contradicti
 
 def notes(settings: Settings) -> Iterator[str]:
     """Yield what may be meant so, and should be known."""
-    for setting in (WORKER_ID, WORKER_IDENTIFIER):
-        if setting in settings:
-            yield (
-                f"{setting.key} stands in the file: two hosts that share it would take each "
-                "other's shards; without it, `run` gives each host a name of its own that stays"
-            )
+    yield from notes_of_worker(settings)
     if settings[SKIP_SYNC]:
         yield (
             f"{SKIP_SYNC.key} = true: KCL then delivers aggregates with records of other shards, "
@@ -91,6 +86,16 @@ def notes(settings: Settings) -> Iterator[str]:
         is_of_other = key in POLLING_ONLY if mode == "FANOUT" else key.startswith("fanoutConfig.")
         if is_of_other:
             yield f"{key} has no effect with retrievalMode = {mode}"
+
+
+def notes_of_worker(settings: Settings) -> Iterator[str]:
+    """Yield what makes hosts that share the file pass for one another."""
+    for setting in (WORKER_ID, WORKER_IDENTIFIER):
+        if setting in settings:
+            yield (
+                f"{setting.key} stands in the file: two hosts that share it would take each "
+                "other's shards; without it, `run` gives each host a name of its own that stays"
+            )
 
 
 def _command(settings: Settings) -> Iterator[Contradiction]:

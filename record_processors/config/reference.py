@@ -6,9 +6,11 @@ from collections.abc import Iterable, Iterator
 
 from ..events import OF_EVERY_PIPELINE, Event
 from .component import Component, Destination
+from .host_metrics import OF_A_HOST
 from .kcl_keys import KCL_KEYS
 from .keys import DESTINATION, FILTER, TRANSFORMER
 from .known_settings import Elsewhere, elsewhere
+from .metric import Metric
 from .registry import ours
 from .setting import Setting
 from .shipped_files import default_of, sections, type_of
@@ -34,7 +36,7 @@ METRICS = """\
 What `metrics` sends, at most once in ten seconds from each shard's process; a counter of which nothing has come is left out. To StatsD,
 names begin with `kinesis_connectors.`, tags are `application` and `shard`, times are in milliseconds. In CloudWatch the namespace is
 `KinesisConnectors`, the dimensions are `application`, and `application` with `shard`; the agent keeps the documents in the log group
-`kinesis-connectors`.
+`kinesis-connectors/APPLICATION/metrics`. The last ones a host of a stack sends for itself, by application, each minute or five.
 """  # noqa: E501 - lines of a page
 
 
@@ -72,15 +74,16 @@ def _metrics(classes: Iterable[type[Component]]) -> Iterator[str]:
     yield "| --- | --- | --- | --- | --- | --- |"
     for metric in every:
         users = [name for name, measures in destinations.items() if metric in measures]
-        cells = [
-            f"`{metric.name}`",
-            metric.kind,
-            metric.unit,
-            metric.help,
-            f"`{metric.tag}`" if metric.tag else "",
-            "all" if len(users) == len(destinations) else ", ".join(sorted(users)),
-        ]
-        yield "| " + " | ".join(cells) + " |"
+        used_by = "all" if len(users) == len(destinations) else ", ".join(sorted(users))
+        yield _metric(metric, used_by)
+    for metric in OF_A_HOST:
+        yield _metric(metric, "hosts of a `cloudformation` stack")
+
+
+def _metric(metric: Metric, used_by: str) -> str:
+    told_apart_by = f"`{metric.tag}`" if metric.tag else ""
+    cells = [f"`{metric.name}`", metric.kind, metric.unit, metric.help, told_apart_by, used_by]
+    return f"| {' | '.join(cells)} |"
 
 
 def _table(settings: list[Setting[object]], users: dict[str, Elsewhere]) -> Iterator[str]:

@@ -163,15 +163,18 @@ class Chain:
         start = self.earlier.at(Start(first.position, self.key(first)))
         if start is None:
             return None
-        try:
-            found = self._read(start)
-        except Missing:
-            return None
-        except Denied as error:
-            # Without s3:ListBucket, S3 does not say of an object that it is not there. If it is,
-            # the write finds out.
-            log.info("not known whether an earlier life wrote it: %s", error)
-            return None
+        if self.earlier.is_known:
+            found = self._read_what_is_there(start)
+        else:
+            try:
+                found = self._read(start)
+            except Missing:
+                return None
+            except Denied as error:
+                # Without s3:ListBucket, S3 does not say of an object that it is not there. If it
+                # is, the write finds out.
+                log.info("not known whether an earlier life wrote it: %s", error)
+                return None
         _report(found)
         return found
 
@@ -183,20 +186,24 @@ class Chain:
 
     def _winner(self, batch: Batch[bytes], ours: File) -> File:
         """Return the object that stands where ours would: it decides what the shard's rows are."""
-        try:
-            theirs = self._read(Start(batch.first.position, ours.key))
-        except Missing as error:
-            raise Fatal(f"{ours.url} was there a moment ago: somebody deletes files") from error
-        except Denied as error:
-            raise Fatal(
-                f"{error}; it is there, and to see how far it reaches takes s3:GetObject"
-            ) from error
+        theirs = self._read_what_is_there(Start(batch.first.position, ours.key))
         if theirs == msgspec.structs.replace(ours, fields=None):
             # Our own, written by a try whose answer was lost, or by our twin.
             log.info("%s is written already, with the same rows", ours.url)
             return ours
         _report(theirs)
         return theirs
+
+    def _read_what_is_there(self, start: Start) -> File:
+        try:
+            return self._read(start)
+        except Missing as error:
+            url = self.bucket.url(start.key)
+            raise Fatal(f"{url} was there a moment ago: somebody deletes files") from error
+        except Denied as error:
+            raise Fatal(
+                f"{error}; it is there, and to see how far it reaches takes s3:GetObject"
+            ) from error
 
     def _read(self, start: Start) -> File:
         """Read a file's metadata. Raises Missing, Denied, and Fatal for what is none of ours."""

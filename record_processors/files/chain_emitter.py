@@ -58,6 +58,11 @@ class ChainEmitter(Emitter[Any]):
         )
 
     @classmethod
+    def extras(cls, settings: Settings) -> Sequence[str]:
+        """Return that of its compression."""
+        return ("zstd",) if settings[COMPRESSION] == "zstd" else ()
+
+    @classmethod
     def announces_on(cls, settings: Settings) -> str | None:  # noqa: ARG003 - for overriding
         """Return the stream on which it announces its files; None if on none."""
         return None

@@ -2,7 +2,8 @@
 
 An earlier life may have written files whose checkpoints it did not live to make. With another
 transformer or filter than now it kept other records, so that its files begin at others, and lie
-under other keys than ours would. So they are listed, from the hour on at which the record arrived.
+under other keys than ours would. So they are listed, from the hour on at which the record arrived:
+two requests, and two more for each later hour in which the application wrote files.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from ..aws.bucket import Bucket
 from ..aws.failures import Denied
 from ..aws.layout import FILE_NAME, hour_folders, is_in_order_of_time, pattern_of
 from ..flow.record import Position, Record
+from .formats import ENDINGS
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +38,7 @@ class Start(NamedTuple):
 
 
 class EarlierFiles:
-    """The files of a pipeline, looked through hour after hour; hours without files cost nothing."""
+    """The files of a pipeline, looked through hour after hour."""
 
     def __init__(self, bucket: Bucket, folder: str, layout: str) -> None:
         self.bucket = bucket
@@ -50,10 +52,10 @@ class EarlierFiles:
     def look(self, shard: str, record: Record) -> Position | None:
         """Return where the first file of the shard begins at ``record`` or after it, if any does.
 
-        It is not known, and None, in folders that are not in the order of time, and without the
-        right to list (s3:ListBucket). Raises Fatal.
+        It is not known, and None, in folders that are not in the order of time, of a record
+        without a time of arrival, and without the right to list (s3:ListBucket). Raises Fatal.
         """
-        self.next, self.is_known = None, is_in_order_of_time(self.layout)
+        self.next, self.is_known = None, bool(record.arrival) and is_in_order_of_time(self.layout)
         if self.is_known:
             try:
                 self.next = self._first(shard, record)
@@ -72,12 +74,13 @@ class EarlierFiles:
         return None if self.is_known else start
 
     def _first(self, shard: str, record: Record) -> Start | None:
+        first: Start | None = None
         for hour in self._hours(record):
-            starts = self._starts(hour, shard)
-            later = [start for start in starts if start.first >= record.position]
-            if later:
-                return min(later)
-        return None
+            later = [one for one in self._starts(hour, shard) if one.first >= record.position]
+            if first:  # around the end of an hour, the next one may have what comes before
+                return min([first, *later])
+            first = min(later, default=None)
+        return first
 
     def _hours(self, record: Record) -> Iterator[str]:
         """Yield the folder of the hour of a record, and those of all later hours with files."""
@@ -106,7 +109,7 @@ class EarlierFiles:
             page = self.bucket.page(f"{hour}{shard}-", token)
             for key in _keys(page):
                 name = FILE_NAME.fullmatch(key.removeprefix(hour))
-                if name and name[1] == shard:
+                if name and name[1] == shard and name[4] in ENDINGS:
                     yield Start(Position(int(name[2]), int(name[3])), key)
             token = page.get("NextContinuationToken")
             if not token:

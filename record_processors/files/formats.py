@@ -77,3 +77,5 @@ FORMATS: dict[str, FileFormat] = {
     "delimited": Lines(".txt"),
     "text": Lines(".txt"),
 }
+ENDINGS = frozenset(each.extension(how) for each in FORMATS.values() for how in EXTENSIONS)
+"""What the keys of files of rows end in."""

@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from ..config.host_metrics import ATTENTION, BEHIND, HEALTHY, LETTERS, RESTARTS, WITHOUT_OWNER
 from ..config.keys import APPLICATION_NAME
 from ..config.metric import Metric
 from ..config.setting import Settings
-from ..flow.metrics import MILLIS_BEHIND_LATEST
 from ..kcl.metric_formats import NAMESPACE
 from .hosts import GROUP
-from .measured import ATTENTION, HEALTHY, LETTERS, RESTARTS, WITHOUT_OWNER
 from .text import fill, logical_id
 
 TOPIC = """\
-# ---- alarms -------------------------------------------------------------------------------------
+# ---- alarms ----------------------------------------------
 
 # Where they are told. AlarmEmail, if it is said, must confirm a first mail. Whoever else is to
 # hear subscribes to it too: aws sns subscribe --topic-arn …
@@ -86,9 +85,10 @@ ABOVE, BELOW = "GreaterThanThreshold", "LessThanThreshold"
 ALARMS = (
     Alarm(
         "Behind",
-        "A shard is read too late: its host is too small or away, or what it writes to is down.",
-        MILLIS_BEHIND_LATEST,
-        *("Maximum", ABOVE, "!Ref BehindMilliseconds", 60, 5, "notBreaching"),
+        "Records wait too long: a host is too small or away, or what it writes to is down.",
+        BEHIND,
+        # A report may come a minute late: what was true stays true until the next.
+        *("Maximum", ABOVE, "!Ref BehindMilliseconds", 300, 1, "ignore"),
         "kinesis-connectors status says which shard, and why",
     ),
     Alarm(
@@ -97,6 +97,13 @@ ALARMS = (
         HEALTHY,
         *("Maximum", BELOW, "1", 60, 5, "breaching"),
         "look at the last lines of the log group, and at the activity of the Auto Scaling group",
+    ),
+    Alarm(
+        "SickHost",
+        "For ten minutes a host has not been well, be the others so: its shards wait.",
+        HEALTHY,
+        *("Minimum", BELOW, "1", 60, 10, "notBreaching"),
+        "the log group has the reasons; kinesis-connectors health, on each host, says which it is",
     ),
     Alarm(
         "DeadLetters",

@@ -7,6 +7,7 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 
 from ..config.component import Destination
+from ..config.host_metrics import OF_A_HOST
 from ..config.kcl_settings import MAX_RECORDS
 from ..config.keys import APPLICATION_NAME, INPUT_SHARDS, STREAM_NAME
 from ..config.registry import chosen
@@ -14,7 +15,6 @@ from ..config.setting import Settings
 from ..errors import counted
 from .alarms import ALARMS
 from .hosts import DISK_GIB
-from .measured import OF_A_HOST
 from .sizes import PRICED, Size, shards_of
 
 # In us-east-1; aws.amazon.com/ebs/pricing, aws.amazon.com/cloudwatch/pricing

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ..config.component import Destination
+from ..config.host_metrics import BEHIND, HEALTHY, RESTARTS, WITHOUT_OWNER
 from ..config.keys import APPLICATION_NAME
 from ..config.metric import Counter, Metric
 from ..config.registry import chosen
@@ -23,11 +24,10 @@ from ..flow.metrics import (
 from ..kcl.metric_formats import NAMESPACE
 from .alarms import ALARMS, alarm_id
 from .logs import logs_group
-from .measured import HEALTHY, RESTARTS, WITHOUT_OWNER
 from .text import fill
 
 TEMPLATE = """\
-# ---- the dashboard ------------------------------------------------------------------------------
+# ---- the dashboard ---------------------------------------
 
 # A row of pictures for each pipeline: how far behind, what came in, what went out, who is well.
 Dashboard:
@@ -54,7 +54,7 @@ def dashboard(pipelines: Sequence[Settings]) -> str:
 
 def _json(body: dict[str, Any]) -> str:
     """Write a widget a line: short, and yet to be compared line by line."""
-    lines = ",\n ".join(json.dumps(one) for one in body["widgets"])
+    lines = ",\n ".join(json.dumps(one, separators=(",", ":")) for one in body["widgets"])
     return f'{{"widgets": [\n {lines}\n]}}'
 
 
@@ -76,7 +76,10 @@ def _row(settings: Settings) -> Iterator[Widget]:
     by_shard += f"MetricName=\"{MILLIS_BEHIND_LATEST.name}\"', 'Maximum', {MINUTE})"
     yield _graph(
         "How far behind, by shard (ms)",
-        [[{"expression": by_shard, "id": "behind", "label": ""}]],
+        [
+            *_series([BEHIND], name, "Maximum", "records that wait"),
+            [{"expression": by_shard, "id": "behind", "label": ""}],
+        ],
     )
     came_in = [RECORDS_READ, RECORDS_KEPT, RECORDS_FILTERED, RECORDS_REFUSED]
     yield _graph("Records", _series(came_in, name, "Sum"))

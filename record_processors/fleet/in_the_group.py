@@ -7,6 +7,7 @@ minute, and leaves the Auto Scaling group in peace. ``%{…}`` is the stack's to
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
 from typing import NamedTuple
 
 from ..config.setting import Settings
@@ -18,21 +19,37 @@ from .text import fill, logical_id
 from .units import UNITS, shipped
 
 FROM_SECRETS_MANAGER = """\
-# Passwords, which stand in no template: from Secrets Manager into files that are root's own.
-secret() {
-  aws secretsmanager get-secret-value --secret-id "$1" --query SecretString --output text |
-    sed 's/[\\\\"`$]/\\\\&/g'
-}
+# Passwords, which stand in no template: from Secrets Manager into files that are root's own. They
+# are fetched at each start of a daemon, as they may be others by then (if they can be; else the old
+# ones may do), and now, so that a wrong secret ends the set-up.
+cat >/usr/local/sbin/kinesis-connectors-password <<'END'
+@program@
+END
+chmod 755 /usr/local/sbin/kinesis-connectors-password
 mkdir -p @files@
-umask 077
 @each@
-umask 022
 
 """
 
 FETCHED = """\
-value=$(secret '%{@parameter@}')
-printf '@variable@="%s"\\n' "$value" >>@path@
+fetch='/usr/local/sbin/kinesis-connectors-password @path@@named@'
+$fetch
+mkdir -p @units@/kinesis-connectors@@name@.service.d
+printf '[Service]\\nExecStartPre=-+%s\\n' "$fetch" \\
+  >@units@/kinesis-connectors@@name@.service.d/20-password.conf
+"""
+
+
+REPORT = """\
+# ---- the report of each minute, and the leave: their units come with the program ----
+files=$(/opt/kinesis-connectors/bin/python -I -c \\
+  'import record_processors.fleet as fleet; print(fleet.__path__[0])')/files
+cp "$files"/kinesis-connectors-{report@.*,leave.service} @units@/
+for name in "${PIPELINES[@]}"; do  # what asks for the health of a pipeline is its user already
+  cp -rT @units@/kinesis-connectors-{health,report}@"$name".service.d
+done
+systemctl daemon-reload
+systemctl enable --now kinesis-connectors-leave.service @timers@
 """
 
 
@@ -63,11 +80,19 @@ def passwords(pipelines: Sequence[Settings]) -> str:
 
     They are quoted as systemd reads them: systemd.exec(5), EnvironmentFile=.
     """
-    each = "".join(
-        fill(FETCHED, parameter=one.parameter, variable=one.variable, path=one.path)
-        for one in secrets_of(pipelines)
-    )
-    return fill(FROM_SECRETS_MANAGER, files=FILES, each=each) if each else ""
+    each = ""
+    for path, secrets_there in groupby(secrets_of(pipelines), lambda one: one.path):
+        found = list(secrets_there)
+        each += fill(
+            FETCHED,
+            path=path,
+            named="".join(f" {one.variable} %{{{one.parameter}}}" for one in found),
+            name=found[0].application,
+            units=UNITS,
+        )
+    if not each:
+        return ""
+    return fill(FROM_SECRETS_MANAGER, program=shipped("password.py"), files=FILES, each=each)
 
 
 def before(pipelines: Sequence[Settings]) -> str:
@@ -80,9 +105,6 @@ def before(pipelines: Sequence[Settings]) -> str:
         secrets=passwords(pipelines),
         agent=agent(pipelines),
         leave=leave(),
-        leave_service=shipped("kinesis-connectors-leave.service"),
-        report_service=shipped("kinesis-connectors-report@.service"),
-        report_timer=shipped("kinesis-connectors-report@.timer"),
     )
 
 
@@ -92,6 +114,6 @@ def leave() -> str:
 
 
 def after(pipelines: Sequence[Settings]) -> str:
-    """Return what a host does once its pipelines are healthy."""
+    """Return what a host does once its pipelines are healthy: each reports as its own user."""
     timers = (f"kinesis-connectors-report@{name_of(one)}.timer" for one in pipelines)
-    return f"systemctl enable --now {' '.join(timers)}\n"
+    return fill(REPORT, units=UNITS, timers=" ".join(timers))

@@ -14,10 +14,13 @@ FOLDER = "/var/log/kinesis-connectors"
 RETENTION_DAYS = 30
 
 TEMPLATE = """\
-# ---- logs and metrics ---------------------------------------------------------------------------
+# ---- logs and metrics ------------------------------------
 
 # Two log groups of each pipeline: what its daemons say, a stream a host; and its metrics, of which
-# CloudWatch makes what the alarms and the dashboard read. They end with the stack.
+# CloudWatch makes what the alarms and the dashboard read. They end with the stack. Their names are
+# those of the applications: one that is there before the stack fails it (aws logs delete-log-group
+# takes it away, logs included), and so a second stack of one application. CloudWatch encrypts them;
+# a key of one's own is KmsKeyId, and needs a key policy.
 
 @groups@"""
 
@@ -30,7 +33,7 @@ GROUP = """\
     checkov:
       skip:
         - id: CKV_AWS_158
-          comment: CloudWatch encrypts it; a key of one's own is KmsKeyId, and needs a key policy
+          comment: CloudWatch encrypts it
   Properties:
     LogGroupName: @name@
     RetentionInDays: @days@
@@ -77,4 +80,4 @@ def agent(pipelines: Sequence[Settings]) -> str:
         for settings in pipelines
     ]
     said = {"metrics_collected": {"emf": {}}, "logs_collected": {"files": {"collect_list": files}}}
-    return json.dumps({"logs": said}, indent=1)
+    return json.dumps({"logs": said})

@@ -17,18 +17,18 @@ from pathlib import Path
 import msgspec
 
 from ..config.agent import Agent
+from ..config.host_metrics import ATTENTION, BEHIND, HEALTHY, LETTERS, RESTARTS, WITHOUT_OWNER
 from ..config.keys import APPLICATION_NAME, METRICS
 from ..config.properties import load
 from ..config.setting import Settings
 from ..kcl.metric_formats import FORMATS, taken
 from ..ops.health import health
 from ..ops.look import look
-from .measured import ATTENTION, HEALTHY, LETTERS, RESTARTS, WITHOUT_OWNER
 
 # `status` reads each shard once, of the five times a second that Kinesis allows all together.
 SECONDS_BETWEEN_LOOKS = 300
 
-BEHIND_SECONDS = 10 * 365 * 86400  # lag has an alarm of its own
+NEVER_TOO_FAR = 10 * 365 * 86400  # behind, in seconds: lag is told apart, for an alarm of its own
 OWNERS = {"noOwner", "silentOwner"}
 LETTERS_FACT = "letters"
 
@@ -74,7 +74,9 @@ def restarts_of(unit: str) -> int:
 
 def measure_status(settings: Settings) -> None:
     """Measure what `status` finds."""
-    (pipeline,) = look([settings], BEHIND_SECONDS).pipelines
+    (pipeline,) = look([settings], NEVER_TOO_FAR).pipelines
+    if pipeline.behind is not None:
+        BEHIND.set(round(pipeline.behind * 1000))
     alone = {shard for one in pipeline.attention if one.kind in OWNERS for shard in one.shards}
     WITHOUT_OWNER.set(len(alone))
     if letters := pipeline.facts.get(LETTERS_FACT):

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from ..aws.arns import Arns, no_pattern
 from ..aws.iam import allow, policy
+from ..aws.layout import dead_letters_folder
 from ..config.keys import APPLICATION_NAME
+from ..config.resource import Statement
 from ..config.setting import Settings
 from ..kcl.policy import policy_of
 from .text import block, fill, logical_id
 
 ACCOUNT = "${AWS::AccountId}"
 
-# A role takes so many policies of one's own, beside that of Systems Manager:
+# A role takes ten policies: one of each pipeline, that of Systems Manager, and ExtraPolicyArn.
 # docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
-MOST_PIPELINES = 9
+MOST_PIPELINES = 8
 
 TEMPLATE = """\
-# ---- what the hosts are allowed -----------------------------------------------------------------
+# ---- what the hosts are allowed --------------------------
 
 @pipelines@
 Role:
@@ -34,6 +37,7 @@ Role:
     ManagedPolicyArns:
       # A shell without a port or a key.
       - !Sub "arn:${AWS::Partition}:iam::aws:policy/AmazonSSMManagedInstanceCore"
+      - !If [HasExtraPolicy, !Ref ExtraPolicyArn, !Ref AWS::NoValue]
       @references@
     # What a host does beside its pipelines.
     Policies:
@@ -81,12 +85,15 @@ def rights(
             for name, settings in zip(names, pipelines, strict=True)
         ),
         references="".join(f"- !Ref {logical_id(name)}Policy\n" for name in names),
-        host=block(host_policy(log_groups, source, secrets)),
+        host=block(host_policy(pipelines, log_groups, source, secrets)),
     )
 
 
 def host_policy(
-    log_groups: Sequence[str], source: str, secrets: Sequence[str]
+    pipelines: Sequence[Settings],
+    log_groups: Sequence[str],
+    source: str,
+    secrets: Sequence[str],
 ) -> Mapping[str, Any]:
     """Return the policy of a host beside its pipelines."""
     here = "${AWS::Region}:${AWS::AccountId}"
@@ -99,9 +106,10 @@ def host_policy(
         ),
         allow(
             "LeaveTheGroup",
-            "autoscaling: CompleteLifecycleAction",
+            "autoscaling: CompleteLifecycleAction SetInstanceHealth",
             f"arn:${{AWS::Partition}}:autoscaling:{here}:{group}",
         ),
+        *_looking_for_letters(pipelines),
     ]
     if source.startswith("s3://"):
         bucket, _, folder = source.removeprefix("s3://").rstrip("/").partition("/")
@@ -123,3 +131,14 @@ def host_policy(
             )
         )
     return policy(statements)
+
+
+def _looking_for_letters(pipelines: Sequence[Settings]) -> Iterator[Statement]:
+    """Allow what the report of a host does and its pipeline does not: to list dead letters."""
+    for settings in pipelines:
+        yield allow(
+            f"ListDeadLettersOf{logical_id(settings[APPLICATION_NAME])}",
+            "s3: ListBucket",
+            Arns(settings, ACCOUNT).bucket,
+            when={"StringLike": {"s3:prefix": f"{no_pattern(dead_letters_folder(settings))}*"}},
+        )

@@ -11,6 +11,7 @@ from ..config.keys import INPUT_SHARDS, STREAM_NAME
 from ..config.setting import Settings
 from ..errors import counted
 from ..kcl.heap import LARGEST_HEAP, SHARE, need
+from .units import memory_percent
 
 HOURS_A_MONTH = 730
 PRICED = "on demand, Linux, us-east-1, November 2025; aws.amazon.com/ec2/pricing/on-demand"
@@ -107,9 +108,10 @@ def size(
 
 
 def _bytes_on_one(pipelines: Sequence[Settings], said: Mapping[str, int], hosts: int) -> float:
-    """Return the memory of a host, on which the units of ``units.py`` share it alike."""
+    """Return the memory of a host that holds all, and each within the limit of its unit."""
     each = [_bytes_of(one, shards_of(one, said), hosts) for one in pipelines]
-    return max(each) * len(each)
+    limits = [memory_percent(one, pipelines) or 100 for one in pipelines]
+    return max(sum(each), *(need * 100 / of for need, of in zip(each, limits, strict=True)))
 
 
 def _bytes_of(settings: Settings, shards: int, hosts: int) -> float:

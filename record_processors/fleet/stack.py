@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from ..config.kcl_rules import notes_of_worker
 from ..config.keys import APPLICATION_NAME, METRICS, REGION
 from ..config.setting import Settings
 from ..kcl.resources import resources
@@ -46,6 +47,8 @@ class Stack(NamedTuple):
     pipelines: Sequence[Settings]
     source: str
     """Where the program comes from, as in `user_data`."""
+    program: str
+    """Which program that is: its version, or its source."""
     size: Size
     shards: Mapping[str, int]
     command: str
@@ -56,6 +59,7 @@ def template(stack: Stack) -> str:
     """Return the template, as YAML. Raises Unfit, and NotOnOneHost as `user_data` does."""
     pipelines = stack.pipelines
     insist_on_metrics(pipelines)
+    insist_on_workers(pipelines)
     insist_on_names(pipelines)
     names = [settings[APPLICATION_NAME] for settings in pipelines]
     if len({logical_id(name) for name in names}) < len(names):
@@ -80,7 +84,7 @@ def template(stack: Stack) -> str:
         stack="kinesis-connectors",
         region=f" --region {regions.pop()}" if len(regions) == 1 else "",
         more="".join(f" \\\n#     {one.parameter}=arn:aws:secretsmanager:…" for one in secrets),
-        decisions=metadata(pipelines),
+        decisions=metadata(pipelines, stack.program),
         description=json.dumps(f"kinesis-connectors: {', '.join(names)}"),
         hosts=str(stack.size.hosts),
         most=str(stack.size.most),
@@ -130,3 +134,10 @@ def insist_on_metrics(pipelines: Sequence[Settings]) -> None:
                 f"stack live on what CloudWatch's agent hears; write metrics = {METRICS_HERE}, or "
                 "take the line out, and the stack adds it"
             )
+
+
+def insist_on_workers(pipelines: Sequence[Settings]) -> None:
+    """Raise Unfit where a file makes one worker of all hosts."""
+    for settings in pipelines:
+        for sentence in notes_of_worker(settings):
+            raise Unfit(f"{settings.path}: {sentence}; take the line out")

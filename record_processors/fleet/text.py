@@ -9,6 +9,7 @@ from collections.abc import Iterator
 PLAIN = re.compile(r"[A-Za-z][\w-]*(?:[:./][\w*-]+)*", re.ASCII)
 # What YAML 1.1 reads as something else than text.
 WORDS = frozenset(["true", "false", "yes", "no", "on", "off", "null", "y", "n"])
+WIDTH = 90
 PSEUDO = "${AWS::"
 
 
@@ -40,7 +41,9 @@ def block(value: object) -> str:
 def _lines(value: object) -> Iterator[str]:
     if isinstance(value, dict):
         for name, member in value.items():
-            if isinstance(member, (dict, list)):
+            if isinstance(member, list) and (flow := _flow(member)):
+                yield f"{_scalar(name)}: {flow}"
+            elif isinstance(member, (dict, list)):
                 yield f"{_scalar(name)}:"
                 yield from (f"  {line}" for line in _lines(member))
             else:
@@ -51,6 +54,17 @@ def _lines(value: object) -> Iterator[str]:
             first, *others = _lines(item) if nested else [_scalar(item)]
             yield f"- {first}"
             yield from (f"  {line}" for line in others)
+
+
+def _flow(items: list[object]) -> str:
+    """Write a list on one line, if it has no other in it, and is short; else return ""."""
+    if any(isinstance(item, (dict, list)) for item in items):
+        return ""
+    # Not every reader takes a bare colon there.
+    written = [_scalar(one) for one in items]
+    quoted = [json.dumps(one) if PLAIN.fullmatch(one) and ":" in one else one for one in written]
+    line = f"[{', '.join(quoted)}]"
+    return line if len(line) <= WIDTH else ""
 
 
 def _scalar(value: object) -> str:

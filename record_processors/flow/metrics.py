@@ -36,7 +36,8 @@ RETRIES = Counter(
 )
 MILLIS_BEHIND_LATEST = Gauge(
     "millis_behind_latest",
-    "How far the last records read are behind the end of the shard, as KCL says it.",
+    "How far the last records read are behind the end of the shard, as KCL says it; it rises as "
+    "long as they are worked on, be it in an outage.",
     "milliseconds",
 )
 BUFFER_AGE = Gauge(

@@ -52,6 +52,11 @@ class Several(Emitter[Any]):
         )
 
     @classmethod
+    def extras(cls, settings: Settings) -> Sequence[str]:
+        """Return the extras of each."""
+        return [one for each in cls.members.values() for one in each.extras(settings)]
+
+    @classmethod
     def variables(cls, settings: Settings) -> Mapping[str, Setting[Any]]:
         """Return the variables of each."""
         each_has = [each.variables(settings) for each in cls.members.values()]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TextIO
@@ -66,9 +67,9 @@ class RecordProcessor(v3.RecordProcessorBase):  # type: ignore[misc]
         with self._owning("process_records"):
             if self.lease_is_lost:
                 return
-            MILLIS_BEHIND_LATEST.set(process_records_input.millis_behind_latest)
             checkpoint = self._checkpoint(process_records_input.checkpointer)
-            self.pipeline.process(process_records_input.delivered, checkpoint)
+            with _behind(process_records_input.millis_behind_latest):
+                self.pipeline.process(process_records_input.delivered, checkpoint)
 
     def lease_lost(self, lease_lost_input: messages.LeaseLostInput) -> None:
         """Write nothing more: another process owns the shard and reads from the checkpoint on."""
@@ -131,6 +132,21 @@ class RecordProcessor(v3.RecordProcessorBase):  # type: ignore[misc]
 
         self.retry(f"checkpoint at {where}", tell)
         log.debug("checkpoint at %s", where)
+
+
+@contextmanager
+def _behind(said: int | None) -> Iterator[None]:
+    """Tell how far behind the shard is: what KCL said with a call, and how long that lasts by now.
+
+    KCL says no more meanwhile; in an outage, a call lasts as long as that.
+    """
+    if said is not None:
+        began = time.monotonic()
+        MILLIS_BEHIND_LATEST.read = lambda: said + (time.monotonic() - began) * 1000
+    try:
+        yield
+    finally:
+        MILLIS_BEHIND_LATEST.set(said)
 
 
 def _beginning(said: messages.InitializeInput) -> str | None:

@@ -165,10 +165,10 @@ class Audit:
         letters = self.evidence.letters
         for settings in self.evidence.pipelines():
             for one in letters.open_ones(settings):
-                said = f"{one.letters:,} not put back; the first, {one.reason}"
-                yield Finding(
-                    "letter", self.bucket.url(one.key), said, (remedies.redrive(settings),)
-                )
+                url = self.bucket.url(one.key)
+                said = f"{one.letters:,} neither put back nor settled; the first, {one.reason}"
+                either = remedies.redrive(settings), remedies.settle(settings, url)
+                yield Finding("letter", url, said, either)
         for url in self.evidence.redriven.unfinished():
             said = "a batch of letters that is begun, and not done: redrive goes on with it"
             yield Finding("letter", url, said, (remedies.redrive(self.settings),))

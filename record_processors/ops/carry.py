@@ -42,6 +42,11 @@ class Carrier:
 
     As the batch says what becomes of each letter, each step comes to the same when it is done once
     more: after a crash, by another at the same time, or by one that was paused meanwhile.
+
+    But a load that is refused as before leaves its letters unmarked, and so open to be settled once
+    the batch is done. So a batch of loads is left alone that another has done since it was read.
+    Whoever is paused between this look and the load, for as long as another needs to do the batch,
+    and a person to mend the table and to settle the letter, still loads what was settled.
     """
 
     def __init__(self, settings: Settings, files: LetterFiles, log: RedriveLog) -> None:
@@ -59,6 +64,8 @@ class Carrier:
         elif batch.is_records:
             self._records(settings, batch, kept)
             refused = self._refused_records(number, len(kept))
+        elif done := self.log.outcome(number):
+            return Carried(done, [])
         else:
             refused, unchanged = self._owned(settings, batch)
             refused += self._rows_again(number)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import NamedTuple
 
 from ..config.keys import S3_BUCKET
@@ -55,12 +56,12 @@ class Letters:
         """Take in what is open of a pipeline's letters."""
         files = LetterFiles(settings)
         counts = ((file, ()) for file in files.walk() if self._may_count(file))
-        for file, _, letters in files.read_ahead(counts, files.read):
+        for file, _, (letters, is_settled) in files.read_ahead(counts, partial(_read, files)):
             count, reason = 0, ""
             for letter in letters:
                 said = f"{letter.stage}: {letter.reason}"
                 if (whole := _announced(letter, settings)) is not None:
-                    if file.is_redriven and files.mark_of(file.key).settled:
+                    if is_settled:
                         self.scratch.keep_out(whole.url.removeprefix(self.scratch.prefix))
                     elif not file.is_redriven:
                         self._add(settings, file, whole.url, 1, said)
@@ -119,9 +120,20 @@ class Letters:
         return counts and not file.is_redriven
 
 
+def _read(files: LetterFiles, file: LetterFile) -> tuple[list[StoredLetter], bool]:
+    """Return the letters of a file, and whether they are settled: only of a load is that asked."""
+    letters = files.read(file)
+    is_load = file.is_redriven and any(map(_is_load, letters))
+    return letters, is_load and files.mark_of(file.key).settled is not None
+
+
+def _is_load(letter: StoredLetter) -> bool:
+    return letter.stage == "load" and letter.file is None
+
+
 def _announced(letter: StoredLetter, settings: Settings) -> File | None:
     """Return the file that a letter's data announce; None if they are a record's, or a row's."""
-    if letter.stage != "load" or letter.file is not None:
+    if not _is_load(letter):
         return None
     try:
         return read_message(letter.data, settings[S3_BUCKET])

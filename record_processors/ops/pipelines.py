@@ -36,6 +36,15 @@ def chain_writer(settings: Settings) -> type[ChainEmitter] | None:
     return None
 
 
+def chain_names(settings: Settings) -> tuple[str, ...]:
+    """Return which of several destinations write a chain; none if there is one destination.
+
+    To ``Emitter.only`` they are what writes a file again, and gives the others no record again.
+    """
+    members = chosen(settings.texts).destination.members
+    return tuple(name for name, each in members.items() if issubclass(each, ChainEmitter))
+
+
 def ledger_of(settings: Settings) -> FileLedger | None:
     """Return the ledger of the files that a pipeline loads; None if it loads none."""
     things = chosen(settings.texts).destination.resources(settings)

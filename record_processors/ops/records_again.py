@@ -17,6 +17,7 @@ from ..flow.retry import Retry
 from ..kcl.assembly import assemble
 from ..kcl.leases import TRIM_HORIZON
 from .aggregate import MAGIC
+from .pipelines import chain_names
 from .places import record_at
 from .shard_reading import records
 
@@ -32,7 +33,8 @@ def again(
     """Live the life of a child between two positions, without a checkpoint; return its pipeline.
 
     That is what a host does that was paused, and goes on though another owns the shard: nothing
-    is written over, and what it writes is what is missing. ``after`` is a record that must still
+    is written over, and what it writes is what is missing. Of several destinations the one with
+    the chain gets the records, the others none again. ``after`` is a record that must still
     be in the stream, else one does not know whether those after it are; or the place just before
     one that must be. None is the beginning.
     Raises Fatal.
@@ -43,6 +45,7 @@ def again(
         MILLISECONDS_LIMIT.key: str(10**9),
     }
     pipeline = assemble(Settings(settings.path, {**settings.texts, **thresholds}))
+    pipeline.emitter = pipeline.emitter.only(chain_names(settings))
     pipeline.since = TRIM_HORIZON if after is None else str(after)
     pipeline.start(shard)
     try:

@@ -14,7 +14,7 @@ from typing import Literal
 
 import msgspec
 
-from ..aws.failures import ConditionFailed
+from ..aws.failures import ConditionFailed, Missing
 from ..aws.layout import REDRIVEN
 from ..flow.letter import StoredLetter
 from .letter_files import LetterFiles, Settled
@@ -94,6 +94,16 @@ class RedriveLog:
     def read(self, number: int) -> LettersBatch:
         """Return a batch. Raises Fatal."""
         return msgspec.json.decode(self.files.body(self._key(number) + BATCH), type=LettersBatch)
+
+    def outcome(self, number: int) -> Outcome | None:
+        """Return what became of a batch; None if it is not done. Raises Fatal."""
+        try:
+            body = self.bucket.read(
+                self.bucket.url(self._key(number) + DONE), lambda done: done.read()
+            )
+        except Missing:
+            return None
+        return msgspec.json.decode(body, type=Outcome)
 
     def end(self, number: int, outcome: Outcome) -> None:
         """Say that a batch is done."""

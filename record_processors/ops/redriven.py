@@ -13,7 +13,6 @@ from ..aws.layout import LAYOUT, REDRIVEN, file_key
 from ..config.keys import APPLICATION_NAME
 from ..config.registry import chosen
 from ..config.setting import Settings
-from ..files.chain_emitter import ChainEmitter
 from ..files.compression import COMPRESSION
 from ..files.formats import FORMATS
 from ..flow.batch import Batch
@@ -24,6 +23,7 @@ from .hours import Hours, hour_at
 from .judge import Judge, Kind, record_of
 from .letter_files import AT_ONCE, LetterFiles
 from .load_proof import MissingFile
+from .pipelines import chain_names
 from .redrive_log import LettersBatch, RedriveLog
 from .scratch import Scratch
 
@@ -35,7 +35,7 @@ class Redriven:
         self.settings = settings
         self.listing = listing
         self.log = RedriveLog(LetterFiles(settings))
-        self.chain = _chain_names(settings)
+        self.chain = chain_names(settings)
 
     def unfinished(self) -> Iterator[str]:
         """Yield where the batches are that are begun, and not done. Raises Fatal."""
@@ -95,9 +95,3 @@ class Redriven:
 
     def _folder(self, number: int) -> str:
         return f"{self.listing.folder}{REDRIVEN}{number:07}/"
-
-
-def _chain_names(settings: Settings) -> tuple[str, ...]:
-    """Return which of several destinations write a chain; none if there is one destination."""
-    members = chosen(settings.texts).destination.members
-    return tuple(name for name, each in members.items() if issubclass(each, ChainEmitter))

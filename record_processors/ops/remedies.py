@@ -25,6 +25,14 @@ def redrive(settings: Settings) -> str:
     return _typed("redrive", settings.path)
 
 
+def settle(settings: Settings, url: str) -> str:
+    """Say of the letters of a file that they are never to be put back: why, is to be typed.
+
+    As it stands it is refused, so that nobody settles by a word of ours.
+    """
+    return _typed("letters", settings.path, "--settle", url, "--why", "")
+
+
 def replay_file(settings: Settings, url: str) -> str:
     """Announce one file again."""
     return _typed("replay", settings.path, "--file", url)

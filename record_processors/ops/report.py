@@ -23,8 +23,9 @@ class Finding(NamedTuple):
     The kinds: ``missing`` (files that a chain had are not in S3), ``overlap`` (a file covers what
     another one covers), ``stray`` (a file is none of its chain), ``began anew`` (a life began
     behind files, but at no checkpoint), ``lost`` (a file is in S3, and neither in the table nor
-    announced nor a letter), ``letter`` (dead letters were not put back), ``rows`` (the table has
-    not the rows that the ledger says), ``twice`` (the ledger has a file more than once),
+    announced nor a letter), ``letter`` (dead letters are neither put back, which the first command
+    does, nor settled: the other one, once it says why), ``rows`` (the table has not the rows that
+    the ledger says), ``twice`` (the ledger has a file more than once),
     ``not known`` (something could not be looked at).
     """
 

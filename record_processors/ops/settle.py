@@ -26,6 +26,11 @@ class Summary:
     before: int = 0
     left: Groups = field(default_factory=Groups)
 
+    @property
+    def found(self) -> int:
+        """How many there are, in whatever state."""
+        return self.before + self.settled + self.left.count
+
 
 class Settle:
     """Marks the letters of one pipeline that are wanted, by batches in the log of redrive.
@@ -88,7 +93,8 @@ class Settle:
                 entries=[],
                 settled=self.decision,
             )
-            if not self.log.begin(number, batch):
+            # Of a try whose answer was lost, the next one finds what is ours.
+            if not self.log.begin(number, batch) and self.log.read(number) != batch:
                 return False
             self.carrier.carry(number, batch)
         self.summary.settled += letters
@@ -122,9 +128,13 @@ class Settle:
             if not self.wanted.may_be_in(file) or (self.which and not self.which.may_be_in(file)):
                 continue
             if file.is_redriven:
-                self.summary.before += 1
+                self.summary.before += self._may_have_meant(file)
             elif self.log.number_of(file.key) <= last:
                 yield file
+
+    def _may_have_meant(self, file: LetterFile) -> bool:
+        """Whether a file counts that is marked: one that is not asked for by name is not read."""
+        return self.which is None or any(map(self.which.has, self.files.read(file)))
 
     def _is_meant(self, letter: StoredLetter) -> bool:
         return self.wanted.has(letter) and (self.which is None or self.which.has(letter))

@@ -1,34 +1,19 @@
 """Each record becomes rows exactly once, whatever is killed, woken, cut off or resharded when."""
 
 import itertools
-import time
 from contextlib import ExitStack, closing
 from random import Random
 
 import pytest
 
-from crash.rig import incidents, real
+from crash.rig import incidents
 from crash.rig.played import Rig
-from crash.rig.real import RealRig
-from crash.rig.tally import SEEDS, TALLY, count, uncounted
+from crash.rig.rounds import ROUNDS, rounds_until
+from crash.rig.tally import TALLY, uncounted
 from crash.rig.wires import STEPS
 from support.broken import Broken, broken_copy
 
-ROUNDS = 15  # with one pair of streams, one table and one ledger
 numbers = itertools.count(1)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def timed():
-    began = time.monotonic()
-    yield
-    count("seconds", times=round(time.monotonic() - began))
-
-
-@pytest.fixture(scope="module")
-def seed(request):
-    SEEDS.append(request.config.getoption("--crash-seed"))
-    return SEEDS[-1]
 
 
 @pytest.fixture(scope="module")
@@ -36,15 +21,6 @@ def build(stack, tmp_path_factory):
     def build(random, package=None):
         folder = tmp_path_factory.mktemp("rig")
         return closing(Rig(stack, folder, f"rig{next(numbers)}", random, package))
-
-    return build
-
-
-@pytest.fixture(scope="module")
-def build_real(stack, tmp_path_factory):
-    def build(random):
-        folder = tmp_path_factory.mktemp("real")
-        return closing(RealRig(stack, folder, f"real{next(numbers)}", random))
 
     return build
 
@@ -173,30 +149,6 @@ def test_a_broken_line_is_noticed(build, seed, tmp_path, broken):
         broken.scenario(rig)
 
 
-KILLS = 30  # of the gate, all of them played
-
-
-@pytest.fixture(scope="module")
-def kills(request):
-    """Return how many are killed by chance in the two tiers; the dear one gets a fifth of many."""
-    every = request.config.getoption("--kills")
-    real = max(every - KILLS, 0) // 5
-    return {"played": every - real, "real": real}
-
-
-def rounds_until(kills):
-    """Count rounds until so many were killed; say now and then how far that is."""
-    began = told = TALLY["kills"]
-    for number in itertools.count():
-        done = TALLY["kills"] - began
-        if done >= kills:
-            return
-        if done >= told - began + 25:
-            told = TALLY["kills"]
-            print(f"{done} of {kills} kills, {TALLY['rows compared']:,} rows compared", flush=True)
-        yield number
-
-
 def test_kills_at_random(build, seed, kills):
     """Kills, zombies, reshards, lost answers in any order and at once lose and double nothing."""
     random = Random(seed)
@@ -207,35 +159,3 @@ def test_kills_at_random(build, seed, kills):
                 stack.pop_all().close()
                 rig = stack.enter_context(build(random))
             rig.round(*[incidents.at_random(random) for _ in range(random.randint(2, 4))])
-
-
-def test_real_daemons(build_real, seed):
-    """Daemons and children killed at steps and at random, reshards, a zombie: all exact."""
-    with build_real(Random(seed)) as rig:
-        rig.round(
-            ("kill_sometime", "one", "daemon"),
-            ("strike_at", "two", "commit", "cut-after", "child"),
-            ("split", "one"),
-        )
-        rig.round(
-            ("strike_at", "one", "file", "cut-after", "child"),
-            ("strike_at", "two", "blame", "cut-after", "daemon"),
-            ("split", "two"),
-            ("merge", "one"),
-        )
-        rig.round(("strike_at", "one", "checkpoint", "cut", "daemon"), ("zombies", "one"))
-        rig.last_look()
-
-
-def test_real_daemons_at_random(build_real, seed, kills):
-    """The same in any order, for as long as --kills says (none by default)."""
-    random = Random(seed)
-    rig = None
-    with ExitStack() as stack:
-        for number in rounds_until(kills["real"]):
-            if number % ROUNDS == 0:
-                stack.pop_all().close()
-                rig = stack.enter_context(build_real(random))
-            rig.round(*real.at_random(random))
-        if rig:
-            rig.last_look()

@@ -1,6 +1,5 @@
 """CloudFormation on this machine: a template's own look at itself, and a stack that is made."""
 
-import os
 import re
 import socket
 import subprocess
@@ -10,9 +9,6 @@ from pathlib import Path
 
 import boto3
 import yaml
-
-# What runs cfn-lint and ministack, unless this Python has them.
-PYTHON = os.environ.get("CLOUDFORMATION_PYTHON", sys.executable)
 
 NAME = "fleet"
 ACCOUNT = "000000000000"
@@ -39,7 +35,7 @@ def read(template):
 
 def findings(paths):
     """Return what cfn-lint has to say of templates."""
-    program = Path(PYTHON).with_name("cfn-lint")
+    program = Path(sys.executable).with_name("cfn-lint")
     command = [program, "--", *paths]
     answer = subprocess.run(
         command, check=False, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
@@ -54,7 +50,7 @@ def ministack():
         place = f"http://127.0.0.1:{door.getsockname()[1]}"
         bind = f"fd://{door.fileno()}"
         process = subprocess.Popen(
-            [PYTHON, "-m", "hypercorn", "--bind", bind, "ministack.app:app"],
+            [sys.executable, "-m", "hypercorn", "--bind", bind, "ministack.app:app"],
             pass_fds=[door.fileno()],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

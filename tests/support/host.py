@@ -69,7 +69,7 @@ def with_prefix(prefix):
 def as_user(unit):
     """Return what makes a command the user's of a unit, without a right; nothing without users."""
     mapped = int(Path("/proc/self/uid_map").read_text().split()[2])
-    if not unit.get("User") or mapped <= USER:
+    if not unit.get("DynamicUser") or mapped <= USER:
         return []
     groups = ["--reuid", str(USER), "--regid", str(USER), "--clear-groups"]
     return ["setpriv", *groups, "--no-new-privs", "--bounding-set=-all", "--inh-caps=-all"]

@@ -91,6 +91,12 @@ class DynamoDBEmitter(Emitter[Row]):
         )
 
     @classmethod
+    def extras(cls, settings: Settings) -> Sequence[str]:
+        """Return that of its client."""
+        del settings
+        return EXTRA[:1]
+
+    @classmethod
     def resources(cls, settings: Settings) -> Sequence[Resource]:
         """Return the table."""
         return [Table(settings)]

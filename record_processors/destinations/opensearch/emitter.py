@@ -77,6 +77,12 @@ class OpenSearchEmitter(Emitter[bytes]):
         self.id_field = id_field
 
     @classmethod
+    def extras(cls, settings: Settings) -> Sequence[str]:
+        """Return that of its client."""
+        del settings
+        return EXTRA[:1]
+
+    @classmethod
     def resources(cls, settings: Settings) -> Sequence[Resource]:
         """Return the index."""
         return [Index(settings)]

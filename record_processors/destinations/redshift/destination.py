@@ -11,7 +11,7 @@ from ...flow.own_letters import OwnLetters
 from .events import EVENTS
 from .row_letters import STAGE
 from .rules import contradictions
-from .settings import PASSWORD_VARIABLE, REDSHIFT_USER
+from .settings import DATA_TABLE, FILE_TABLE, PASSWORD_VARIABLE, REDSHIFT_USER
 from .timeouts import COPY_MILLISECONDS, LOCK_MILLISECONDS
 
 # What stands in each of their shipped files.
@@ -34,6 +34,7 @@ class LoadingDestination(Destination):
     # It takes more to find out which of several files cannot be loaded.
     longest_try = (LOCK_MILLISECONDS + COPY_MILLISECONDS) // 1000
     events = EVENTS
+    lasting = (DATA_TABLE, FILE_TABLE)
     secrets_come_from = (
         f"the password of Redshift comes from the environment variable {PASSWORD_VARIABLE}, or by "
         "redshiftSecretArn"

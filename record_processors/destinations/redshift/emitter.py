@@ -53,6 +53,12 @@ class RedshiftManifestEmitter(LoadingDestination, Emitter[File]):
         self.loader = loader
 
     @classmethod
+    def extras(cls, settings: Settings) -> Sequence[str]:
+        """Return that of zstd: what is announced may be compressed so, and is read at times."""
+        del settings
+        return ("zstd",)
+
+    @classmethod
     def resources(cls, settings: Settings) -> Sequence[Resource]:
         """Return the manifests, the ledger, the table, and what a load does with them."""
         return [

@@ -31,7 +31,8 @@ FATAL_STATES = re.compile(r"28|3D|3F|42|0A|0L|0P")
 CANCELLED = "57014"
 OUR_LIMITS = (
     f" (unless a person did it: we wait {LOCK_MILLISECONDS // 60_000} minutes for the ledger's "
-    f"lock, {COPY_MILLISECONDS // 60_000} for a COPY: a lower bufferRecordCountLimit shortens it)"
+    f"lock, which `status` tells of, {COPY_MILLISECONDS // 60_000} for a COPY, which a lower "
+    "bufferRecordCountLimit shortens)"
 )
 DATA_STATES = re.compile(r"22|23")  # a value does not fit its type, or the table's constraints
 # As COPY words S3's answers; Spectrum's (of columnar files) in …/dg/c-spectrum-troubleshooting.

@@ -132,8 +132,8 @@ class Ledger:
             raise Unavailable(
                 f"the ledger {self.table} (redshiftFileTable) is locked by another session, for "
                 f"longer than the {LOCK_MILLISECONDS // 60_000} minutes that we wait (a long COPY "
-                "of another loader, or a session that hangs): as a superuser, look at "
-                "lock_owner_pid in stv_locks; SELECT pg_terminate_backend(pid) ends a session"
+                "of another loader, or a session that hangs). `status` names it, as does "
+                "lock_owner_pid in stv_locks; a superuser ends it: SELECT pg_terminate_backend(pid)"
             ) from error
 
     def judge(self, cursor: Cursor, files: Sequence[File]) -> Verdict:

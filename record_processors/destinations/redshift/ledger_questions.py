@@ -29,7 +29,10 @@ class LedgerQuestions(FileLedger):
     def loaded(self, application: str, stream: str) -> Iterator[LoadedFile]:
         """Yield the rows of a named cursor: the server keeps them, whatever their number."""
         ledger, below = self.ledger, f"{application}/"
-        locked = f"the ledger {ledger.table} is locked by a load"
+        locked = (
+            f"the ledger {ledger.table} is locked by another session, a load or one that hangs "
+            "(`status` says which)"
+        )
         with (
             self._reading(QUESTION_MILLISECONDS, locked) as cursor,
             cursor.connection.cursor("loaded_files") as rows,

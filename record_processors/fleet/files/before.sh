@@ -1,12 +1,15 @@
-# ---- what the stack adds -----------------------------------------------------------------------
+# ---- what the stack adds ----
 export AWS_DEFAULT_REGION='%{AWS::Region}'
 
-# The stack waits for the exit code of this script. Outside of a change of it nobody listens.
+# The stack waits for the exit code of this script. Outside of a change of it nobody listens, as
+# when the group grows: it replaces a host that failed, whose log stays.
 finish() {
   code=$?
   (( code == 0 )) || tail --lines 20 @logs@/*.log >&2 || true
   /opt/aws/bin/cfn-signal --exit-code "$code" --stack '%{AWS::StackName}' --resource @group@ \
     --region '%{AWS::Region}' || true
+  (( code == 0 )) || aws autoscaling set-instance-health --health-status Unhealthy \
+    --no-should-respect-grace-period --instance-id "$(cloud-init query instance_id)" || true
 }
 trap finish EXIT
 dnf install --assumeyes --quiet aws-cfn-bootstrap amazon-cloudwatch-agent logrotate
@@ -18,6 +21,8 @@ cat >@units@/kinesis-connectors@.service.d/20-log.conf <<'END'
 [Service]
 StandardOutput=append:@logs@/%i.log
 StandardError=append:@logs@/%i.log
+# Nobody looks after one host: what a person has mended elsewhere is found by trying again.
+RestartPreventExitStatus=
 END
 cat >/etc/logrotate.d/kinesis-connectors <<'END'
 @logs@/*.log {
@@ -27,6 +32,11 @@ cat >/etc/logrotate.d/kinesis-connectors <<'END'
   missingok
 }
 END
+# Its own timer looks once a day, in which a log may fill the disk.
+mkdir -p @units@/logrotate.timer.d
+printf '[Timer]\nOnCalendar=\nOnCalendar=hourly\nRandomizedDelaySec=0\n' \
+  >@units@/logrotate.timer.d/10-hourly.conf
+systemctl daemon-reload
 systemctl enable --now --quiet logrotate.timer
 
 # The agent hears the metrics as datagrams, at its own port of this host.
@@ -36,19 +46,8 @@ END
 /opt/aws/amazon-cloudwatch-agent/bin/amazon-cloudwatch-agent-ctl -a fetch-config -m ec2 -s \
   -c file:/opt/aws/amazon-cloudwatch-agent/etc/kinesis-connectors.json
 
-# The leave, and the report.
+# What the leave does.
 cat >/usr/local/sbin/kinesis-connectors-leave <<'END'
 @leave@
 END
 chmod 755 /usr/local/sbin/kinesis-connectors-leave
-cat >@units@/kinesis-connectors-leave.service <<'END'
-@leave_service@
-END
-cat >@units@/kinesis-connectors-report@.service <<'END'
-@report_service@
-END
-cat >@units@/kinesis-connectors-report@.timer <<'END'
-@report_timer@
-END
-systemctl daemon-reload
-systemctl enable --now kinesis-connectors-leave.service

@@ -1,4 +1,4 @@
-# ---- the program -----------------------------------------------------------------------------
+# ---- the program ----
 # Java runs the Kinesis Client Library; the rest is Python, in a folder of its own.
 dnf install --assumeyes --quiet java-17-amazon-corretto-headless python3.11
 python3.11 -m venv /opt/kinesis-connectors
@@ -15,7 +15,7 @@ case $SOURCE in
   *) pip install "$SOURCE" ;;  # from pip's index, with whatever it depends on today
 esac
 
-# ---- the units -------------------------------------------------------------------------------
+# ---- the units ----
 files=() services=() timers=()
 for name in "${PIPELINES[@]}"; do
   files+=("/etc/connectors/$name.properties")
@@ -26,7 +26,7 @@ done
 systemctl daemon-reload
 systemctl enable --now "${services[@]}" "${timers[@]}"
 
-# ---- until each pipeline is healthy ----------------------------------------------------------
+# ---- until each pipeline is healthy ----
 # What a role may do that was made just now is not known everywhere at once, and a pipeline that was
 # refused because of that does not start again by itself (exit code 2).
 set -a; source /run/kinesis-connectors/host.env; set +a

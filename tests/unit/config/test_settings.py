@@ -14,6 +14,7 @@ import pytest
 
 from record_processors import Setting
 from record_processors.commands import main as cli
+from record_processors.config.host_metrics import OF_A_HOST
 from record_processors.config.kcl_keys import KCL_KEYS
 from record_processors.config.keys import RECORD_LIMIT
 from record_processors.config.known_settings import COMMON, elsewhere
@@ -650,6 +651,7 @@ def test_the_reference_tells_every_metric():
         for name in DESTINATIONS
         for metric in load_class("connectorDestination", name).measures
     }
+    every |= set(OF_A_HOST)
     rows = re.findall(r"^\| `([\w.]+)` \| (?:counter|gauge|timer) \|", FILES["README.md"], re.M)
     assert sorted(rows) == sorted(metric.name for metric in every)
     modules = [path.read_text() for path in (REPOSITORY / "record_processors").rglob("*.py")]

@@ -91,7 +91,8 @@ def test_an_object(emitter, cloud):
     assert keys(cloud) == [f"{KEY}.json.gz"]
     body, found = get(cloud, f"{KEY}.json.gz")
     assert gzip.decompress(body) == b'{"a":1}\n{"a":2}\n'
-    assert found == metadata(rows="2")
+    made_by = {"made-by": emitter().chain.made_by}
+    assert found == {**metadata(rows="2"), **made_by}
 
 
 @pytest.mark.parametrize(

@@ -69,16 +69,12 @@ def test_hours_in_which_nothing_was_written_are_passed_over(s3, layout):
 
 
 def test_times_of_arrival_are_approximate(s3):
-    """Of two neighbours around the hour, the later one may lie in the folder of the earlier."""
+    """Of neighbours around the hour, the later one may lie in the folder of the earlier."""
     written(s3, (10, NOON - SECOND))
     assert look(s3, 9, NOON + SECOND) == Position(10)
-
-
-def test_a_record_without_a_time_of_arrival_finds_all(s3):
-    """It counts as of 1970, and what came later is listed later."""
-    written(s3, (10, 0), (20, NOON))
-    assert look(s3, 1, 0) == Position(10)
-    assert look(s3, 11, 0) == Position(20)
+    written(s3, (9, NOON + SECOND))
+    assert look(s3, 8, NOON + SECOND) == Position(9)
+    assert look(s3, 8, NOON - 30 * SECOND) == Position(9)
 
 
 def test_what_lies_between_the_folders_is_passed_over(s3):
@@ -87,13 +83,16 @@ def test_what_lies_between_the_folders_is_passed_over(s3):
         put(s3, f"here/app/{name}")
     for number in range(30):
         put(s3, f"here/app/2024/03/05/1{number}.txt")
-    assert look(s3, 1, 0) is None
+    put(s3, f"here/app/2024/03/05/12/{SHARD}-15-0.parquet")
+    assert look(s3, 1, SECOND) is None
     written(s3, (20, NOON))
-    assert look(s3, 1, 0) == Position(20)
+    assert look(s3, 1, SECOND) == Position(20)
 
 
 def test_what_cannot_be_listed_is_not_known(s3):
-    """Without the right, or in folders that are not in the order of time, a key may be ours."""
+    """Nor what folders of another order, or a record without a time of arrival, do not tell."""
+    written(s3, (10, 0))
+    assert look(s3, 1, 0) is None
     written(s3, (10, NOON), layout="{HH}/{yyyy}")
     assert look(s3, 1, NOON, "{HH}/{yyyy}") is None
 

@@ -8,7 +8,10 @@ import logging
 import boto3
 import pytest
 
+from record_processors.aws.bucket import Bucket
+from record_processors.aws.failures import Denied
 from record_processors.config.properties import load
+from record_processors.errors import Fatal
 from record_processors.kcl.assembly import assemble
 from support.fakes import SHARD, properties, record
 
@@ -70,3 +73,17 @@ def test_another_compression_changes_no_more_than_the_next_file(live):
     carry("n > `0`", [1, 2, 3], s3Compression="gzip")
     carry("n > `0`", [1, 2], s3Compression="none")
     assert rows() == [[1, 2], [3]]
+
+
+def test_what_is_listed_and_cannot_be_looked_at_is_not_written_over(live, monkeypatch):
+    """Nobody knows how far it reaches: the life ends, and says which right it lacks."""
+    carry, rows = live
+    carry("n > `0`", [1, 2])
+
+    def head(self, key, bucket=None):
+        raise Denied(f"looking at {key}: 403")
+
+    monkeypatch.setattr(Bucket, "head", head)
+    with pytest.raises(Fatal, match=r"is there, .* s3:GetObject"):
+        carry("n > `1`", [1, 2])
+    assert rows() == [[1, 2]]

@@ -31,3 +31,16 @@ def test_a_host_without_such_a_service(metadata, tmp_path, monkeypatch):
     monkeypatch.setenv(host.ADDRESS_VARIABLE, "http://127.0.0.1:9")
     assert host.main() == 0
     assert (tmp_path / "host.env").read_text() == ""
+
+
+def test_an_instance_whose_metadata_service_is_silent(metadata, tmp_path, monkeypatch, caplog):
+    """On EC2 the host's name does not serve: it fails, so that systemd asks again."""
+    tag = tmp_path / "board_asset_tag"
+    tag.write_text("i-0123456789abcdef0\n")
+    monkeypatch.setattr(host, "ASSET_TAG", tag)
+    monkeypatch.setenv(host.ADDRESS_VARIABLE, "http://127.0.0.1:9")
+    assert host.main() != 0
+    assert not (tmp_path / "host.env").exists()
+    assert "http://127.0.0.1:9 does not answer" in caplog.text
+    tag.write_text("Default string\n")
+    assert host.main() == 0

@@ -1,13 +1,20 @@
 """What a host of the stack does beside its pipelines: it fetches passwords, and leaves in peace."""
 
+import json
 import os
 import subprocess
+import sys
+
+import pytest
 
 from record_processors.config.properties import load
-from record_processors.fleet.in_the_group import leave, passwords
+from record_processors.fleet.in_the_group import after, before, leave, passwords
+from record_processors.fleet.units import UNITS, drop_in_path, host_files, user_of
 from support.fakes import STAGE_TWO, properties
-from support.host import Metadata, metadata_service
+from support.host import Metadata, Unit, metadata_service
+from support.paths import REPOSITORY
 
+ARN = "arn:aws:secretsmanager:us-east-1:000000000000:secret:password-AbCdEf"
 PASSWORD = "a \"b\" \\c $d `e` 'f' #"
 
 
@@ -35,23 +42,150 @@ def test_a_host_that_is_let_go(tmp_path, monkeypatch):
     ]
 
 
-def test_a_password_from_secrets_manager(tmp_path):
-    """It is in a file that is root's own, quoted so that each of its letters comes through."""
+@pytest.mark.parametrize(("code", "times"), [(0, 0), (3, 1)])
+def test_a_host_whose_set_up_fails(code, times, tmp_path):
+    """The stack is told how the set-up ended; of a failed one the group is to take another."""
+    for name, body in {
+        "cfn-signal": f'echo "signal $2" >>{tmp_path}/journal',
+        "cloud-init": "echo i-123",
+        "aws": f'echo "$@" >>{tmp_path}/journal',
+    }.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{body}\n")
+        (tmp_path / name).chmod(0o755)
+    script, trap, _ = before([load(properties(tmp_path))]).partition("trap finish EXIT\n")
+    script = script.replace("/opt/aws/bin/", f"{tmp_path}/")
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", f"{script}{trap}exit {code}"],
+        env=environment,
+        check=False,
+        stderr=subprocess.DEVNULL,
+    )
+    unhealthy = (
+        "autoscaling set-instance-health --health-status Unhealthy "
+        "--no-should-respect-grace-period --instance-id i-123"
+    )
+    told = (tmp_path / "journal").read_text().splitlines()
+
+    assert told == [f"signal {code}", *[unhealthy] * times]
+
+
+def test_what_nobody_looks_after(tmp_path):
+    """A log too large is found within the hour; a daemon that ended with 2 is started again."""
+    (tmp_path / "etc/logrotate.d").mkdir(parents=True)
+    (tmp_path / "systemctl").write_text(f'#!/bin/sh\necho "$@" >>{tmp_path}/journal\n')
+    (tmp_path / "systemctl").chmod(0o755)
+    lines = before([load(properties(tmp_path))])
+    part = lines[lines.index("# The logs go to files") : lines.index("# The agent hears")]
+    part = part.replace("/etc/", f"{tmp_path}/etc/").replace("/var/", f"{tmp_path}/var/")
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    subprocess.run(["bash", "-euo", "pipefail", "-c", part], env=environment, check=True)
+
+    units = tmp_path / "etc/systemd/system"
+    daemon = (units / "kinesis-connectors@.service.d/20-log.conf").read_text()
+    assert "RestartPreventExitStatus=" in daemon.splitlines()
+    (drop_in,) = (units / "logrotate.timer.d").iterdir()
+    reset, hourly = (line for line in drop_in.read_text().splitlines() if "OnCalendar" in line)
+    assert (reset, hourly) == ("OnCalendar=", "OnCalendar=hourly")
+    assert (tmp_path / "journal").read_text().splitlines() == [
+        "daemon-reload",
+        "enable --now --quiet logrotate.timer",
+    ]
+
+
+def test_the_units_of_the_stack_come_with_the_program(tmp_path):
+    """They are copied from where the program is installed; the leave and each report start."""
+    units = tmp_path / "units"
+    units.mkdir()
+    (tmp_path / "systemctl").write_text(f'#!/bin/sh\necho "$@" >>{tmp_path}/journal\n')
+    (tmp_path / "systemctl").chmod(0o755)
+    script = after([load(properties(tmp_path))]).replace("/etc/systemd/system", str(units))
+    script = script.replace("/opt/kinesis-connectors/bin/python -I", f"{sys.executable} ")
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "PYTHONPATH": str(REPOSITORY)}
+    subprocess.run(["bash", "-euo", "pipefail", "-c", script], env=environment, check=True)
+
+    assert sorted(path.name for path in units.iterdir()) == [
+        "kinesis-connectors-leave.service",
+        "kinesis-connectors-report@.service",
+        "kinesis-connectors-report@.timer",
+    ]
+    assert (tmp_path / "journal").read_text().splitlines() == [
+        "daemon-reload",
+        "enable --now kinesis-connectors-leave.service kinesis-connectors-report@flights.timer",
+    ]
+
+
+@pytest.fixture
+def fetched(tmp_path):
+    """Return what does as a host does at its set-up with a secret; it returns how that ended."""
+    script = passwords([load(properties(tmp_path, base=STAGE_TWO))])
+    script = script.replace("%{FlightsRedshiftPasswordSecret}", ARN)
+    for place in ("/etc/connectors", "/usr/local/sbin", "/etc/systemd/system"):
+        script = script.replace(place, str(tmp_path))
+    script = script.replace("/usr/bin/python3", sys.executable)
     (tmp_path / "aws").write_text(f"#!/bin/sh\ncat {tmp_path}/secret\n")
     (tmp_path / "aws").chmod(0o755)
-    (tmp_path / "secret").write_text(f"{PASSWORD}\n")
-    script = passwords([load(properties(tmp_path, base=STAGE_TWO))])
-    script = f"set -euo pipefail\n{script}".replace("/etc/connectors", str(tmp_path))
-    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
-    subprocess.run(["bash", "-c", script], env=environment, check=True)
-    file = tmp_path / "flights.env"
-    # Between double quotes, systemd and a shell take the same for escapes.
-    read = subprocess.run(
-        ["bash", "-c", f'source {file}; printf %s "$REDSHIFT_PASSWORD"'],
-        check=True,
-        capture_output=True,
-        text=True,
-    )
 
-    assert read.stdout == PASSWORD
-    assert file.stat().st_mode & 0o777 == 0o600
+    def once(secret, words=("bash", "-euo", "pipefail", "-c", script)):
+        (tmp_path / "secret").write_text(json.dumps(secret))
+        environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+        return subprocess.run(
+            words, env=environment, check=False, text=True, stderr=subprocess.PIPE
+        )
+
+    return once
+
+
+def password_in(file):
+    """Read it; between double quotes, systemd and a shell take the same for escapes."""
+    words = ["bash", "-c", f'source {file}; printf %s "$REDSHIFT_PASSWORD"']
+    return subprocess.run(words, check=True, capture_output=True, text=True).stdout
+
+
+def test_a_password_from_secrets_manager(fetched, tmp_path):
+    """It is in a file that is root's own, quoted so that each of its letters comes through."""
+    assert fetched(PASSWORD).returncode == 0
+    assert password_in(tmp_path / "flights.env") == PASSWORD
+    assert (tmp_path / "flights.env").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_password_that_is_rotated(fetched, tmp_path):
+    """What a service manages is JSON; the daemon's start fetches it anew, as root."""
+    assert fetched(PASSWORD).returncode == 0
+    (drop_in,) = tmp_path.glob("kinesis-connectors@flights.service.d/*.conf")
+    section, line = drop_in.read_text().splitlines()
+    start, command = line.split("-+")
+    assert (section, start) == ("[Service]", "ExecStartPre=")
+
+    managed = {"username": "loader", "password": PASSWORD + "new"}
+    assert fetched(json.dumps(managed), command.split()).returncode == 0
+    assert password_in(tmp_path / "flights.env") == PASSWORD + "new"
+
+
+@pytest.mark.parametrize("secret", ["", '{"secret": "x"}', '{"password": 7}', "a\nb", None])
+def test_a_secret_that_is_no_password(secret, fetched, tmp_path):
+    """It ends the set-up, with a sentence that names the secret and does not show it."""
+    answer = fetched(secret)
+    assert answer.returncode == 1
+    assert answer.stderr == (
+        f"{ARN}: neither one line of text, nor JSON with a text password: see REDSHIFT_PASSWORD\n"
+    )
+    assert not (tmp_path / "flights.env").exists()
+
+
+def test_a_report_is_its_pipelines_own(tmp_path):
+    """It runs as the user of its pipeline, whose children tell him alone how they are."""
+    one = load(properties(tmp_path))
+    units = tmp_path / "units"
+    for path, text in host_files([one]).items():
+        if path.startswith(UNITS):
+            there = units / path.removeprefix(f"{UNITS}/")
+            there.parent.mkdir(parents=True, exist_ok=True)
+            there.write_text(text)
+    script = f"set -euo pipefail\nPIPELINES=(flights)\nsystemctl() {{ :; }}\n{after([one])}"
+    script = script.replace(UNITS, str(units))
+    script = script.replace("/opt/kinesis-connectors/bin/python", sys.executable)
+    subprocess.run(["bash", "-c", script], check=True)
+
+    drop_in = units / drop_in_path(one, "-report").removeprefix(f"{UNITS}/")
+    assert Unit(drop_in.read_text())["User"] == user_of(one)

@@ -9,8 +9,8 @@ import sys
 import boto3
 import pytest
 
+from record_processors.config.host_metrics import OF_A_HOST
 from record_processors.config.properties import load
-from record_processors.fleet.measured import OF_A_HOST
 from record_processors.kcl.resources import resources
 from support.fakes import properties
 from support.paths import REPOSITORY
@@ -59,15 +59,17 @@ def host(tmp_path, monkeypatch, agent):
 
 
 def test_a_host_without_its_daemon(host):
-    """It is told that it is not well, that a shard has no owner, and that letters are there."""
+    """It is told that it is not well, what waits, that a shard has no owner, and of letters."""
     boto3.client("s3").put_object(
         Bucket="bucket", Key="errors/flights/shardId-000000000000-1-0-1-0.jsonl", Body=b"{}\n"
     )
+    boto3.client("kinesis").put_record(StreamName="events", Data=b"{}", PartitionKey="a")
     told = host(3)
 
     assert set(told) <= ALL
     assert told["daemon.healthy"] == 0
     assert told["daemon.restarts"] == 3
+    assert told["pipeline.behind"] > 0
     assert told["shards.without_owner"] == 1
     assert told["letters.files"] == 1
 

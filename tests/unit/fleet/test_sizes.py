@@ -37,11 +37,25 @@ def test_the_cheapest_that_does(one, shards, hosts, type_and_count, most):
     assert ((found.type.name, found.hosts), found.most) == (type_and_count, most)
 
 
-def test_pipelines_that_share_a_host(one, two):
-    """Two have half of the memory each, so that the larger one decides."""
+def test_pipelines_that_share_a_host(one, two, tmp_path):
+    """The larger one fits into its share of three quarters; by its own count of shards, no more."""
     alone = size([one], {"events": 4}, 2)
     both = size([one, two], {"events": 4, "manifests": 1}, 2)
-    assert both.gib == 2 * alone.gib
+    assert both.gib == pytest.approx(alone.gib / 0.37)
+    counted = []
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        said = {"applicationName": name, "maxRecords": "5000", "maxLeasesForWorker": "4"}
+        counted.append(load(properties(tmp_path / name, said)))
+    assert size(counted, {"events": 4}, 2).gib == pytest.approx(2 * alone.gib)
+
+
+def test_one_host_for_all_may_be_no_cheaper(one, two):
+    """Of the shipped pipelines it needs a larger type, for the processors of all their shards."""
+    shards = {"events": 4, "manifests": 1}
+    single, pair = (size([one, two], shards, hosts) for hosts in (1, 2))
+    assert (single.type.name, pair.type.name) == ("t4g.large", "t4g.medium")
+    assert single.dollars_a_month == pair.dollars_a_month
 
 
 def test_more_hosts_where_the_largest_is_too_small(one):

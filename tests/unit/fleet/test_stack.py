@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from record_processors.commands import main as cli
+from record_processors.config.host_metrics import OF_A_HOST
 from record_processors.config.properties import load
-from record_processors.fleet.measured import OF_A_HOST
+from record_processors.fleet import midstream
 from record_processors.flow.metrics import OF_EVERY_PIPELINE
 from record_processors.kcl.metric_formats import NAMESPACE, log_group
 from record_processors.kcl.policy import policy_of
@@ -47,12 +48,11 @@ def made(template):
 
 def test_what_the_field_checks_with_finds_nothing(template, tmp_path):
     """cfn-lint says not a word, of two pipelines or one, from an index or a folder of S3."""
-    others = (
-        template_of("properties/dynamodb.properties", "--source", "s3://bucket/connectors"),
-        template_of("properties/opensearch.properties", "--hosts", "1", "--shards", "events=1"),
+    other = template_of(
+        "properties/opensearch.properties", "--source", "s3://bucket/connectors", "--hosts", "1"
     )
-    paths = [tmp_path / f"{number}.yaml" for number in range(3)]
-    for path, text in zip(paths, [template, *others], strict=True):
+    paths = [tmp_path / "two.yaml", tmp_path / "one.yaml"]
+    for path, text in zip(paths, [template, other], strict=True):
         path.write_text(text, encoding="utf-8")
 
     assert findings(paths) == ""
@@ -90,7 +90,7 @@ def test_a_host_may_do_what_its_pipelines_need(path, made):
 
 
 def test_what_a_host_may_do_beside_its_pipelines(made):
-    """It may write its own log groups, leave its own group, read its password; nothing more."""
+    """It may write its own logs, leave its own group, list letters, read its password; no more."""
     host = made.client("iam").get_role_policy(RoleName=made.id_of("Role"), PolicyName="host")
     allowed = {
         (action, resource)
@@ -111,8 +111,41 @@ def test_what_a_host_may_do_beside_its_pipelines(made):
             for name in groups
         ),
         ("autoscaling:CompleteLifecycleAction", group),
+        ("autoscaling:SetInstanceHealth", group),
+        ("s3:ListBucket", "arn:aws:s3:::kinesis-connectors"),
         ("secretsmanager:GetSecretValue", password),
     }
+
+
+def test_what_a_closed_network_needs_is_added(made, template):
+    """Security groups and a policy of one's own are added to the hosts', if they are said."""
+    firewall = made.id_of("Firewall")
+    ours = {"ExtraSecurityGroupIds": "sg-0a,sg-0b"}
+    iam = made.client("iam")
+    document = json.dumps(policy_of(load(PAIR[0]), ACCOUNT))
+    ours["ExtraPolicyArn"] = iam.create_policy(PolicyName="ours", PolicyDocument=document)[
+        "Policy"
+    ]["Arn"]
+
+    def of_the_host():
+        data, _ = user_data_of(made)
+        role = iam.list_attached_role_policies(RoleName=made.id_of("Role"))["AttachedPolicies"]
+        return data["SecurityGroupIds"], {one["PolicyArn"] for one in role}
+
+    groups, policies = of_the_host()
+    assert groups == [firewall]
+    made.parameters.update(ours)
+    made.update(template)
+    try:
+        assert of_the_host() == (
+            [firewall, "sg-0a", "sg-0b"],
+            policies | {ours["ExtraPolicyArn"]},
+        )
+    finally:
+        for name in ours:
+            del made.parameters[name]
+        made.update(template)
+    assert of_the_host()[0] == [firewall]
 
 
 def test_the_program_from_s3_may_be_fetched():
@@ -162,6 +195,15 @@ def test_the_script_of_a_host(made):
     assert re.search(r"%\{|\$\{!|AWS::|@\w+@", script) is None
 
 
+def test_a_stack_has_room_for_a_host(template):
+    """No parameter ends all of its hosts: the next change would find no room for one."""
+    parameters = read(template)["Parameters"]
+
+    assert parameters["MinHosts"]["MinValue"] == parameters["MaxHosts"]["MinValue"] == 1
+    assert midstream.drain("fleet").endswith("fleet --min-size 0 --max-size 0 --desired-capacity 0")
+    assert midstream.drain("flights") in Path("README.md").read_text(encoding="utf-8")
+
+
 def test_the_hook_holds_a_host_for_as_long_as_a_stop_may_take(made, template):
     """A host that is to end may flush for longer than the slowest of its units may take to stop."""
     (hook,) = read(template)["Resources"]["Hosts"]["Properties"]["LifecycleHookSpecificationList"]
@@ -197,6 +239,19 @@ def test_alarms_are_of_what_is_measured(made):
     assert {alarm["MetricName"] for alarm in alarms} <= measured
     assert sorted(set(applications)) == ["flights-to-redshift", "flights-to-s3"]
     assert all(alarm["AlarmActions"] == [made.id_of("Topic")] for alarm in alarms)
+
+
+def test_an_outage_and_a_sick_host_raise_alarms(made):
+    """Lag is what `status` finds, not what a retrying child repeats; one sick host is enough."""
+    alarms = {alarm["AlarmName"]: alarm for alarm in made.alarms()}
+    behind = alarms[made.id_of("FlightsToRedshiftBehind")]
+    sick = alarms[made.id_of("FlightsToRedshiftSickHost")]
+
+    assert (behind["MetricName"], behind["Statistic"]) == ("pipeline.behind", "Maximum")
+    assert behind["TreatMissingData"] == "ignore"
+    assert (sick["MetricName"], sick["Statistic"]) == ("daemon.healthy", "Minimum")
+    assert sick["Threshold"] == 1
+    assert sick["EvaluationPeriods"] == 10
 
 
 def test_the_dashboard(made):
@@ -249,6 +304,11 @@ def test_what_makes_no_stack(words, sentence, capsys):
             "agent hears; write metrics = emf://127.0.0.1:25888, or take the line out",
         ),
         (
+            {"workerId": "h1"},
+            "workerId stands in the file: two hosts that share it would take each other's shards; "
+            "without it, `run` gives each host a name of its own that stays; take the line out",
+        ),
+        (
             {"maxLeasesForWorker": "2", "kinesisInputStreamShardCount": "5"},
             "maxLeasesForWorker = 2 on 2 hosts leaves 1 of the 5 shards of events unread; raise "
             "it, or name more hosts with --hosts",
@@ -280,8 +340,33 @@ def test_what_decides_the_files_stays_as_it_is(made, template, tmp_path, capsys,
     code, told = changed("s3Compression = gzip", "s3Compression = none")
     assert code == 2
     assert "flights-to-s3: s3Compression was gzip and is none. That must not change while" in told
+    assert "--min-size 0 --max-size 0 --desired-capacity 0; wait until" in told
+    assert "applicationName" not in told
+    code, told = changed("applicationName = flights-to-s3", "applicationName = flights-anew")
+    assert code == 2
+    assert "fleet runs flights-to-s3, and none of the files has that applicationName" in told
+    upgrade = ["--source", "s3://wheels/9.9"]
+    assert cli.main(["cloudformation", *PAIR, "--replacing", NAME, *upgrade]) == 2
+    assert "the program was " in (told := capsys.readouterr().err)
+    assert "and is s3://wheels/9.9. That must not change while" in told
+    assert cli.main(["cloudformation", PAIR[0], "--replacing", NAME]) == 2
+    assert "fleet runs flights-to-redshift, and none of the files" in capsys.readouterr().err
     assert cli.main(["cloudformation", *PAIR, "--replacing", "flight"]) == 2
     assert "--replacing flight: " in capsys.readouterr().err
+
+
+def test_a_good_template_outlives_a_refusal(tmp_path, capsys):
+    """The file is written once the template is whole; what refuses leaves what is there."""
+    file = tmp_path / "stack.yaml"
+    assert cli.main(["cloudformation", *PAIR, "--into", str(file)]) == 0
+    good = file.read_text(encoding="utf-8")
+    assert read(good)["Resources"]
+    assert capsys.readouterr().out == ""
+    refused = [*PAIR, "--shards", "events=5000", "--hosts", "2", "--into", str(file)]
+    assert cli.main(["cloudformation", *refused]) == 2
+    assert file.read_text(encoding="utf-8") == good
+    assert cli.main(["cloudformation", *PAIR, "--into", str(tmp_path)]) == 2
+    assert f"--into {tmp_path}: cannot be written: Is a directory" in capsys.readouterr().err
 
 
 def test_names_that_a_stack_cannot_tell_apart(tmp_path, capsys):

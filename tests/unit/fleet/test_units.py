@@ -1,6 +1,7 @@
 """What runs pipelines on a host: whole, understood by systemd, sandboxed, each by its settings."""
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -10,7 +11,14 @@ import pytest
 from record_processors.commands import main as cli
 from record_processors.config.properties import load
 from record_processors.fleet.pipeline_file import path_of
-from record_processors.fleet.units import UNITS, NotOnOneHost, host_files, shipped, stop_seconds
+from record_processors.fleet.units import (
+    UNITS,
+    NotOnOneHost,
+    drop_in_path,
+    host_files,
+    shipped,
+    stop_seconds,
+)
 from support.fakes import STAGE_TWO, properties
 from support.host import Unit
 
@@ -40,6 +48,7 @@ OF_THE_STACK = (
     "kinesis-connectors-report@.service",
     "kinesis-connectors-report@.timer",
 )
+OF_A_PIPELINE = ("kinesis-connectors@.service", "kinesis-connectors-health@.service")
 AS_ROOT = OF_THE_STACK[0]  # it stops others
 MOST_EXPOSED = 20  # tenths, of systemd's own scale, in which 100 is a service without a sandbox
 ANALYZE = shutil.which("systemd-analyze")
@@ -108,7 +117,7 @@ def instances(host):
 def test_each_key_is_one_that_systemd_knows(host):
     """No unit has a key that the systemd of Amazon Linux 2023 would pass over."""
     paths = [path for path in (host / UNITS.lstrip("/")).rglob("*") if path.is_file()]
-    assert len(paths) == 6 + len(OF_THE_STACK)
+    assert len(paths) == 8 + len(OF_THE_STACK)
     for path in paths:
         for section, entries in Unit(path.read_text()).sections.items():
             assert {key for key, _ in entries} <= KNOWN[section], path
@@ -146,6 +155,10 @@ def test_what_a_pipeline_rests_on(one):
     assert (service["Restart"], service["RestartPreventExitStatus"]) == ("always", "2")
     assert service.get("StartLimitIntervalSec", "Unit") == "0"
     assert service["KillMode"] == "mixed"
+    # It is there as soon as it is known who the host is, which is asked until then.
+    assert "/run/kinesis-connectors/host.env" in service.all("EnvironmentFile")
+    who = Unit(files[f"{UNITS}/kinesis-connectors-host.service"])
+    assert (who["Restart"], who.get("StartLimitIntervalSec", "Unit")) == ("on-failure", "0")
     timer = Unit(files[f"{UNITS}/kinesis-connectors-health@.timer"])
     watched = "kinesis-connectors@%i.service"
     assert timer.get("PartOf", "Unit") == timer.get("WantedBy", "Install") == watched
@@ -155,24 +168,41 @@ def test_a_stop_may_take_as_long_as_a_flush(one, two):
     """Systemd waits for what the daemon itself waits for, and for the ends of Java and children."""
     assert (stop_seconds(one), stop_seconds(two)) == (60, 91)
     files = host_files([one, two])
-    units = [Unit(text) for path, text in files.items() if path.endswith(".conf")]
+    units = [Unit(files[drop_in_path(pipeline)]) for pipeline in (one, two)]
     assert [unit["TimeoutStopSec"] for unit in units] == ["60", "91"]
 
 
+def test_each_pipeline_is_a_user_of_its_own(tmp_path):
+    """No pipeline is another's user, who could read its password; what asks for its health is."""
+    names = ["flights-to-redshift", "flights.to-redshift", "f" * 60, "g" * 60]
+    pipelines = []
+    for number, name in enumerate(names):
+        (folder := tmp_path / str(number)).mkdir()
+        pipelines.append(load(properties(folder, {"applicationName": name})))
+    files = host_files(pipelines)
+    users = [Unit(files[drop_in_path(one)])["User"] for one in pipelines]
+
+    assert users[0] == "connector-flights-to-redshift"
+    assert len(set(users)) == len(names)
+    # systemd.io/USER_NAMES, strict mode: others are no names for a user that systemd makes up.
+    assert all(re.fullmatch("[a-zA-Z_][a-zA-Z0-9_-]{0,30}", user) for user in users)
+    assert users == [Unit(files[drop_in_path(one, "-health")])["User"] for one in pipelines]
+    assert not any(Unit(files[f"{UNITS}/{name}"]).get("User") for name in OF_A_PIPELINE)
+
+
 def test_pipelines_share_the_memory_of_a_host(one, tmp_path):
-    """Each sees a share, of which it takes three quarters, unless its file says how many shards."""
+    """Each has a part of three quarters, unless its file says how many shards; the rest is left."""
 
     def limits(*others):
-        files = host_files([one, *others])
-        return [
-            Unit(text).get("MemoryMax") for path, text in files.items() if path.endswith(".conf")
-        ]
+        pipelines = [one, *others]
+        files = host_files(pipelines)
+        return [Unit(files[drop_in_path(each)]).get("MemoryMax") for each in pipelines]
 
     assert limits() == [None]
     other = load(properties(tmp_path, {"applicationName": "other"}))
-    assert limits(other) == ["50%", "50%"]
+    assert limits(other) == ["37%", "37%"]
     sized = load(properties(tmp_path, {"applicationName": "sized", "maxLeasesForWorker": "4"}))
-    assert limits(sized) == ["50%", None]
+    assert limits(sized) == ["37%", None]
 
 
 def test_two_pipelines_of_one_name(one, tmp_path):
@@ -237,8 +267,31 @@ def test_the_pipelines_user_can_read_what_is_written(one, tmp_path):
         assert path.stat().st_mode & 0o777 == (0o755 if path.is_dir() else 0o644), path
 
 
-def test_a_secret_is_asked_for(two, tmp_path, capsys):
-    """Whoever has written the files is told which secrets a pipeline needs, and where."""
-    assert cli.main(["systemd", two.path, "--into", str(tmp_path / "root")]) == 0
-    wanted = "put REDSHIFT_PASSWORD=… into /etc/connectors/flights.to-redshift_2.env"
-    assert wanted in capsys.readouterr().err
+def test_what_is_left_to_do_is_typed_as_it_is_told(one, two, tmp_path, capsys):
+    """Each line is one of a shell: for the secrets, the start, and a setting that changes later."""
+    assert cli.main(["systemd", one.path, two.path, "--into", str(tmp_path / "root")]) == 0
+    told = capsys.readouterr().err
+    secrets = tmp_path / "flights.env"
+    path = "/etc/connectors/flights.to-redshift_2.env"
+    assert f"  vi {path}  # a line of each: REDSHIFT_PASSWORD=…\n" in told
+    make = next(line for line in told.splitlines() if "install -m 600" in line)
+    subprocess.run(["sh", "-ec", make.replace(path, str(secrets))], check=True)
+    assert secrets.stat().st_mode & 0o777 == 0o600
+    secrets.write_text("REDSHIFT_PASSWORD=x")
+    subprocess.run(["sh", "-ec", make.replace(path, str(secrets))], check=True)
+    assert secrets.read_text() == "REDSHIFT_PASSWORD=x"
+
+    again = told.partition("after a setting changes:\n")[2].split("\n")
+    units = "kinesis-connectors@flights.service kinesis-connectors@flights.to-redshift_2.service"
+    assert again[:3] == [
+        f"  kinesis-connectors systemd {one.path} {two.path} --into {tmp_path / 'root'} --force",
+        "  systemctl daemon-reload",
+        f"  systemctl restart {units}",
+    ]
+
+
+def test_a_worker_of_all_hosts_is_noted(tmp_path, capsys):
+    """One host may have a name by its file; whoever shares the file with others is told."""
+    path = properties(tmp_path, {"workerId": "h1"})
+    assert cli.main(["systemd", path]) == 0
+    assert f"note  {path}: workerId stands in the file: two hosts" in capsys.readouterr().err

@@ -10,8 +10,12 @@ import pytest
 from protocol.daemon import FILTERED, REJECTED, SHARD, Scenes, record, records
 from record_processors.config.agent import Agent
 from record_processors.config.metric import Counter, Gauge, Metric, Timer
+from record_processors.flow.metrics import MILLIS_BEHIND_LATEST
+from record_processors.flow.retry import Retry
 from record_processors.kcl import metrics as module
 from record_processors.kcl.metrics import Sender
+from record_processors.kcl.processor import RecordProcessor
+from record_processors.kcl.protocol import load_action
 from support.agents import Listener, read_emf, read_statsd, totals
 from support.fakes import Clock
 from support.fault_proxy import Fault
@@ -116,6 +120,22 @@ def test_a_dead_agent_costs_nothing(make):
 
 
 # ---- when
+
+
+def test_a_shard_falls_behind_while_a_call_lasts(clock, monkeypatch):
+    """KCL says no more before a call is answered: what it said grows as long as that takes."""
+    monkeypatch.setattr(MILLIS_BEHIND_LATEST, "read", lambda: None, raising=False)
+    seen = []
+
+    class InAnOutage:
+        def process(self, *_):
+            for _ in range(2):
+                clock.pass_milliseconds(60_000)
+                seen.append(MILLIS_BEHIND_LATEST.read())
+
+    call = load_action(b'{"action": "processRecords", "records": [], "millisBehindLatest": 250}')
+    RecordProcessor(InAnOutage(), Retry(1, 0)).process_records(call)
+    assert [*seen, MILLIS_BEHIND_LATEST.read()] == [60_250, 120_250, 250]
 
 
 def test_at_most_once_in_ten_seconds(clock, sender):

@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import shlex
 from pathlib import Path
 from threading import Barrier
 
@@ -15,6 +16,7 @@ from record_processors.commands.main import main
 from record_processors.config.setting import Settings
 from record_processors.destinations.redshift import ledger_questions
 from record_processors.destinations.redshift.settings import FILE_KEY_COLUMN
+from record_processors.files.earlier import EarlierFiles
 from record_processors.flow.record import Position
 from record_processors.kcl.leases import LATEST, SHARD_END, TRIM_HORIZON
 from record_processors.ops import records_again
@@ -360,13 +362,15 @@ def test_the_end_of_a_shard(lives, capsys):
     assert (code, report["shardsEnded"], report["shardsAtCheckpoint"]) == (0, 1, 0)
 
 
-def test_ranges_that_overlap(lives, capsys):
+def test_ranges_that_overlap(lives, capsys, monkeypatch):
     """A file that covers what is loaded is set aside; what it alone had comes from the stream."""
     lives.work([1, 2])
     lives.put_ids(3, 4)
     forget(lives, lives.one)
     settings = Settings(lives.one.path, {**lives.one.texts, "filterExpression": "id != `1`"})
-    lives.live("one", settings)  # with another filter, after the checkpoint was lost
+    with monkeypatch.context() as patch:  # without s3:ListBucket
+        patch.setattr(EarlierFiles, "look", lambda *_: None)
+        lives.live("one", settings)  # with another filter, after the checkpoint was lost
     lives.live("two")
     assert lives.ids() == [1, 2, 4]
 
@@ -398,10 +402,15 @@ def test_letters_that_were_not_put_back(lives, capsys):
     code, report = lives.audit(capsys)
     found = report["found"]
     assert (code, kinds(found)) == (1, ["letter", "letter", "letter"])
+    paths = (lives.one.path, lives.two.path, lives.two.path)
     assert [one["commands"] for one in found] == [
-        [f"kinesis-connectors redrive {path}"]
-        for path in (lives.one.path, lives.two.path, lives.two.path)
+        [
+            f"kinesis-connectors redrive {path}",
+            f"kinesis-connectors letters {path} --settle {one['object']} --why ''",
+        ]
+        for path, one in zip(paths, found, strict=True)
     ]
+    assert main(shlex.split(found[0]["commands"][1])[1:]) == 2  # until it says why
     assert report["states"]["kept out"] == 1
     assert (report["refused"], report["lettersOfRecords"]) == (1, 1)
     assert (report["rowsLeftOut"], report["lettersOfRows"]) == (1, 1)
@@ -428,6 +437,25 @@ def test_letters_are_read_ahead(lives, capsys, monkeypatch):
         assert kinds(lives.found(capsys, "--grace", "1h")) == ["letter", "letter"]
     monkeypatch.setattr(LetterFiles, "read", None)
     assert lives.found(capsys, "--from", "2999-01-01") == []
+
+
+def test_marks_are_read_ahead(lives, capsys, monkeypatch):
+    """Of letters of loads that are put back or settled, several at once, with their letters."""
+    lives.work([1])
+    for word in (b"two", b"three"):  # no good row: the file is kept out
+        lives.put([b'{"id": "%s"}' % word])
+        lives.live("one")
+        lives.live("two")
+    assert main(["letters", lives.two.path, "--settle", "--all", "--why", "not needed"]) == 0
+    both, mark_of = Barrier(2), LetterFiles.mark_of
+
+    def mark_at_once(files, key):
+        both.wait(timeout=30)
+        return mark_of(files, key)
+
+    monkeypatch.setattr(LetterFiles, "mark_of", mark_at_once)
+    code, report = lives.audit(capsys)
+    assert (code, report["states"]["loaded"], report["states"]["kept out"]) == (0, 1, 2)
 
 
 def test_records_that_are_too_many_for_a_file(lives, capsys, monkeypatch):

@@ -40,6 +40,11 @@ class Objects:
         body, metadata = self.objects[key]
         return {"ContentLength": len(body), "Metadata": metadata}
 
+    def page(self, prefix, token=None, **how):
+        after = how.get("StartAfter", "")
+        keys = [key for key in self.objects if key.startswith(prefix) and key > after]
+        return {"Contents": [{"Key": key} for key in sorted(keys)]}
+
     def put(self, key, body):
         pass
 

@@ -10,7 +10,10 @@ from record_processors import Record
 from record_processors.commands import main as cli
 from record_processors.destinations.redshift.load import Load
 from record_processors.ops.batches import Wanted
+from record_processors.ops.carry import Carrier
+from record_processors.ops.letter_files import Settled
 from record_processors.ops.redrive import Redrive
+from record_processors.ops.settle import Settle
 from support.stage_two import BUCKET, SHARD, StageTwo
 
 LONG = "x" * 300
@@ -227,6 +230,26 @@ def test_loads_are_put_back_once_whenever_it_is_killed(stage_two, moment):
     redrive(here)
 
     assert here.ids() == [1, 2, *range(101, 205)]
+    assert letters(here) == []
+
+
+def test_what_was_settled_meanwhile_is_not_loaded(stage_two, monkeypatch):
+    """A redrive is paused, another does its batch in vain, and the letter is settled: so it is."""
+    here = stage_two(redshiftMaxBadRows="0")
+    here.load(here.file("fine", 7), here.file("long", body=LONG_ROW))
+    carry = Carrier.carry
+
+    def paused(self, number, batch):
+        monkeypatch.setattr(Carrier, "carry", carry)
+        assert redrive(here).rest.unchanged.count
+        decision = Settled(why="mended by hand, and put again")
+        assert Settle(here.settings, Wanted(), "", decision, dry=False).run().settled == 1
+        widen(here)
+        return carry(self, number, batch)
+
+    monkeypatch.setattr(Carrier, "carry", paused)
+    redrive(here)
+    assert here.ids() == [7]
     assert letters(here) == []
 
 

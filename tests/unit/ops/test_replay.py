@@ -2,9 +2,14 @@
 
 import json
 
+import boto3
 import pytest
 
 from record_processors.commands.main import main
+from record_processors.kcl.assembly import assemble
+from record_processors.kcl.leases import TRIM_HORIZON
+from record_processors.local.demo.pipelines import write_pipeline
+from record_processors.ops.records_again import unpacked
 from support.lives import Lives
 
 
@@ -73,6 +78,40 @@ def test_records_that_the_stream_does_not_hold_are_not_guessed(lives, capsys):
     words = ["--shard", "shardId-000000000000", "--after", "1-0", "--through", "2-0"]
     assert main(["replay", lives.one.path, *words]) == 70
     assert "does not hold 1-0 of shardId-000000000000 any more" in capsys.readouterr().err
+
+
+def test_of_several_destinations_only_the_chain_gets_records_again(stack, tmp_path):
+    """A file that is gone is made again as it was, and another stream has each row once."""
+    kinesis, s3 = boto3.client("kinesis"), boto3.client("s3")
+    name, shard = "replayed-to-several", "shardId-000000000000"
+    s3.create_bucket(Bucket=name)
+    for stream in (name, f"{name}-rows"):
+        kinesis.create_stream(StreamName=stream, ShardCount=1)
+    names = {"applicationName": name, "streamName": name, "s3Bucket": name}
+    changes = {"connectorDestination": "kinesis, s3", "kinesisOutputStream": f"{name}-rows"}
+    settings = write_pipeline("kinesis", tmp_path, {**names, **changes}, stack.properties)
+
+    def on(stream):
+        where = {"StreamName": stream, "ShardId": shard, "ShardIteratorType": TRIM_HORIZON}
+        iterator = kinesis.get_shard_iterator(**where)["ShardIterator"]
+        return kinesis.get_records(ShardIterator=iterator)["Records"]
+
+    for number in (1, 2):
+        kinesis.put_record(StreamName=name, PartitionKey="k", Data=b'{"id": %d}' % number)
+    life = assemble(settings)
+    life.start(shard)
+    last = [record for raw in on(name) for record in unpacked(raw)]
+    life.process(last, lambda _: None)
+    life.flush(lambda _: None)
+    life.close()
+    (key,) = (one["Key"] for one in s3.list_objects_v2(Bucket=name)["Contents"])
+    s3.delete_object(Bucket=name, Key=key)
+
+    through = str(last[-1].position)
+    words = ["--shard", shard, "--after", TRIM_HORIZON, "--through", through]
+    assert main(["replay", settings.path, *words]) == 0
+    assert s3.head_object(Bucket=name, Key=key)["Metadata"]["last-position"] == through
+    assert [json.loads(one["Data"])["id"] for one in on(f"{name}-rows")] == [1, 2]
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,10 @@
 """Letters that are never to be put back are settled: open for nobody, and listed with why."""
 
+import itertools
 import json
 from contextlib import suppress
 
+import botocore.exceptions
 import pytest
 
 from record_processors.commands import main as cli
@@ -68,6 +70,23 @@ def test_settled_twice_is_settled_once(cloud, pipeline):
     assert cloud.objects() == before
 
 
+def test_what_is_not_there_is_not_settled(cloud, pipeline, tmp_path, capsys):
+    """Neither a position that no letter has, even among those of a file, nor a file, mistyped."""
+    live(pipeline(), "one", "[2]", "three")
+    path = properties(tmp_path, {})
+    for _ in range(2):
+        for which in ("9-1", "2-2", "s3://bucket/errors/flights/one.jsonl"):
+            assert letters_command(path, "--settle", which, "--why", WHY) == 1
+            told = capsys.readouterr()
+            assert (told.out, told.err) == (
+                "",
+                f"kinesis-connectors: {which}: no letter is there\n",
+            )
+        assert letters_command(path, "--settle", "--all", "--why", WHY) == 0
+        capsys.readouterr()
+    assert letters_command(path, "--settle", "1-1", "--why", WHY) == 0
+
+
 def test_a_dry_run_settles_nothing(cloud, pipeline, tmp_path, capsys):
     """It says how many it would settle."""
     live(pipeline(), "one", "two")
@@ -131,6 +150,23 @@ def test_what_redrive_has_begun_is_left_to_it(memory, pipeline):
     redrive(pipeline(transformer=MENDED))
     assert set(memory.texts()) == {"word 1"}
     assert memory.letters() == {}
+
+
+def test_letters_are_counted_though_an_answer_was_lost(memory, pipeline):
+    """The batch is written, nobody hears of it, and the next try finds it there: it is ours."""
+    live(pipeline(), "one", "two")
+    writes = itertools.count(1)
+
+    def lose():
+        if next(writes) == 2:  # just after the batch is there
+            raise botocore.exceptions.ConnectionClosedError(endpoint_url="memory://")
+
+    memory.aws.strike = lose
+    assert settle(pipeline()).settled == 2
+    assert memory.letters() == {}
+    assert [key for key in memory.objects("errors/") if key.endswith(".batch")] == [
+        "errors/flights/redriven/0000001.batch"
+    ]
 
 
 @pytest.mark.parametrize("moment", range(1, 9))
