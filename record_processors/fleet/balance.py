@@ -48,6 +48,11 @@ class Intervals(NamedTuple):
         assignment = settings[ASSIGNMENT_INTERVAL] or 2 * failover
         return cls(failover / 1000, assignment / 1000, settings[REPORT_INTERVAL] / 1000)
 
+    @property
+    def round(self) -> float:
+        """From one round of balancing to the next."""
+        return self.assignment * EVERY
+
     def waits(self) -> Waits:
         """Return how long shards wait for a new reader.
 
@@ -69,6 +74,7 @@ class Spread(NamedTuple):
     """How leases are spread in the end, and what that took."""
 
     seconds: float
+    """From the first round to the last that moved something."""
     moved: int
     leases: Sequence[int]
     """Of each host."""
@@ -78,10 +84,9 @@ def even_out(leases: Sequence[int], intervals: Intervals) -> Spread:
     """Play until nothing moves. ``leases`` are those of each host; of a new one, 0."""
     held = list(leases)
     loads = [float(each) for each in held]
-    period = intervals.assignment * EVERY
     reported, moved, last = 0.0, 0, 0
     for number in range(MOST_ROUNDS):
-        while reported < number * period:
+        while reported < number * intervals.round:
             reported += intervals.report
             loads = [
                 NEWEST * now + (1 - NEWEST) * load for now, load in zip(held, loads, strict=True)
@@ -94,7 +99,7 @@ def even_out(leases: Sequence[int], intervals: Intervals) -> Spread:
         last = number if moves else last
         if number - last >= SETTLED_ROUNDS:
             break
-    return Spread(last * period, moved, held)
+    return Spread(last * intervals.round, moved, held)
 
 
 def balanced(held: Sequence[int], loads: Sequence[float]) -> Iterator[tuple[int, int]]:

@@ -80,6 +80,7 @@ def plan(pipelines: Sequence[Settings], records: float, size_of_one: float, shar
     limits = list(limits_of(planned, streams, leases, hosts))
     largest = max(planned, key=lambda one: one.load.shards)
     intervals = Intervals.of(largest.settings)
+    one_more = even_out([*evenly(largest.load.shards, hosts.hosts), 0], intervals)
     return Plan(
         planned,
         streams,
@@ -88,7 +89,7 @@ def plan(pipelines: Sequence[Settings], records: float, size_of_one: float, shar
         sorted(limits, key=lambda limit: limit.used, reverse=True),
         [*items(pipelines, hosts, said), *bill(planned, streams, leases)],
         intervals.waits(),
-        even_out([*evenly(largest.load.shards, hosts.hosts), 0], intervals),
+        one_more._replace(seconds=one_more.seconds + intervals.round),  # one may just have been
     )
 
 
