@@ -16,7 +16,7 @@ from .command import Command, Formatter, complain
 # In the order of the help. Each is a module of this room.
 NAMES = (
     *("init", "check", "create", "run", "process", "status", "audit", "letters", "redrive"),
-    *("replay", "health", "iam-policy", "systemd", "cloudformation", "put", "local"),
+    *("replay", "health", "iam-policy", "systemd", "cloudformation", "plan", "put", "local"),
     "completion",
 )
 

@@ -13,6 +13,7 @@ from ..events import Event
 from .metric import Metric
 from .resource import Resource
 from .setting import Setting, Settings
+from .work import Cost, Load, Work
 
 Contradiction = tuple[str, str]  # the key at fault, and the sentence
 
@@ -78,6 +79,15 @@ class Destination(Component):
         """Return what it needs outside: how that is made, tried, and allowed."""
         del settings
         return ()
+
+    @classmethod
+    def work(cls, settings: Settings, load: Load) -> Work:
+        """Return what it does to carry a load, for ``plan``.
+
+        What does not say takes as much as a child of amazon_kclpy that does nothing.
+        """
+        del settings, load
+        return Work(Cost(9.9, 21_618))
 
     @classmethod
     def extras(cls, settings: Settings) -> Sequence[str]:

@@ -28,6 +28,7 @@ from ..config.resource import Resource, Statement
 from ..config.setting import Setting, Settings
 from ..config.shipped import DAEMON
 from ..config.types import ValueType
+from ..config.work import Cost, Load, Onwards, Work
 from ..files.formats import members
 from ..flow.batch import Batch, Kept
 from ..flow.emitter import Emitter
@@ -184,6 +185,12 @@ class KinesisEmitter(Emitter[bytes]):
             settings[PARTITION_KEY],
             Retry.from_settings(settings, "kinesis"),
         )
+
+    @classmethod
+    def work(cls, settings: Settings, load: Load) -> Work:
+        """Put a row for each record, as long as it is."""
+        rows = load._replace(shards=settings[OUTPUT_SHARDS])
+        return Work(Cost(19.5, 7_193), onwards=Onwards(settings[OUTPUT_STREAM], rows))
 
     def emit(self, batch: Batch[bytes]) -> None:
         """Put every row; a record one of whose rows is refused puts none."""

@@ -14,12 +14,17 @@ from ..config.metric import Counter
 from ..config.resource import Resource, Statement
 from ..config.setting import Settings
 from ..config.shipped import FILES_OF_ROWS
+from ..config.work import Load, Onwards, Work
 from ..files.announce import announce
 from ..files.chain import Chain
 from ..files.chain_emitter import ChainEmitter
 from ..files.file import File
 from ..files.loadable import loadable
+from ..flow.rate import batches
 from ..flow.retry import Retry
+
+# With the keys of rows of some twenty fields; up to 8 KiB with many more.
+MESSAGE_BYTES = 700
 
 FILES_ANNOUNCED = Counter("files.announced", "Messages of files on the manifest stream.")
 
@@ -89,6 +94,13 @@ class S3ManifestEmitter(ChainEmitter):
     def announces_on(cls, settings: Settings) -> str:
         """Return the output stream."""
         return settings[OUTPUT_STREAM]
+
+    @classmethod
+    def work(cls, settings: Settings, load: Load) -> Work:
+        """Write a file for each batch, and put a message of it on the output stream."""
+        messages = Load(batches(settings, load), MESSAGE_BYTES, settings[OUTPUT_SHARDS])
+        onwards = Onwards(settings[OUTPUT_STREAM], messages)
+        return super().work(settings, load)._replace(onwards=onwards)
 
     def loadable(self, rows_of: Sequence[Sequence[bytes]]) -> Sequence[Sequence[bytes]]:
         """Refuse rows that no COPY takes: a file with one of them could not be loaded."""

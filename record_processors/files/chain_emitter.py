@@ -7,15 +7,21 @@ from typing import Any, ClassVar
 
 from ..aws.clients import READ_SECONDS
 from ..aws.layout import LAYOUT
+from ..aws.prices import MILLION_S3_PUTS
 from ..aws.stored_as import STORAGE_CLASS, TAGS
 from ..config.setting import Setting, Settings
+from ..config.work import Bought, Cost, Limit, Load, Work
 from ..flow.batch import Batch
 from ..flow.emitter import Emitter
+from ..flow.rate import batches
 from ..flow.record import Position, Record
 from .chain import MEASURES, Chain
 from .compression import COMPRESSION
 from .file import File
 from .formats import FORMATS
+
+# docs.aws.amazon.com/AmazonS3/latest/userguide/optimizing-performance.html
+PUTS_A_PREFIX = 3500
 
 
 class ChainEmitter(Emitter[Any]):
@@ -31,6 +37,25 @@ class ChainEmitter(Emitter[Any]):
 
     def __init__(self, chain: Chain) -> None:
         self.chain = chain
+
+    @classmethod
+    def work(cls, settings: Settings, load: Load) -> Work:
+        """Write a file for each batch."""
+        files = batches(settings, load)
+        return Work(
+            Cost(7.6, 20_790),
+            [Bought("PUTs of files", files, MILLION_S3_PUTS)],
+            [
+                Limit(
+                    "PUTs a second under one prefix of S3",
+                    files,
+                    PUTS_A_PREFIX,
+                    "raise bufferByteSizeLimit: larger files are fewer; S3 divides a prefix by "
+                    "itself, after some minutes of answers with 503",
+                    "docs.aws.amazon.com/AmazonS3/latest/userguide/optimizing-performance.html",
+                )
+            ],
+        )
 
     @classmethod
     def extras(cls, settings: Settings) -> Sequence[str]:

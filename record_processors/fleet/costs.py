@@ -55,7 +55,7 @@ def _sentences(pipelines: Sequence[Settings], size: Size, said: Mapping[str, int
     yield ""
     yield f"A month ({PRICED}):"
     total = 0.0
-    for what, dollars in _items(pipelines, size, said):
+    for what, dollars in items(pipelines, size, said):
         total += dollars
         yield f"- {what}: ${dollars:,.0f}"
     yield (
@@ -69,9 +69,10 @@ def tenths(number: float) -> float:
     return math.ceil(number * 10) / 10
 
 
-def _items(
+def items(
     pipelines: Sequence[Settings], size: Size, said: Mapping[str, int]
 ) -> Iterator[tuple[str, float]]:
+    """Yield what the stack itself costs in a month, with what for."""
     hosts = size.hosts
     yield f"{hosts} x {size.type.name}", size.dollars_a_month
     yield f"{counted(hosts, 'disk')} of {DISK_GIB} GiB", hosts * DISK_GIB * DOLLARS_A_GIB
@@ -79,6 +80,6 @@ def _items(
     for settings in pipelines:
         destination: type[Destination] = chosen(settings.texts).destination
         metrics += len(destination.measures) * (shards_of(settings, said) + 1) + len(OF_A_HOST)
-    yield f"at most {metrics} metrics, of shards and pipelines", metrics * DOLLARS_A_METRIC
+    yield f"at most {metrics:,} metrics, of shards and pipelines", metrics * DOLLARS_A_METRIC
     count = len(pipelines) * len(ALARMS)
     yield f"{count} alarms and a dashboard", count * DOLLARS_AN_ALARM + DOLLARS_A_DASHBOARD

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -9,7 +10,7 @@ from ..config.kcl_settings import MAX_LEASES, MAX_RECORDS
 from ..config.keys import INPUT_SHARDS, STREAM_NAME
 from ..config.setting import Settings
 from ..errors import counted
-from ..kcl.heap import SHARE, need
+from ..kcl.heap import LARGEST_HEAP, SHARE, need
 from .units import memory_percent
 
 HOURS_A_MONTH = 730
@@ -44,7 +45,7 @@ TYPES = (  # by price
     InstanceType("m7g.4xlarge", 64, 16, 0.6528),
     InstanceType("m7g.8xlarge", 128, 32, 1.3056),
 )
-MOST_HOSTS = 500
+USUAL_HOSTS, MOST_HOSTS = 2, 500
 
 # A full shard brings 1 MB/s, at 300 bytes 3,500 records/s, of 21 to 27 us each (tests/bench).
 SHARD_VCPUS = 0.1
@@ -77,35 +78,47 @@ def shards_of(settings: Settings, said: Mapping[str, int]) -> int:
     return said.get(settings[STREAM_NAME], settings[INPUT_SHARDS])
 
 
-def size(pipelines: Sequence[Settings], said: Mapping[str, int], hosts: int | None) -> Size:
+def size(
+    pipelines: Sequence[Settings],
+    said: Mapping[str, int],
+    hosts: int | None,
+    all_vcpus: float | None = None,
+) -> Size:
     """Choose the cheapest type that holds all shards while one of the hosts is away.
 
     ``said`` is how many shards a stream has, by its name. ``hosts`` is how many there shall be;
     None: two, or one if no pipeline has more than one shard; and more if the largest type is too
-    small for that. Raises WrongSize.
+    small for that. ``all_vcpus`` is what all hosts together need; None: each shard may be full.
+    Raises WrongSize.
     """
+    if all_vcpus is None:
+        all_vcpus = SHARD_VCPUS * sum(shards_of(each, said) for each in pipelines)
     useful = max(shards_of(each, said) for each in pipelines)
-    for count in [hosts] if hosts else range(min(2, useful), MOST_HOSTS + 1):
+    for count in [hosts] if hosts else range(min(USUAL_HOSTS, useful), MOST_HOSTS + 1):
         gib = _bytes_on_one(pipelines, said, count) / 2**30
-        vcpus = SHARD_VCPUS * sum(shards_of(each, said) for each in pipelines) / count
+        vcpus = all_vcpus / count
         for one in TYPES:
             if one.gib >= gib and one.vcpus >= vcpus:
                 return Size(one, count, max(useful, count + 1), gib, vcpus)
+    memory = f"{gib:,.0f} GiB" if gib < math.inf else f"a heap above {LARGEST_HEAP // 2**30} GiB"
     raise WrongSize(
-        f"{count} hosts are too few: each would need {gib:,.0f} GiB and {vcpus:,.0f} vCPUs, and "
+        f"{count} hosts are too few: each would need {memory} and {vcpus:,.0f} vCPUs, and "
         f"{TYPES[-1].name} has {TYPES[-1].gib} and {TYPES[-1].vcpus}; name more with --hosts"
     )
 
 
-def _bytes_on_one(pipelines: Sequence[Settings], said: Mapping[str, int], hosts: int) -> int:
+def _bytes_on_one(pipelines: Sequence[Settings], said: Mapping[str, int], hosts: int) -> float:
     """Return the memory of a host that holds all, and each within the limit of its unit."""
     each = [_bytes_of(one, shards_of(one, said), hosts) for one in pipelines]
     limits = [memory_percent(one, pipelines) or 100 for one in pipelines]
-    return max(sum(each), *(need * 100 // of for need, of in zip(each, limits, strict=True)))
+    return max(sum(each), *(need * 100 / of for need, of in zip(each, limits, strict=True)))
 
 
-def _bytes_of(settings: Settings, shards: int, hosts: int) -> int:
-    """Return what a pipeline needs for its part of the shards, while another host is away."""
+def _bytes_of(settings: Settings, shards: int, hosts: int) -> float:
+    """Return what a pipeline needs for its part of the shards, while another host is away.
+
+    It is infinite if one daemon cannot hold them.
+    """
     most = settings[MAX_LEASES] or shards
     if most * hosts < shards:
         raise WrongSize(
@@ -114,4 +127,5 @@ def _bytes_of(settings: Settings, shards: int, hosts: int) -> int:
             "raise it, or name more hosts with --hosts"
         )
     part = min(most, -(-shards // max(1, hosts - 1)))
-    return int(need(part, settings[MAX_RECORDS]).all / SHARE)
+    needed = need(part, settings[MAX_RECORDS])
+    return int(needed.all / SHARE) if needed.heap <= LARGEST_HEAP else math.inf

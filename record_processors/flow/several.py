@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain, combinations
 from typing import Any, ClassVar
@@ -9,6 +10,7 @@ from typing import Any, ClassVar
 from ..config.component import Contradiction, Destination
 from ..config.resource import Resource
 from ..config.setting import Setting, Settings
+from ..config.work import Cost, Load, Work
 from ..errors import Fatal
 from .batch import Batch
 from .emitter import Emitter
@@ -35,6 +37,19 @@ class Several(Emitter[Any]):
     def resources(cls, settings: Settings) -> Sequence[Resource]:
         """Return what each of them needs."""
         return [one for each in cls.members.values() for one in each.resources(settings)]
+
+    @classmethod
+    def work(cls, settings: Settings, load: Load) -> Work:
+        """Do what each of them does, one after the other."""
+        *first, last = [each.work(settings, load) for each in cls.members.values()]
+        costs = [last.cost, *(one.cost for one in first)]
+        micros, slowness = (sum(one.micros for one in costs), sum(1 / one.most for one in costs))
+        return last._replace(
+            cost=Cost(micros, 1 / slowness if slowness else math.inf),
+            bought=[*last.bought, *(bought for one in first for bought in one.bought)],
+            limits=[*last.limits, *(limit for one in first for limit in one.limits)],
+            onwards=next(filter(None, (one.onwards for one in (last, *first))), None),
+        )
 
     @classmethod
     def extras(cls, settings: Settings) -> Sequence[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from functools import partial
@@ -10,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from ...aws.clients import ANSWER_SECONDS, client
 from ...aws.failures import call
+from ...aws.prices import MILLION_DYNAMODB_WRITES, NEW_TABLE_WRITES, WRITE_UNIT_BYTES
 from ...config.component import Contradiction, Shipped
 from ...config.metric import Counter
 from ...config.resource import Failed, Resource
 from ...config.setting import Settings
 from ...config.shipped import DAEMON
+from ...config.work import Bought, Cost, Limit, Load, Work
 from ...errors import BAD_DATA, Fatal, Rejection, counted
 from ...extras import insist_on
 from ...flow.batch import Batch
@@ -97,6 +100,25 @@ class DynamoDBEmitter(Emitter[Row]):
     def resources(cls, settings: Settings) -> Sequence[Resource]:
         """Return the table."""
         return [Table(settings)]
+
+    @classmethod
+    def work(cls, settings: Settings, load: Load) -> Work:
+        """Write an item for each record, as long as it is, none of them of the same key."""
+        units = load.records * math.ceil(load.bytes / WRITE_UNIT_BYTES)
+        return Work(
+            Cost(161.7, 1_407) if guard_of(settings) else Cost(54.4, 4_067),
+            [Bought("writes of items", units, MILLION_DYNAMODB_WRITES)],
+            [
+                Limit(
+                    f"writes a second of a new {settings[DATA_TABLE]}",
+                    units,
+                    NEW_TABLE_WRITES,
+                    "an on-demand table doubles what it takes within 30 minutes; or raise its warm "
+                    "throughput beforehand",
+                    "docs.aws.amazon.com/amazondynamodb/latest/developerguide/warm-throughput.html",
+                )
+            ],
+        )
 
     @classmethod
     def from_settings(cls, settings: Settings) -> DynamoDBEmitter:

@@ -9,11 +9,13 @@ from ...config.component import Contradiction, Shipped
 from ...config.resource import Resource
 from ...config.setting import Settings
 from ...config.shipped import FILES_OF_ROWS
+from ...config.work import Cost, Load, Work
 from ...errors import Fatal
 from ...files.chain import Chain
 from ...files.chain_emitter import ChainEmitter
 from ...files.file import File
 from ...files.loadable import loadable
+from ...flow.rate import batches
 from .destination import SHIPPED, LoadingDestination
 from .file_letters import FileLetters
 from .ledger_questions import LedgerQuestions
@@ -22,6 +24,7 @@ from .measures import MEASURES
 from .resources import DataTable, LedgerTable, LoadedFiles, RedshiftLogin
 from .rules import AS_READ, disagreements, unread
 from .settings import DATA_FORMAT, DECLARED
+from .work import work_of_loads
 
 
 class RedshiftBasicEmitter(LoadingDestination, ChainEmitter):
@@ -72,6 +75,12 @@ class RedshiftBasicEmitter(LoadingDestination, ChainEmitter):
             DataTable(settings),
             RedshiftLogin(settings),
         ]
+
+    @classmethod
+    def work(cls, settings: Settings, load: Load) -> Work:
+        """Write a file for each batch, and load it alone."""
+        files = super().work(settings, load)._replace(cost=Cost(8.2, 3_083))
+        return work_of_loads(settings, files, batches(settings, load), load.shards, 1)
 
     @classmethod
     def from_settings(cls, settings: Settings) -> RedshiftBasicEmitter:

@@ -67,6 +67,13 @@ def test_more_hosts_where_the_largest_is_too_small(one):
         size([one], {"events": 1000}, 2)
 
 
+def test_no_daemon_holds_more_shards_than_its_heap(one):
+    """Java's heap has an end before the largest host's memory has: then there are more hosts."""
+    with pytest.raises(WrongSize, match=r"^1 hosts are too few: each would need a heap above 31 "):
+        size([one], {"events": 300}, 1)
+    assert size([one], {"events": 300}, None).hosts == 3
+
+
 def test_types_are_by_price():
     """The first that does is the cheapest."""
     prices = [one.dollars_an_hour for one in TYPES]

@@ -1,0 +1,23 @@
+"""What AWS asks for what it counts, in dollars: list prices in us-east-1 in November 2025."""
+
+from __future__ import annotations
+
+MONTH_SECONDS = 730 * 3600
+
+# aws.amazon.com/s3/pricing
+MILLION_S3_PUTS = 5.0
+
+# aws.amazon.com/kinesis/data-streams/pricing: provisioned shards. What is put counts by 25 KB.
+SHARD_HOUR = 0.015
+MILLION_PUT_UNITS = 0.014
+PUT_UNIT_BYTES = 25 * 1024
+CONSUMER_SHARD_HOUR = 0.015
+FAN_OUT_GIB = 0.013
+
+# aws.amazon.com/dynamodb/pricing/on-demand: a write is of 1 KB, a read, if consistent, of 4 KB.
+MILLION_DYNAMODB_WRITES = 0.625
+MILLION_DYNAMODB_READS = 0.125
+WRITE_UNIT_BYTES = 1024
+READ_UNIT_BYTES = 4096
+# A new table takes so many a second: …/amazondynamodb/latest/developerguide/warm-throughput.html
+NEW_TABLE_WRITES = 4000
