@@ -44,7 +44,10 @@ class TableFindings:
             )
         else:
             what = f"{-more:,} fewer: rows were deleted, by hand or for their age"
-        said = f"the table has {rows.counted:,} rows, by the ledger {rows.entered:,}, {what}"
+        said = (
+            f"the table has {rows.counted:,} rows, by the ledger {rows.entered:,}, {what}; that is "
+            "the sum, in which rows that are there twice hide as many that are not"
+        )
         yield Finding("rows", str(self.report.table), f"{said}. {self._anew()}", self._again())
 
     def twice(self) -> Iterator[Finding]:
