@@ -25,8 +25,6 @@ SOURCES = (
     "take 4 to 6 us more); memory, by kcl/heap.py.",
     "Read: the intervals of KCL 3.1.3. Played: how it spreads leases, loads that wait for each "
     "other.",
-    f"Assumed: keys spread evenly, shards filled to {FULL_SHARD:.0%}, hosts busy to "
-    f"{BUSY_HOST:.0%}, every record kept; of a COPY, 10 s (SYS_LOAD_HISTORY has yours).",
     "Prices: on demand, us-east-1, November 2025. Not in them: what S3, Redshift or OpenSearch "
     "keep, KCL's own metrics, logs, traffic between availability zones.",
 )
@@ -80,7 +78,18 @@ def lines(plan: Plan) -> Iterator[str]:
             8,
         )
     yield ""
-    for sentence in SOURCES:
+    assumed = [
+        "keys spread evenly",
+        f"shards filled to {FULL_SHARD:.0%}",
+        f"hosts busy to {BUSY_HOST:.0%}",
+        "every record kept",
+        *(
+            f"a {one.work.loads.what} of {one.work.loads.lasts:g} s, as none was measured"
+            for one in plan.pipelines
+            if one.work.loads
+        ),
+    ]
+    for sentence in (*SOURCES, f"Assumed: {', '.join(assumed)}."):
         yield from _wrapped(sentence, 2)
 
 

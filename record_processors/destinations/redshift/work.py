@@ -36,7 +36,8 @@ def work_of_loads(
                 files,
                 most_files / COPY_SECONDS,
                 f"larger files (bufferByteSizeLimit), or {many}",
-                f"the ledger is locked by one COPY at a time; {COPY_SECONDS} s each are assumed",
+                f"the ledger is locked by one COPY at a time; {COPY_SECONDS} s each are assumed: "
+                "SYS_LOAD_HISTORY has yours",
             ),
         ],
     )
