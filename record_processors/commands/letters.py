@@ -36,8 +36,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--show",
         metavar="WHICH",
-        help="show the letters at a position (SEQUENCE-SUBSEQUENCE), or of a file of letters (its "
-        "key or s3://…), with their data",
+        nargs="?",
+        const="",
+        help="show letters with their data: at a position (SEQUENCE-SUBSEQUENCE), of a file of "
+        "letters (its key or s3://…), or all that --reason, --stage and --since mean",
     )
     parser.add_argument("--json", action="store_true", help="as JSON, for machines")
     add_settle(parser)
@@ -48,7 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
     from ..config.keys import APPLICATION_NAME  # noqa: PLC0415
     from ..config.properties import SettingsError, load  # noqa: PLC0415
     from ..kcl.look import no_credentials  # noqa: PLC0415
-    from ..ops.letters import shown, summary  # noqa: PLC0415
+    from ..ops.letters import letters, shown, summary  # noqa: PLC0415
 
     try:
         settings = load(arguments.properties)
@@ -57,8 +59,9 @@ def run(arguments: argparse.Namespace) -> int:
             return complain(problem, EXIT_USAGE)
         if arguments.settle is not None:
             return settle(arguments, settings)
-        if arguments.show:
-            return _show(arguments, shown(settings, arguments.show))
+        if (which := arguments.show) is not None:
+            meant = shown(settings, which) if which else letters(settings, wanted(arguments))
+            return _show(arguments, meant)
         groups = summary(settings, wanted(arguments)).groups
     except SettingsError as error:
         return complain(error, EXIT_USAGE)
@@ -137,8 +140,10 @@ def _print_wrapped(text: str) -> None:
 def _show(arguments: argparse.Namespace, found: Iterable[Found]) -> int:
     from ..ops.letters import as_text  # noqa: PLC0415
 
-    letters = []
+    told: list[dict[str, Any]] = []
+    count = 0
     for one in found:
+        count += 1
         letter, file, mark = one.letter, one.file, one.mark
         text = as_text(letter.data)
         about = {
@@ -159,8 +164,9 @@ def _show(arguments: argparse.Namespace, found: Iterable[Found]) -> int:
             "line": letter.line,
             "first": letter.first,
         }
-        letters.append({**about, "data": text})
-        if not arguments.json:
+        if arguments.json:
+            told.append({**about, "data": text})
+        else:
             said = {name: value for name, value in about.items() if value not in {None, ""}}
             said["redriven"] = "yes" if about["redriven"] else "no"
             for name, value in said.items():
@@ -172,9 +178,10 @@ def _show(arguments: argparse.Namespace, found: Iterable[Found]) -> int:
             "settled by": "settledBy",
             "settled at": "settledAt",
         }
-        _print_json([{names.get(name, name): one[name] for name in one} for one in letters])
-    if not letters:
-        return complain(f"{arguments.show}: there is no letter of that position or key", EXIT_FOUND)
+        _print_json([{names.get(name, name): each[name] for name in each} for each in told])
+    if not count:
+        where = f"{arguments.show}: " if arguments.show else ""
+        return complain(f"{where}no letter is there", EXIT_FOUND)
     return EXIT_OK
 
 

@@ -45,8 +45,8 @@ def usage(arguments: argparse.Namespace) -> str:
             if is_there
         ]
         return f"{extra[0]} goes with --settle alone" if extra else ""
-    if arguments.show or arguments.json:
-        return f"{'--show' if arguments.show else '--json'} does not go with --settle"
+    if arguments.json or arguments.show is not None:
+        return f"{'--json' if arguments.json else '--show'} does not go with --settle"
     if not (arguments.why or "").strip():
         return "--settle needs --why TEXT: why the letters are never to be put back"
     if not chosen and not arguments.all:

@@ -275,6 +275,11 @@ def test_letters_are_listed_by_reason_and_shown(cloud, pipeline, tmp_path, capsy
     assert "\x1b" not in shown
     assert "redriven       yes" in shown
     assert cli.main(["letters", path, "--show", "77-1"]) == 1
+    capsys.readouterr()
+    assert cli.main(["letters", path, "--show", "--reason", "malformed", "--json"]) == 0
+    malformed = json.loads(capsys.readouterr().out)
+    assert [one["data"] for one in malformed] == ["one", "two\\x1b[2J"]
+    assert cli.main(["letters", path, "--show", "--reason", "of no letter"]) == 1
 
 
 def test_what_is_no_letter_is_named(cloud, pipeline, tmp_path, capsys):
