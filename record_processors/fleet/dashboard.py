@@ -49,10 +49,10 @@ def dashboard(pipelines: Sequence[Settings]) -> str:
     widgets: list[Widget] = [_all_alarms(pipelines), _group()]
     for settings in pipelines:
         widgets += _row(settings)
-    return fill(TEMPLATE, body=_json({"widgets": widgets}))
+    return fill(TEMPLATE, body=_written({"widgets": widgets}))
 
 
-def _json(body: dict[str, Any]) -> str:
+def _written(body: dict[str, Any]) -> str:
     """Write a widget a line: short, and yet to be compared line by line."""
     lines = ",\n ".join(json.dumps(one, separators=(",", ":")) for one in body["widgets"])
     return f'{{"widgets": [\n {lines}\n]}}'

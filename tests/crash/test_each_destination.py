@@ -93,7 +93,7 @@ def some_rounds(incident):
     """Return many of the same: by chance, one may meet a batch that has nothing to harm."""
 
     def run(rig):
-        for _ in range(12):  # until the first that does harm
+        for _ in range(25):  # until the first that does harm
             rig.round(incident)
 
     return run

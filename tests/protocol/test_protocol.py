@@ -771,7 +771,8 @@ def test_an_earlier_life_wrote_an_object(make):
         *written(5, 14),
         PROCESSED,
     ]
-    assert looks(scene) == ([key(1)], 1 + LISTED)
+    # Beside a file that is found, the next hour is looked into.
+    assert looks(scene) == ([key(1)], 2 * LISTED)
     scene.assert_exactly_once()
 
 

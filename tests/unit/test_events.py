@@ -12,8 +12,9 @@ from record_processors.events import Event
 # What machines may look for by now: a name goes only with a note in the changelog.
 NAMES = """
 all-filtered-out count-differs daemon-ended dead-letters durable-already ended file-found
-file-written flushed lease-lost loaded loaded-before not-loaded outage outage-over paused
-records-read rows-left-out shard-begins shard-ended table-at-fault tried-again unmatched-fields
+file-written flushed lease-lost loaded loaded-before made-otherwise not-loaded outage outage-over
+paused records-read rows-left-out shard-begins shard-ended table-at-fault tried-again
+unmatched-fields
 """.split()
 
 

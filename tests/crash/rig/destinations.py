@@ -76,7 +76,7 @@ class RedshiftBasic(Destination):
     going_on = 2  # the zombie may hold the ledger
     write = "commit"
     steps = {  # noqa: RUF012
-        "look": "HEAD /{bucket}/{app}/",
+        "look": "GET /{bucket}",
         "file": "PUT /{bucket}/{app}/20",  # and the year's other digits
         "manifest": "PUT /{bucket}/{app}/manifests/",
         "repair": "PUT /{bucket}/{app}/repaired/",
@@ -286,7 +286,7 @@ class Several(DynamoDB):
     name, destination, file = "several", "dynamodb, s3-manifest", "s3_manifest"
     steps = {  # noqa: RUF012
         **DynamoDB.steps,
-        "look": "HEAD /{bucket}/{app}/",
+        "look": "GET /{bucket}",
         "file": "PUT /{bucket}/{app}/",
         "announcement": "POST /PutRecord",
     }

@@ -75,7 +75,7 @@ class Wires:
             return Place(self.redshift, STATEMENTS[step])
         bucket, application = f"/{self.name}-bucket", f"{self.name}-{stage}"
         request = {
-            "look": f"HEAD {bucket}/{application}/",
+            "look": f"GET {bucket}",
             "file": f"PUT {bucket}/{application}/",
             "manifest": f"PUT {bucket}/{application}/manifests/",
             "repair": f"PUT {bucket}/{application}/repaired/",

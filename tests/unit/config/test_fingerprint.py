@@ -40,13 +40,13 @@ def test_it_changes_with_transformer_filter_and_their_settings(of, more):
     assert of("filter = regex\nfilterExpression = c") not in {of(more), of()}
 
 
-def test_it_changes_with_the_code_of_ones_own_class(of, tmp_path, monkeypatch):
+def test_it_changes_with_the_code_filter_of_ones_own_class(of, tmp_path, monkeypatch):
     """A filter of one's own that is edited keeps other records, under the same name."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [*sys.path])
-    own = tmp_path / "of_ones_own.py"
+    own = tmp_path / "filter_of_ones_own.py"
     code = "from record_processors.filters.all import All\nclass Own(All):\n    number = {}\n"
     own.write_text(code.format(1))
-    first = of("filter = of_ones_own:Own")
+    first = of("filter = filter_of_ones_own:Own")
     own.write_text(code.format(2))
-    assert of("filter = of_ones_own:Own") != first
+    assert of("filter = filter_of_ones_own:Own") != first
