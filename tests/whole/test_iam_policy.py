@@ -46,7 +46,7 @@ SELDOM = {
 }
 # What is refused to a child first, without which statement, and how the child ends.
 OF_THE_CHILD = [
-    ("one", "WriteFilesAndFindThem", "s3:PutObject", 70),
+    ("one", "WriteFilesAndFindThem", "s3:GetObject", 70),
     ("one", "TellMissingObjectsFromForbiddenOnes", "s3:ListBucket", 0),
     ("one", "KeepDeadLetters", "s3:PutObject", 70),
     ("one", "EncryptWhatIsWritten", "kms:GenerateDataKey", 70),
