@@ -9,7 +9,7 @@ import boto3
 import hypothesis
 import pytest
 
-from crash.rig import tally
+from crash.rig import stalls, tally
 from record_processors.aws import bucket
 from record_processors.local.stack import Stack
 
@@ -48,6 +48,15 @@ def pytest_addoption(parser):
         default=CRASH_SEED,
         help=f"choose as in the run that named this seed (default {CRASH_SEED}); random: another",
     )
+    rig.addoption(
+        "--fleet", action="store_true", help="rehearse a fleet with real daemons as its hosts"
+    )
+
+
+def pytest_ignore_collect(collection_path, config):
+    """Leave the fleet out, unless it is asked for: it waits for KCL's own waits."""
+    left_out = collection_path.name == "test_fleet.py" and not config.getoption("--fleet")
+    return left_out or None
 
 
 def pytest_report_header(config):
@@ -79,10 +88,13 @@ def pytest_runtest_makereport():
 
 
 def pytest_terminal_summary(terminalreporter):
-    """Say what the crash rig did, if it ran."""
+    """Say what the crash rig did, and what the fleet's events took, if they ran."""
     if tally.TALLY:
         terminalreporter.section("crash rig")
         terminalreporter.write_line("\n".join(tally.lines()))
+    if stalls.MEASURED:
+        terminalreporter.section("the fleet")
+        terminalreporter.write_line("\n".join(stalls.lines()))
 
 
 @pytest.fixture(scope="session", autouse=True)
