@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import IO, Any, TypeVar
 
 import smart_open
@@ -105,6 +105,15 @@ class Bucket:
             lambda: self.s3.list_objects_v2(Bucket=self.name, Prefix=prefix, **how),
         )
         return found
+
+    def objects(self, prefix: str) -> Iterator[Mapping[str, Any]]:
+        """Yield the objects whose keys begin so, page after page. Raises Denied, Fatal."""
+        token: str | None = None
+        while True:
+            page = self.page(prefix, token)
+            yield from page.get("Contents", ())
+            if not (token := page.get("NextContinuationToken")):
+                return
 
     def read(self, url: str, part: Callable[[IO[bytes]], Result]) -> Result:
         """Return what ``part`` makes of an object of any bucket, which it reads from the beginning.

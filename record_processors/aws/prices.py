@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-MONTH_SECONDS = 730 * 3600
+HOURS_A_MONTH = 730
+MONTH_SECONDS = HOURS_A_MONTH * 3600
 
 # aws.amazon.com/s3/pricing
 MILLION_S3_PUTS = 5.0

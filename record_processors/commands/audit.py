@@ -9,7 +9,7 @@ import textwrap
 from typing import TYPE_CHECKING, Any
 
 from ..errors import EXIT_FAILED, EXIT_FOUND, EXIT_OK, EXIT_USAGE, ConnectorError
-from .command import complain
+from .command import add_pipelines, complain
 
 if TYPE_CHECKING:
     from ..ops.hours import Hours
@@ -31,9 +31,7 @@ WIDTH = 80
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Take the files, the hours, and how it is shown."""
-    parser.add_argument(
-        "properties", metavar="PROPERTIES", nargs="+", help="the pipelines' .properties files"
-    )
+    add_pipelines(parser)
     add_hours(parser, "default: all that is there; then the table's rows are counted too")
     parser.add_argument(
         "--grace",

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import EXIT_OK, EXIT_USAGE
-from .command import complain
+from .command import add_pipelines, complain, count
 
 if TYPE_CHECKING:
     from ..config.setting import Settings
@@ -28,9 +28,7 @@ EXAMPLE = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Take the files, where the program comes from, and what decides the size."""
-    parser.add_argument(
-        "properties", metavar="PROPERTIES", nargs="+", help="the pipelines' .properties files"
-    )
+    add_pipelines(parser)
     parser.add_argument(
         "--into",
         metavar="FILE",
@@ -55,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--hosts",
         metavar="N",
-        type=_count,
+        type=count,
         help="how many hosts (default: two, or one if there is one shard)",
     )
     parser.add_argument(
@@ -66,17 +64,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _count(value: str) -> int:
-    if not value.isdecimal() or not int(value):
-        raise argparse.ArgumentTypeError(f"{value}: not a number, 1 or more")
-    return int(value)
-
-
 def _shards(value: str) -> tuple[str, int]:
-    stream, separator, count = value.rpartition("=")
+    stream, separator, shards = value.rpartition("=")
     if not separator:
         raise argparse.ArgumentTypeError(f"{value}: not STREAM=N")
-    return stream, _count(count)
+    return stream, count(shards)
 
 
 def run(arguments: argparse.Namespace) -> int:

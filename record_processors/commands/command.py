@@ -42,6 +42,20 @@ def add_properties(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("properties", metavar="PROPERTIES", help="the pipeline's .properties file")
 
 
+def add_pipelines(parser: argparse.ArgumentParser) -> None:
+    """Let the command take the files of one pipeline or more."""
+    parser.add_argument(
+        "properties", metavar="PROPERTIES", nargs="+", help="the pipelines' .properties files"
+    )
+
+
+def count(value: str) -> int:
+    """Read an argument that is a whole number, 1 or more."""
+    if not value.isdecimal() or not int(value):
+        raise argparse.ArgumentTypeError(f"{value}: not a number, 1 or more")
+    return int(value)
+
+
 def complain(error: object, code: int) -> int:
     """Say what went wrong; return the exit code."""
     print(f"kinesis-connectors: {error}", file=sys.stderr)

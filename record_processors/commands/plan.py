@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from ..errors import EXIT_FOUND, EXIT_OK, EXIT_USAGE
-from .command import complain
+from .command import complain, count
 
 HELP = "say how many shards and hosts a load takes, what it costs, and what breaks first"
 MORE = (
@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--shards",
         metavar="N",
-        type=_count,
+        type=count,
         default=0,
         help="of the stream (default: as many as the load takes)",
     )
@@ -57,12 +57,6 @@ def _above_zero(value: str) -> float:
     if not 0 < number < float("inf"):
         raise argparse.ArgumentTypeError(f"{value}: not a number above 0")
     return number
-
-
-def _count(value: str) -> int:
-    if not value.isdecimal() or not int(value):
-        raise argparse.ArgumentTypeError(f"{value}: not a number, 1 or more")
-    return int(value)
 
 
 def run(arguments: argparse.Namespace) -> int:

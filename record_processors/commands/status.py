@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from ..errors import EXIT_FOUND, EXIT_OK, EXIT_USAGE
-from .command import complain
+from .command import add_pipelines, complain
 
 if TYPE_CHECKING:
     from ..config.setting import Settings
@@ -31,9 +31,7 @@ END_OF_LINE = "\x1b[K\n"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Take files, what is too far behind, and how to print."""
-    parser.add_argument(
-        "properties", metavar="PROPERTIES", nargs="+", help="the pipelines' .properties files"
-    )
+    add_pipelines(parser)
     parser.add_argument(
         "--behind",
         metavar="DURATION",

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import EXIT_OK, EXIT_USAGE
-from .command import complain
+from .command import add_pipelines, complain
 
 if TYPE_CHECKING:
     from ..config.setting import Settings
@@ -31,9 +31,7 @@ EXAMPLE = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Take the files, and where what is made of them goes."""
-    parser.add_argument(
-        "properties", metavar="PROPERTIES", nargs="+", help="the pipelines' .properties files"
-    )
+    add_pipelines(parser)
     where = parser.add_mutually_exclusive_group()
     where.add_argument(
         "--into", metavar="DIRECTORY", help="write the files below it: / is this host itself"

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ..aws.bucket import Bucket
 from ..aws.failures import Denied
@@ -94,27 +94,18 @@ class EarlierFiles:
 
     def _hour_after(self, hour: str) -> str | None:
         after = hour.rstrip("/") + AFTER_SLASH
-        while keys := _keys(self.bucket.page(self._head, StartAfter=after, MaxKeys=FEW)):
-            for key in keys:
-                if found := self._hour.match(key):
+        while few := self.bucket.page(self._head, StartAfter=after, MaxKeys=FEW).get("Contents"):
+            for one in few:
+                if found := self._hour.match(one["Key"]):
                     return found[0]
-            after = keys[-1]
+            after = few[-1]["Key"]
             if after >= self._head + AFTER_DIGITS:
                 return None
         return None
 
     def _starts(self, hour: str, shard: str) -> Iterator[Start]:
-        token: str | None = None
-        while True:
-            page = self.bucket.page(f"{hour}{shard}-", token)
-            for key in _keys(page):
-                name = FILE_NAME.fullmatch(key.removeprefix(hour))
-                if name and name[1] == shard and name[4] in ENDINGS:
-                    yield Start(Position(int(name[2]), int(name[3])), key)
-            token = page.get("NextContinuationToken")
-            if not token:
-                return
-
-
-def _keys(page: Mapping[str, Any]) -> list[str]:
-    return [one["Key"] for one in page.get("Contents", ())]
+        for one in self.bucket.objects(f"{hour}{shard}-"):
+            key = one["Key"]
+            name = FILE_NAME.fullmatch(key.removeprefix(hour))
+            if name and name[1] == shard and name[4] in ENDINGS:
+                yield Start(Position(int(name[2]), int(name[3])), key)

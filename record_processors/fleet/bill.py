@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from ..aws.prices import (
     CONSUMER_SHARD_HOUR,
     FAN_OUT_GIB,
+    HOURS_A_MONTH,
     MILLION_PUT_UNITS,
     MONTH_SECONDS,
     PUT_UNIT_BYTES,
@@ -19,7 +20,6 @@ from ..config.work import Bought, Load
 from ..errors import counted
 from .lease_table import LeaseTable
 from .planned import Planned
-from .sizes import HOURS_A_MONTH
 
 
 def bill(

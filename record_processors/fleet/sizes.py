@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from ..aws.prices import HOURS_A_MONTH
 from ..config.kcl_settings import MAX_LEASES, MAX_RECORDS
 from ..config.keys import INPUT_SHARDS, STREAM_NAME
 from ..config.setting import Settings
@@ -13,7 +14,6 @@ from ..errors import counted
 from ..kcl.heap import LARGEST_HEAP, SHARE, need
 from .units import memory_percent
 
-HOURS_A_MONTH = 730
 PRICED = "on demand, Linux, us-east-1, November 2025; aws.amazon.com/ec2/pricing/on-demand"
 
 

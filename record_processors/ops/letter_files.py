@@ -112,13 +112,8 @@ class LetterFiles:
 
     def objects(self, prefix: str) -> Iterator[tuple[str, datetime, int]]:
         """Return key, time and size of each object whose key begins so. Raises Fatal."""
-        token: str | None = None
-        while True:
-            page = self.bucket.page(prefix, token)
-            for one in page.get("Contents", ()):
-                yield one["Key"], one["LastModified"], one["Size"]
-            if not (token := page.get("NextContinuationToken")):
-                return
+        for one in self.bucket.objects(prefix):
+            yield one["Key"], one["LastModified"], one["Size"]
 
     def read(self, file: LetterFile) -> list[StoredLetter]:
         """Return the letters of a file. Raises Fatal if it is none, or gone."""

@@ -45,6 +45,9 @@ class Objects:
         keys = [key for key in self.objects if key.startswith(prefix) and key > after]
         return {"Contents": [{"Key": key} for key in sorted(keys)]}
 
+    def objects(self, prefix):
+        return self.page(prefix)["Contents"]
+
     def put(self, key, body):
         pass
 
