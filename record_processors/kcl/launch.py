@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import os
 import secrets
-import socket
 import subprocess
 import sys
 import sysconfig
 from pathlib import Path
 from typing import NoReturn
 
-from ..config.kcl_settings import WORKER_IDENTIFIER
-from ..config.keys import APPLICATION_NAME, HOST_VARIABLE, LOG_FORMAT, WORKER_ID
+from ..config.keys import APPLICATION_NAME, LOG_FORMAT
 from ..config.registry import chosen
 from ..config.setting import Settings
 from ..errors import LaunchError
@@ -21,6 +19,8 @@ from .heap import given_heap, heap_size
 from .java import find_java, flags, said_options
 from .lock import lock
 from .look import Looked
+from .tables import are_ours
+from .worker import names_worker, with_worker_id
 
 DAEMON = "software.amazon.kinesis.multilang.MultiLangDaemon"
 # The JVM's threads, some dozens, share their pools of memory outside the heap: mallopt(3).
@@ -53,6 +53,7 @@ class Host:
         mark = f"{secrets.token_hex(4)} "
         command = [
             *(sys.executable, "-I", "-S", str(SUPERVISOR), settings[LOG_FORMAT], mark),
+            settings.path if are_ours(settings) else "",
             *(self.java, *self.flags),
             "-Dfile.encoding=UTF-8",  # the pipes' encoding, whatever the locale says
             f"-Dkinesis-connectors.mark={mark}",
@@ -87,25 +88,3 @@ def classpath(path: str) -> str:
         said = answer.stderr.strip().splitlines()[-1:]
         raise LaunchError(f"{helper} of amazon_kclpy does not run: {' '.join(said)}")
     return answer.stdout.strip()
-
-
-def names_worker(settings: Settings) -> bool:
-    """Whether the file says itself who this host is; KCL knows two names for it."""
-    return WORKER_ID in settings or WORKER_IDENTIFIER in settings
-
-
-def with_worker_id(settings: Settings) -> str:
-    """Write the file once more with a ``workerId`` that is this host's at every start.
-
-    A daemon takes back at once the leases that carry its own id; under a new one it waits until
-    they have expired. What is written has no place on the disk (memfd_create(2)), and the name that
-    is returned is good for this process and whoever inherits the descriptor.
-    """
-    host = os.environ.get(HOST_VARIABLE) or socket.gethostname()
-    worker = f"{host}-{settings[APPLICATION_NAME]}"
-    # Two line breaks: a last line that ends in a backslash swallows one.
-    original = Path(settings.path).read_bytes()
-    copy = os.memfd_create(Path(settings.path).name, 0)
-    with os.fdopen(copy, "wb", closefd=False) as file:
-        file.write(original + f"\n\n{WORKER_ID.key} = {worker}\n".encode("latin-1"))
-    return f"/proc/self/fd/{copy}"

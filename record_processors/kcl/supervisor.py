@@ -2,13 +2,14 @@
 
 A program of its own, of the standard library alone, since it lives as long as the daemon does::
 
-    python -I -S supervisor.py text|json MARK JAVA ARGUMENT ...
+    python -I -S supervisor.py text|json MARK PROPERTIES JAVA ARGUMENT ...
 
 Lines that begin with MARK are the daemon's own, all others come from its children or from Java.
 With ``json`` each line that goes out is an object of JSON, as a child's are (``log.py``).
-The signals that ask for a stop are handed to Java, as often as they come; Java, and with it each
-child, ends when this process does. Exit codes: 0 after a stop that was asked for, 2 when a child
-found its file wrong or Java cannot be started, 70 otherwise.
+The signals that ask for a stop are handed to Java, as often as they come; at the first, the other
+hosts of the pipeline of PROPERTIES are told (``leaving.py``), unless that is empty. Java, and with
+it each child, ends when this process does. Exit codes: 0 after a stop that was asked for, 2 when a
+child found its file wrong or Java cannot be started, 70 otherwise.
 """
 
 from __future__ import annotations
@@ -20,6 +21,10 @@ import signal
 import sys
 import time
 from contextlib import suppress
+
+TYPE_CHECKING = False  # to a type checker it is typing's, which is half a megabyte
+if TYPE_CHECKING:
+    import subprocess
 
 EXIT_OK, EXIT_USAGE, EXIT_FAILED = 0, 2, 70  # as in errors.py, whose package is too large for here
 OUT_OF_MEMORY = 3  # Java's own code, under -XX:+ExitOnOutOfMemoryError
@@ -33,6 +38,7 @@ MOST_KINDS = 1000  # of lines that are remembered for that
 AT_FIRST = b"WARN  LeaseAssignmentManager - Not able to assign all expiredOrUnAssignedLeases"
 FIRST_SECONDS = 120  # which is as long as a first start takes
 LOOK_SECONDS = 0.5  # between looks whether the last child has ended
+LEAVE_SECONDS = 10  # until the other hosts know that this one has stopped
 
 EVENT = re.compile(rb"\S+ (INFO|WARN|ERROR) +(\S+) - (.*)")
 CHILDS = re.compile(rb"\d{4}-\S+Z (\w+) +(.*)")  # line: see log.py
@@ -153,8 +159,10 @@ def kind_of(event: bytes) -> bytes:
 class Daemon:
     """Java, and what became of it."""
 
-    def __init__(self, log: Log, command: list[str]) -> None:
+    def __init__(self, log: Log, properties: str, command: list[str]) -> None:
         self.log = log
+        self.properties = properties
+        self.leaving: subprocess.Popen[bytes] | None = None
         self.stop_signal = 0
         # A signal that comes before there is a Java to hand it to, waits.
         signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
@@ -185,13 +193,33 @@ class Daemon:
                 os.kill(self.pid, signal.SIGKILL)
         for number in STOPS:
             signal.signal(number, signal.SIG_IGN)
-        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+        code = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+        if self.leaving:
+            has_left(self.leaving)
+        return code
 
     def _stop(self, number: int, _frame: object) -> None:
-        if not self.stop_signal:
-            self.log.forget()
-        self.stop_signal = number
+        is_first, self.stop_signal = not self.stop_signal, number
         os.kill(self.pid, signal.SIGTERM)
+        if is_first:
+            self.log.forget()
+            self.leaving = leave(self.properties) if self.properties else None
+
+
+def leave(properties: str) -> subprocess.Popen[bytes]:
+    """Begin to tell the other hosts that this one stops."""
+    import subprocess  # noqa: PLC0415 - half a megabyte that is needed last of all
+
+    command = [sys.executable, "-m", "record_processors.kcl.leaving", properties]
+    return subprocess.Popen(command, stdin=subprocess.PIPE)
+
+
+def has_left(leaving: subprocess.Popen[bytes]) -> None:
+    """Tell them that it has, and wait until they know."""
+    import subprocess  # noqa: PLC0415
+
+    with suppress(subprocess.TimeoutExpired):
+        leaving.communicate(timeout=LEAVE_SECONDS)
 
 
 def become(command: list[str], end: int, parent: int) -> None:
@@ -271,10 +299,10 @@ def last_line(code: int, sentence: str, *, as_json: bool) -> bytes:
     return json.dumps({**told, "message": sentence}, separators=(",", ":")).encode() + b"\n"
 
 
-def main(log_format: str, mark: str, *command: str) -> int:
+def main(log_format: str, mark: str, properties: str, *command: str) -> int:
     """Start Java and stay until it has ended; return the exit code."""
     log = Log(mark.encode(), log_format == "json")
-    daemon = Daemon(log, list(command))
+    daemon = Daemon(log, properties, list(command))
     code, sentence = reason(daemon.run(), daemon.stop_signal, log)
     pass_on(last_line(code, sentence, as_json=log.as_json))
     return code

@@ -171,12 +171,16 @@ def daemon_is_us(settings: Settings) -> bool:
     return settings[CREDENTIALS_PROVIDER] == "DefaultCredentialsProvider"
 
 
+def are_ours(settings: Settings) -> bool:
+    """Whether the daemon keeps them under our credentials, in the account that we see."""
+    return daemon_is_us(settings) and "AwsCredentialsProviderDynamoDB" not in settings.texts
+
+
 def is_made_beforehand(settings: Settings, kind: Kind) -> bool:
     """Whether ``create`` makes it; otherwise the daemon does, at its first start.
 
     It does so under other credentials, maybe in another account, and where it is to be paid for a
     capacity that the file sets.
     """
-    elsewhere = "AwsCredentialsProviderDynamoDB" in settings.texts
     billing = settings[kind.billing] if kind.billing else PER_REQUEST
-    return daemon_is_us(settings) and not elsewhere and billing == PER_REQUEST
+    return are_ours(settings) and billing == PER_REQUEST

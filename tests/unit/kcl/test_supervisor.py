@@ -15,9 +15,11 @@ import pytest
 
 from record_processors.events import DAEMON_ENDED
 from record_processors.kcl import supervisor
+from support.fakes import properties
 
 PROGRAM = [sys.executable, "-I", "-S", supervisor.__file__, "text"]
 MARK = "4711cafe "
+NO_FILE = ""  # of a pipeline: nobody is told that this host stops
 AT = "2026-11-27T02:01:17.765Z"
 FATAL = f"{AT} FATAL flights shardId-7 - process_records: given up after 12 tries (retryLimit)"
 ENDS = f"{MARK}{AT} INFO  MultiLangDaemon - Process terminated, will initiate shutdown."
@@ -39,10 +41,10 @@ def start(tmp_path):
     """Start the supervisor over a script; it is killed at the end, if it still runs."""
     started = []
 
-    def start(script, program=PROGRAM, **options):
+    def start(script, program=PROGRAM, file=NO_FILE, **options):
         path = tmp_path / f"java-{len(started)}.py"
         path.write_text(PREAMBLE + script)
-        command = [*program, MARK, sys.executable, str(path)]
+        command = [*program, MARK, file, sys.executable, str(path)]
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
         started.append(subprocess.Popen(command, text=True, **pipes))
         return started[-1]
@@ -125,13 +127,28 @@ def test_the_first_to_fail_is_the_reason(start):
 
 def test_no_java(tmp_path):
     """A Java that cannot be started is a sentence and exit code 2."""
-    command = [*PROGRAM, MARK, str(tmp_path / "none")]
+    command = [*PROGRAM, MARK, NO_FILE, str(tmp_path / "none")]
     answer = subprocess.run(command, capture_output=True, text=True, check=False)
     assert answer.returncode == 2
     assert answer.stderr.splitlines() == [
         f"{tmp_path / 'none'}: No such file or directory",
         "kinesis-connectors: Java does not start",
     ]
+
+
+def test_the_other_hosts_are_told_of_a_stop(start, tmp_path):
+    """A stop tells them; when they cannot be told, the log says so, and it is a stop as any."""
+    path = properties(tmp_path, {"dynamoDBEndpoint": "http://127.0.0.1:1"})
+    script = f"say({MARK + AT!r} + ' INFO  X - ready')\nsignal.pause()"
+    process = start(script, file=path)
+    process.stderr.readline()
+    process.terminate()
+    code, lines = end_of(process)
+    assert code == 0
+    (told,) = [line for line in lines if "the other hosts were not told" in line]
+    assert " WARN " in told
+    assert "127.0.0.1:1" in told
+    assert lines[-1] == "kinesis-connectors: stopped by SIGTERM"
 
 
 # ---- the end comes soon
@@ -269,7 +286,9 @@ def test_an_ignored_hangup_stays_ignored(start):
     tells = "say(str(signal.getsignal(signal.SIGHUP)), 'ready')\n" + STOPPED
     path = Path(start(tells).args[-1])
     with subprocess.Popen(
-        [*command, *PROGRAM, MARK, sys.executable, str(path)], stderr=subprocess.PIPE, text=True
+        [*command, *PROGRAM, MARK, NO_FILE, sys.executable, str(path)],
+        stderr=subprocess.PIPE,
+        text=True,
     ) as process:
         assert process.stderr.readline().strip() in {"1", "Handlers.SIG_IGN"}
         ready(process)
