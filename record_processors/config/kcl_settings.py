@@ -96,6 +96,7 @@ REPORT_INTERVAL = Setting(
     30_000,
     unit="ms",
 )
+REPORTS_MISSED = 2  # after which KCL's leader gives a worker no leases any more: WorkerMetricStats
 ASSIGNMENT_INTERVAL = Setting[int | None](
     "leaseAssignmentIntervalMillis",
     LONG,

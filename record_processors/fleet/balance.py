@@ -13,11 +13,10 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from ..config.kcl_settings import ASSIGNMENT_INTERVAL, FAILOVER, REPORT_INTERVAL
+from ..config.kcl_settings import ASSIGNMENT_INTERVAL, FAILOVER, REPORT_INTERVAL, REPORTS_MISSED
 from ..config.setting import Settings
 
 LOCK_SECONDS = 120  # DynamoDBLockBasedLeaderDecider: a leader's lock that nobody renews any more
-REPORTS_MISSED = 2  # after which a worker gets no leases any more
 
 # The defaults of reBalanceThresholdPercentage, dampeningPercentage, workerMetricsEMAAlpha and
 # varianceBalancingFrequency.

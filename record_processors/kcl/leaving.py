@@ -20,7 +20,7 @@ from datetime import datetime, timedelta, timezone
 
 from ..aws.clients import Client
 from ..aws.findings import ERRORS, quick_client, why
-from ..config.kcl_settings import REPORT_INTERVAL
+from ..config.kcl_settings import REPORT_INTERVAL, REPORTS_MISSED
 from ..config.keys import APPLICATION_NAME, LOG_FORMAT
 from ..config.properties import SettingsError, load
 from ..config.setting import Settings
@@ -29,7 +29,6 @@ from .log import log_as, log_to_stderr
 from .tables import WORKERS, table_name
 from .worker import worker_name
 
-REPORTS_MISSED = 2  # after which a worker is given no leases any more
 logger = logging.getLogger(__name__)
 
 
