@@ -92,7 +92,7 @@ FAILOVER = Setting(
 REPORT_INTERVAL = Setting(
     "workerMetricsReporterFreqInMillis",
     LONG,
-    "How often the worker's load is written to the table.",
+    "How often each host tells how busy it is; who has not twice is given no shards.",
     30_000,
     unit="ms",
 )
@@ -100,7 +100,7 @@ REPORTS_MISSED = 2  # after which KCL's leader gives a worker no leases any more
 ASSIGNMENT_INTERVAL = Setting[int | None](
     "leaseAssignmentIntervalMillis",
     LONG,
-    "How often the leader hands out leases anew.",
+    "How often one of the hosts gives out the shards that nobody reads.",
     unit="ms",
     default_in_words="2 * failoverTimeMillis",
 )

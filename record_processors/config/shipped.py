@@ -12,7 +12,8 @@ DAEMON_KEYS = [
     *("AwsCredentialsProvider", "initialPositionInStream", "retrievalMode", "maxRecords"),
     *("idleTimeBetweenReadsInMillis", "millisBehindLatestThresholdForReducedTps"),
     "callProcessRecordsEvenForEmptyRecordList",
-    *("shutdownGraceMillis", "metricsLevel", "maxLeasesForWorker", "workerId"),
+    *("shutdownGraceMillis", "leaseAssignmentIntervalMillis", "workerMetricsReporterFreqInMillis"),
+    *("metricsLevel", "maxLeasesForWorker", "workerId"),
     *("kinesisEndpoint", "dynamoDBEndpoint"),
 ]
 # What a comment shows of keys that are KCL's.
@@ -28,6 +29,9 @@ DAEMON = {
     "millisBehindLatestThresholdForReducedTps": "1000",
     "callProcessRecordsEvenForEmptyRecordList": "true",
     "shutdownGraceMillis": "30000",
+    # Half of KCL's own and a third: so long shards wait for another host when theirs is gone.
+    "leaseAssignmentIntervalMillis": "10000",
+    "workerMetricsReporterFreqInMillis": "10000",
     "metricsLevel": "SUMMARY",
     "bufferMillisecondsLimit": "60000",
     "retryLimit": "12",

@@ -7,6 +7,7 @@ says since when an owner has a lease.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import datetime, timezone
 from typing import Any, NamedTuple
 
@@ -65,6 +66,25 @@ def heard_of(dynamodb: Client, settings: Settings) -> Mapping[str, datetime]:
         for item in items
         if "lut" in item
     }
+
+
+def release(dynamodb: Client, settings: Settings, lease: Lease) -> None:
+    """Take the owner off a lease, as KCL does to evict one, unless it was renewed meanwhile.
+
+    Raises what boto3 does.
+    """
+    with suppress(dynamodb.exceptions.ConditionalCheckFailedException):
+        dynamodb.update_item(
+            TableName=table_name(settings, LEASES),
+            Key={LEASES.key: {"S": lease.shard}},
+            UpdateExpression="SET leaseCounter = leaseCounter + :one REMOVE leaseOwner",
+            ConditionExpression="leaseOwner = :owner AND leaseCounter = :counter",
+            ExpressionAttributeValues={
+                ":one": {"N": "1"},
+                ":owner": {"S": lease.owner},
+                ":counter": {"N": str(lease.counter)},
+            },
+        )
 
 
 def _scan(dynamodb: Client, table: str) -> Iterator[dict[str, Any]]:

@@ -1,15 +1,15 @@
-"""Takes a host that stops off the list of those that are given leases; ``run`` starts it then.
+"""Has the others take the shards of a host that stops; ``run`` starts it at the signal.
 
-KCL's leader gives leases to every worker that told how busy it is within its last two reports,
-which is a minute (``LeaseAssignmentManager`` of KCL 3.1.3): also to one that has just given its own
-back, and so looks as if it had the most room. Those leases lie idle until they have expired, and
-were given once more. A worker whose row in KCL's table is gone is given none::
+KCL flushes at a stop, and leaves its leases to run out. Until two of its reports are missed, a
+minute, its leader even gives it leases once more, as it looks as if it had the most room
+(``LeaseAssignmentManager`` of KCL 3.1.3). So a host that stops takes its row out of the table of
+reports, by which leases are given; and once its daemon has ended, its name off its leases::
 
     python -m record_processors.kcl.leaving PROPERTIES
 
-The daemon may report once more while its children flush: what is deleted at once is deleted again
-when standard input ends, as it does with the daemon. A host that is alone keeps its row, with which
-it has its own leases back at once when it starts again.
+The daemon has ended when standard input does. It may have reported once more meanwhile, so that the
+row is deleted again. A host that is alone leaves both, with which it goes on in seconds when it is
+started again.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from ..config.kcl_settings import REPORT_INTERVAL, REPORTS_MISSED
 from ..config.keys import APPLICATION_NAME, LOG_FORMAT
 from ..config.properties import SettingsError, load
 from ..config.setting import Settings
-from .leases import heard_of
+from .leases import heard_of, read_leases, release
 from .log import log_as, log_to_stderr
 from .tables import WORKERS, table_name
 from .worker import worker_name
@@ -33,16 +33,17 @@ logger = logging.getLogger(__name__)
 
 
 def main(path: str) -> None:
-    """Take the host off the list, and again when the daemon has ended. Nothing is raised."""
+    """Leave, unless nobody is there to take over. Nothing is raised."""
     try:
         settings = load(path)
         log_to_stderr(settings[APPLICATION_NAME])
         log_as(settings[LOG_FORMAT])
         dynamodb = quick_client("dynamodb", settings)
         if has_others(dynamodb, settings):
-            take_off(dynamodb, settings)
+            delete_report(dynamodb, settings)
             sys.stdin.read()
-            take_off(dynamodb, settings)
+            delete_report(dynamodb, settings)
+            release_leases(dynamodb, settings)
     except (*ERRORS, SettingsError) as error:
         logger.warning(
             "the other hosts were not told that this one stops, so that some shards may wait a "
@@ -61,10 +62,17 @@ def has_others(dynamodb: Client, settings: Settings) -> bool:
     )
 
 
-def take_off(dynamodb: Client, settings: Settings) -> None:
+def delete_report(dynamodb: Client, settings: Settings) -> None:
     """Delete what this host told of itself. Raises what boto3 does."""
     key = {WORKERS.key: {"S": worker_name(settings)}}
     dynamodb.delete_item(TableName=table_name(settings, WORKERS), Key=key)
+
+
+def release_leases(dynamodb: Client, settings: Settings) -> None:
+    """Take this host's name off its leases. Raises what boto3 does."""
+    for lease in read_leases(dynamodb, settings) or []:
+        if lease.owner == worker_name(settings) and not lease.is_ended:
+            release(dynamodb, settings, lease)
 
 
 if __name__ == "__main__":

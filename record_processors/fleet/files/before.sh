@@ -1,8 +1,7 @@
 # ---- what the stack adds ----
 export AWS_DEFAULT_REGION='%{AWS::Region}'
 
-# The stack waits for the exit code of this script. Outside of a change of it nobody listens, as
-# when the group grows: it replaces a host that failed, whose log stays.
+# The stack waits for the exit code. When the group grows nobody does: a failed host is replaced.
 finish() {
   code=$?
   (( code == 0 )) || tail --lines 20 @logs@/*.log >&2 || true

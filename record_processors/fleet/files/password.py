@@ -9,7 +9,7 @@ from pathlib import Path
 
 path, *named = sys.argv[1:]
 lines = []
-for variable, arn in zip(named[::2], named[1::2]):  # noqa: B905 - Python 3.9 has no strict
+for variable, arn in zip(named[::2], named[1::2]):
     command = ["aws", "secretsmanager", "get-secret-value", "--region", arn.split(":")[3]]
     command += ["--secret-id", arn, "--query", "SecretString", "--output", "json"]
     text = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)

@@ -1,8 +1,8 @@
 """A fleet on one machine: real daemons as its hosts, each with its own way to each service.
 
-KCL's intervals are its own defaults here, not the stand-ins' quick ones: its waits are what is
-measured. Hosts on one machine have one load of the processors, which KCL takes for no host's when
-it is not on EC2: it balances by the throughput of the leases instead.
+KCL's intervals are those of the shipped file, where its waits are what is measured. Hosts on one
+machine have one load of the processors, which KCL takes for no host's when it is not on EC2: it
+balances by the throughput of the leases instead.
 """
 
 import itertools
@@ -97,10 +97,10 @@ class Host:
 class Fleet:
     """Stage one on several hosts, stage two on one, and load that never ends."""
 
-    def __init__(self, stack, folder, name, random, shards):
+    def __init__(self, stack, folder, name, random, shards, intervals=AS_SHIPPED):
         self.folder, self.random = folder, random
         self.endpoint = stack.properties["kinesisEndpoint"]
-        one = {**AS_SHIPPED, **ROWS, **BATCH, "idleTimeBetweenReadsInMillis": "500"}
+        one = {**ROWS, **BATCH, **intervals, "idleTimeBetweenReadsInMillis": "500"}
         one |= dict.fromkeys(SERVICES.values(), self.endpoint)
         one["kinesisInputStreamShardCount"] = str(shards)
         self.both = TwoStages(stack, folder, name, one, {"bufferRecordCountLimit": "20"})

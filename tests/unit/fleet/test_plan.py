@@ -189,7 +189,7 @@ def test_a_lease_is_renewed_three_times_in_the_failover_time(tmp_path):
     settings = of_destination("s3")[0]
     one, many = (lease_table(settings, 1000, 16, hosts) for hosts in (1, 100))
     assert one.renewals == pytest.approx(1000 * 3 / 10, rel=0.01)
-    assert one.writes == pytest.approx(one.renewals + 16, abs=0.1)
+    assert one.writes == pytest.approx(one.renewals + 16, abs=0.2)
     assert many.reads < 3 * one.reads
 
 
