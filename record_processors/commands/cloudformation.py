@@ -79,6 +79,7 @@ def run(arguments: argparse.Namespace) -> int:
     from ..config.properties import SettingsError, load  # noqa: PLC0415
     from ..fleet.costs import why  # noqa: PLC0415
     from ..fleet.midstream import ChangesInMidStream  # noqa: PLC0415
+    from ..fleet.planned import Unplannable  # noqa: PLC0415
     from ..fleet.program import NotInTheProgram, requirement  # noqa: PLC0415
     from ..fleet.sizes import WrongSize, size  # noqa: PLC0415
     from ..fleet.stack import MOST_BYTES_IN_A_REQUEST, Stack, Unfit, template  # noqa: PLC0415
@@ -99,6 +100,7 @@ def run(arguments: argparse.Namespace) -> int:
     except (
         SettingsError,
         WrongSize,
+        Unplannable,
         Unfit,
         NotInTheProgram,
         NotOnOneHost,

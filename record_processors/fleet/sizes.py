@@ -10,8 +10,11 @@ from ..aws.prices import HOURS_A_MONTH
 from ..config.kcl_settings import MAX_LEASES, MAX_RECORDS
 from ..config.keys import INPUT_SHARDS, STREAM_NAME
 from ..config.setting import Settings
+from ..config.work import Load
 from ..errors import counted
 from ..kcl.heap import LARGEST_HEAP, SHARE, need
+from .planned import SHARD_BYTES, in_order, work_of
+from .processors import MEASURED_BYTES, vcpus
 from .units import memory_percent
 
 PRICED = "on demand, Linux, us-east-1, November 2025; aws.amazon.com/ec2/pricing/on-demand"
@@ -46,9 +49,6 @@ TYPES = (  # by price
     InstanceType("m7g.8xlarge", 128, 32, 1.3056),
 )
 USUAL_HOSTS, MOST_HOSTS = 2, 500
-
-# A full shard brings 1 MB/s, at 300 bytes 3,500 records/s, of 21 to 27 us each (tests/bench).
-SHARD_VCPUS = 0.1
 
 
 class Size(NamedTuple):
@@ -89,10 +89,10 @@ def size(
     ``said`` is how many shards a stream has, by its name. ``hosts`` is how many there shall be;
     None: two, or one if no pipeline has more than one shard; and more if the largest type is too
     small for that. ``all_vcpus`` is what all hosts together need; None: each shard may be full.
-    Raises WrongSize.
+    Raises WrongSize, and Unplannable.
     """
     if all_vcpus is None:
-        all_vcpus = SHARD_VCPUS * sum(shards_of(each, said) for each in pipelines)
+        all_vcpus = full_vcpus(pipelines, said)
     useful = max(shards_of(each, said) for each in pipelines)
     for count in [hosts] if hosts else range(min(USUAL_HOSTS, useful), MOST_HOSTS + 1):
         gib = _bytes_on_one(pipelines, said, count) / 2**30
@@ -105,6 +105,25 @@ def size(
         f"{count} hosts are too few: each would need {memory} and {vcpus:,.0f} vCPUs, and "
         f"{TYPES[-1].name} has {TYPES[-1].gib} and {TYPES[-1].vcpus}; name more with --hosts"
     )
+
+
+def full_vcpus(pipelines: Sequence[Settings], said: Mapping[str, int]) -> float:
+    """Return what all take together if each shard is as full as packed records can make it.
+
+    A stream that one of them writes brings what that makes of its own. Raises Unplannable.
+    """
+    written: dict[str, Load] = {}
+    total = 0.0
+    for settings in in_order(pipelines):
+        shards = shards_of(settings, said)
+        full = Load(shards * SHARD_BYTES / MEASURED_BYTES, MEASURED_BYTES, shards)
+        load = written.get(settings[STREAM_NAME], full)
+        work = work_of(settings, load)
+        if work.onwards:
+            written[work.onwards.stream] = work.onwards.load
+        delivered = min(load.records, shards * work.cost.most)
+        total += vcpus(settings, load._replace(records=delivered, shards=shards), work.cost)
+    return total
 
 
 def _bytes_on_one(pipelines: Sequence[Settings], said: Mapping[str, int], hosts: int) -> float:

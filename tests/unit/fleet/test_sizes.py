@@ -3,7 +3,8 @@
 import pytest
 
 from record_processors.config.properties import load
-from record_processors.fleet.sizes import TYPES, WrongSize, size
+from record_processors.fleet.planned import of_destination
+from record_processors.fleet.sizes import TYPES, WrongSize, full_vcpus, size
 from support.fakes import STAGE_TWO, properties
 
 
@@ -50,21 +51,21 @@ def test_pipelines_that_share_a_host(one, two, tmp_path):
     assert size(counted, {"events": 4}, 2).gib == pytest.approx(2 * alone.gib)
 
 
-def test_one_host_for_all_may_be_no_cheaper(one, two):
-    """Of the shipped pipelines it needs a larger type, for the processors of all their shards."""
+def test_processors_are_those_that_the_destination_takes():
+    """An item of DynamoDB costs many times a row of a file; a file that is loaded, next to none."""
     shards = {"events": 4, "manifests": 1}
-    single, pair = (size([one, two], shards, hosts) for hosts in (1, 2))
-    assert (single.type.name, pair.type.name) == ("t4g.large", "t4g.medium")
-    assert single.dollars_a_month == pair.dollars_a_month
+    files, items = (full_vcpus(of_destination(name), shards) for name in ("s3", "dynamodb"))
+    assert items > 2 * files
+    assert full_vcpus(of_destination("redshift-manifest"), shards) < 1.1 * files
 
 
 def test_more_hosts_where_the_largest_is_too_small(one):
     """What the largest type cannot hold while one is away goes to more hosts."""
     found = size([one], {"events": 1000}, None)
     assert found.hosts > 2
-    assert found.type == TYPES[-1]
-    with pytest.raises(WrongSize, match=r"^2 hosts are too few: each would need "):
-        size([one], {"events": 1000}, 2)
+    few = found.hosts - 1
+    with pytest.raises(WrongSize, match=rf"^{few} hosts are too few: each would need "):
+        size([one], {"events": 1000}, few)
 
 
 def test_no_daemon_holds_more_shards_than_its_heap(one):
