@@ -102,7 +102,19 @@ def test_a_host_is_cut_off(fleet, service):
     host = next(name for name in fleet.hosts if name != leader)
     fleet.measure(
         f"cut off from {service} for {CUT_SECONDS} s, and back",
-        lambda: fleet.cut_off(host, service, CUT_SECONDS),
+        lambda: fleet.cut_off([host], [service], CUT_SECONDS),
+    )
+
+
+def test_a_zone_is_cut_off(fleet, intervals):
+    """Half of the hosts, with the one that leads, lose all services, and come back as zombies."""
+    fleet.of(4)
+    leader = fleet.leader()
+    zone = [leader, next(name for name in fleet.hosts if name != leader)]
+    fleet.measure(
+        f"a zone of two is cut off for {CUT_SECONDS} s, and back",
+        lambda: fleet.cut_off(zone, list(SERVICES), CUT_SECONDS),
+        foretold=f"at most {intervals.waits().of_the_leader:.0f} s",
     )
 
 

@@ -157,13 +157,16 @@ class Fleet:
         for host in self.remove(name):
             host.vanish()
 
-    def cut_off(self, name, service, seconds):
-        """Keep a host from one service for so long."""
-        way = self.hosts[name].ways[service]
-        way.cut()
+    def cut_off(self, names, services, seconds):
+        """Keep hosts from services for so long."""
+        ways = [self.hosts[name].ways[service] for name in names for service in services]
+        for way in ways:
+            way.cut()
         end = time.monotonic() + seconds
-        self.until(lambda: time.monotonic() > end, f"{name} was without {service} for {seconds} s")
-        way.mend()
+        what = f"{', '.join(names)} were without {', '.join(services)} for {seconds} s"
+        self.until(lambda: time.monotonic() > end, what)
+        for way in ways:
+            way.mend()
 
     def reshard(self, shards):
         """Split shards, or merge them, until there are so many."""
