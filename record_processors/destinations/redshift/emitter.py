@@ -10,7 +10,7 @@ from ...config.component import Shipped
 from ...config.keys import BYTE_LIMIT, RECORD_LIMIT
 from ...config.resource import Resource
 from ...config.setting import Settings
-from ...config.shipped import DAEMON
+from ...config.shipped import FOR_FILES
 from ...config.work import Cost, Load, Work
 from ...files.file import File
 from ...files.message import FileMessages
@@ -37,7 +37,7 @@ class RedshiftManifestEmitter(LoadingDestination, Emitter[File]):
         "Stage two: the files that stage one (s3_manifest.properties) announces on the manifest "
         "stream are loaded into a Redshift table by COPY, each exactly once.",
         {
-            **DAEMON,
+            **FOR_FILES,
             **SHIPPED,
             "connectorDestination": "redshift-manifest",
             "applicationName": "flights-to-redshift",
