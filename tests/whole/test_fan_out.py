@@ -1,0 +1,194 @@
+"""Records come by enhanced fan-out, through real daemons, from an emulator that nobody here wrote.
+
+Kinesis is npm's kinesis-local; leases and files are on the stand-ins. It does not tell the children
+of a shard that has ended, without which KCL never ends it: that, and no more, is put into its
+events (``support/npm/emulator.js``).
+"""
+
+import gzip
+import json
+import os
+import time
+from pathlib import Path
+
+import boto3
+import pytest
+
+from record_processors.commands.create import create
+from record_processors.config.properties import load
+from record_processors.kcl.policy import policy_of
+from record_processors.kcl.resources import resources
+from record_processors.kcl.tables import KclTable
+from record_processors.local.children import Child
+from record_processors.local.demo.pipelines import write_pipeline
+from support.kinesis_local import kinesis_local
+from support.two_stages import PATIENCE, PROGRAM
+
+STREAM = "events"
+BEGINS = "initialPositionInStream = TRIM_HORIZON"  # as the shipped file has it
+# When a shard that has ended is cleaned up after, minutes later.
+SELDOM = {"kinesis:GetShardIterator", "kinesis:GetRecords"}
+OF_THE_TEST = {"PutRecords", "DescribeStreamSummary", "ListStreamConsumers"}
+
+
+@pytest.fixture(scope="module")
+def emulator(tmp_path_factory):
+    with kinesis_local(tmp_path_factory.mktemp("kinesis-local")) as running:
+        yield running
+
+
+class Listener:
+    """A pipeline from the stream into S3 by fan-out, under a name of its own, and its daemon.
+
+    ``begins`` is the line of its file that says where.
+    """
+
+    def __init__(self, emulator, stack, folder, name, begins):
+        self.emulator, self.name = emulator, name
+        self.kinesis = boto3.client("kinesis", endpoint_url=emulator.endpoint)
+        self.s3 = boto3.client("s3")
+        written = write_pipeline(
+            "s3",
+            folder / name,
+            {
+                "applicationName": name,
+                "streamName": STREAM,
+                "kinesisInputStreamShardCount": "2",
+                "retrievalMode": "FANOUT",
+                "kinesisEndpoint": emulator.endpoint,
+                "s3Bucket": "heard",
+                "bufferMillisecondsLimit": "1000",
+                "bufferRecordCountLimit": "50",
+            },
+            stack.properties,
+        )
+        path = Path(written.path)
+        path.write_text(path.read_text().replace(f"\n{BEGINS}\n", f"\n{begins}\n"))
+        self.settings = load(written.path)
+        self.log = folder / name / "log"
+        self.daemon = None
+
+    def make_tables(self):
+        """Make KCL's tables alone, which takes a daemon its time; the consumer is left to it."""
+        for thing in resources(self.settings):
+            if isinstance(thing, KclTable):
+                thing.create()
+
+    def start(self):
+        self.log.unlink(missing_ok=True)
+        command = [PROGRAM, "run", self.settings.path]
+        self.daemon = Child.start(self.name, command, os.environ, self.log, grace=PATIENCE)
+
+    def stop(self):
+        return self.daemon.stop()
+
+    def kill(self):
+        self.daemon.process.kill()
+        self.daemon.process.wait()
+
+    def until(self, condition, what):
+        end = time.monotonic() + PATIENCE
+        while not (found := condition()):
+            self.daemon.check()
+            assert time.monotonic() < end, f"still waiting until {what}\n{self.daemon.tail(60)}"
+            time.sleep(0.2)
+        return found
+
+    def put(self, numbers):
+        lines = [{"Data": json.dumps({"id": n}), "PartitionKey": str(n)} for n in numbers]
+        for first in range(0, len(lines), 500):
+            answer = self.kinesis.put_records(StreamName=STREAM, Records=lines[first : first + 500])
+            assert answer["FailedRecordCount"] == 0
+
+    def rows(self):
+        """Return the numbers in all files, sorted."""
+        pages = self.s3.get_paginator("list_objects_v2").paginate(
+            Bucket="heard", Prefix=f"{self.name}/"
+        )
+        keys = [one["Key"] for page in pages for one in page.get("Contents", ())]
+        bodies = [self.s3.get_object(Bucket="heard", Key=key)["Body"].read() for key in keys]
+        lines = b"".join(map(gzip.decompress, bodies)).splitlines()
+        return sorted(json.loads(line)["id"] for line in lines)
+
+    def shards(self):
+        return self.kinesis.list_shards(StreamName=STREAM)["Shards"]
+
+
+@pytest.fixture
+def listener(emulator, stack, tmp_path):
+    made = []
+
+    def build(name, begins=BEGINS):
+        made.append(Listener(emulator, stack, tmp_path, name, begins))
+        return made[-1]
+
+    yield build
+    for one in made:
+        if one.daemon:
+            one.daemon.stop()
+
+
+def next_second():
+    """Wait until the clock shows another second than now, and return it."""
+    now = time.time()
+    time.sleep(int(now) + 1 - now)
+    return int(now) + 1
+
+
+def test_each_position_and_each_end(listener, emulator):
+    """Each record is in one row, from where each application begins, through every end of a daemon.
+
+    TRIM_HORIZON has all there is; it is killed, stopped, and its shards are split. AT_TIMESTAMP has
+    what was put from that second on, LATEST what was put after it had begun to listen.
+    """
+    whole = listener("whole")
+    list(create(whole.settings))  # its consumer too
+    whole.put(range(1000))
+    second = next_second()
+    whole.put(range(1000, 2000))
+    whole.start()
+    whole.until(lambda: len(whole.rows()) >= 500, "the first files are there")
+
+    whole.kill()
+    whole.put(range(2000, 3000))
+    whole.start()
+    whole.until(lambda: len(whole.rows()) >= 2500, "it has gone on")
+    assert whole.stop() == 0
+
+    later = listener("later", f"initialPositionInStreamExtended = {second}")
+    latest = listener("latest", "initialPositionInStream = LATEST")
+    for one in (later, latest):
+        one.make_tables()
+    before = emulator.calls()
+    for one in (later, latest):
+        one.start()
+    latest.until(
+        lambda: (emulator.calls() - before)["SubscribeToShard"] >= 4, "both listen to both shards"
+    )
+    latest.put(range(3000, 4000))
+    for one in (later, latest):
+        one.until(lambda one=one: 3999 in one.rows(), "the last record is there")
+    assert (later.stop(), latest.stop()) == (0, 0)
+    assert later.rows() == list(range(1000, 4000))
+    assert latest.rows() == list(range(3000, 4000))
+
+    # What daemons were seen to call, who made all for themselves, is what they are allowed.
+    called = {f"kinesis:{action}" for action in emulator.calls() - before}
+    statements = policy_of(latest.settings)["Statement"]
+    allowed = {one for each in statements for one in each["Action"] if one.startswith("kinesis:")}
+    assert called - {f"kinesis:{one}" for one in OF_THE_TEST} <= allowed
+    assert allowed <= called | SELDOM
+
+    whole.start()
+    left, _ = whole.shards()
+    middle = (int(left["HashKeyRange"]["EndingHashKey"]) + 1) // 2
+    whole.kinesis.split_shard(
+        StreamName=STREAM, ShardToSplit=left["ShardId"], NewStartingHashKey=str(middle)
+    )
+    emulator.tell_children(
+        whole.until(lambda: len(whole.shards()) == 4 and whole.shards(), "split")
+    )
+    whole.put(range(4000, 5000))
+    whole.until(lambda: len(whole.rows()) >= 5000, "the children are read too")
+    assert whole.stop() == 0
+    assert whole.rows() == list(range(5000))
