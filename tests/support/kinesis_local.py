@@ -15,9 +15,8 @@ from pathlib import Path
 import pytest
 
 from record_processors.local.children import Child
-from support.paths import TESTS
 
-EMULATOR = TESTS / "support/npm/emulator.js"
+EMULATOR = Path(__file__).with_suffix(".js")
 FOLDER = Path(sys.prefix) / "npm/node_modules/kinesis-local"  # where scripts/setup puts it
 ACCOUNT = "123456789012"
 

@@ -1,7 +1,7 @@
 // Runs kinesis-local, with three changes: it listens on loopback alone, on a free port, which it
 // says in a line of JSON; and whoever listens to a shard that has ended is told its children.
 //
-//   node emulator.js FOLDER CHILDREN
+//   node kinesis_local.js FOLDER CHILDREN
 //
 // FOLDER is where npm has put kinesis-local. The file CHILDREN, when it is there, has the children
 // of shards as JSON, as SubscribeToShardEvent has them: {"shardId-…": [{"ShardId": …}, …]}.
