@@ -104,8 +104,8 @@ class Consumer(Resource):
             return self.status(kinesis)
         except ERRORS as error:
             action = error.operation_name if isinstance(error, ClientError) else ""
-            of_stream = action == "DescribeStreamSummary"
-            place = about(STREAM_NAME, self.stream) if of_stream else self.place
+            of_it = action == "DescribeStreamConsumer"
+            place = self.place if of_it else about(STREAM_NAME, self.stream)
             raise Failed(f"{place}: {why(error, f'kinesis:{action}')}") from error
 
     def wait(self, until: str, kinesis: Client, which: Mapping[str, str]) -> None:

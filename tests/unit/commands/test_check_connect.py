@@ -297,8 +297,9 @@ def test_no_such_streams(one):
 
 def test_a_stream_that_is_not_active(one, answer):
     """A stream that is being made or deleted is not one to start on."""
-    summary = {"StreamDescriptionSummary": {"StreamStatus": "DELETING", "OpenShardCount": 1}}
-    answer("kinesis", "DescribeStreamSummary", 200, summary)
+    arn = f"arn:aws:kinesis:us-east-1:123456789012:stream/{one.name}-events"
+    summary = {"StreamStatus": "DELETING", "OpenShardCount": 1, "StreamARN": arn}
+    answer("kinesis", "DescribeStreamSummary", 200, {"StreamDescriptionSummary": summary})
     assert one.check()[3] == [
         f"streamName = {one.name}-events: the stream is DELETING, not ACTIVE",
         f"kinesisOutputStream = {one.name}-manifests: the stream is DELETING, not ACTIVE",
@@ -402,7 +403,7 @@ def test_a_consumer_that_polling_leaves_behind(one, refuse):
     code, _, notes, problems = one.check()
     assert (code, problems) == (0, [])
     (found,) = (line for line in notes if "fan-out" in line)
-    assert "retrievalMode = POLLING does not use, and costs $44 a month" in found
+    assert "retrievalMode = POLLING does not use, and costs $11 a month" in found
     assert found.endswith("pipeline.properties --remove-consumer`")
     refuse("kinesis", "DescribeStreamConsumer", "AccessDeniedException")
     code, _, notes, problems = one.check()
@@ -421,7 +422,7 @@ def test_where_nobody_answers(one, monkeypatch):
         "kinesisOutputStream",
     ]
     assert all("http://127.0.0.1:9" in problem for problem in problems)
-    assert len(waits) == 2  # one for each stream
+    assert len(waits) == 3  # one for each stream, and for a consumer of the first
     assert any("files can be written" in line for line in fine)
 
 
