@@ -14,7 +14,7 @@ from pathlib import Path
 import boto3
 import pytest
 
-from record_processors.commands.create import create
+from record_processors.commands.create import create, remove_consumer
 from record_processors.config.properties import load
 from record_processors.kcl.policy import policy_of
 from record_processors.kcl.resources import resources
@@ -47,7 +47,7 @@ class Listener:
         self.emulator, self.name = emulator, name
         self.kinesis = boto3.client("kinesis", endpoint_url=emulator.endpoint)
         self.s3 = boto3.client("s3")
-        written = write_pipeline(
+        self.settings = write_pipeline(
             "s3",
             folder / name,
             {
@@ -62,11 +62,16 @@ class Listener:
             },
             stack.properties,
         )
-        path = Path(written.path)
-        path.write_text(path.read_text().replace(f"\n{BEGINS}\n", f"\n{begins}\n"))
-        self.settings = load(written.path)
+        self.change(BEGINS, begins)
         self.log = folder / name / "log"
         self.daemon = None
+
+    def change(self, line, other):
+        """Write another line into the file in the place of one that is there."""
+        path = Path(self.settings.path)
+        before, after = path.read_text().split(f"\n{line}\n")
+        path.write_text(f"{before}\n{other}\n{after}")
+        self.settings = load(str(path))
 
     def make_tables(self):
         """Make KCL's tables alone, which takes a daemon its time; the consumer is left to it."""
@@ -149,7 +154,8 @@ def test_each_record_is_a_row_from_where_the_file_says(listener, emulator):
     """TRIM_HORIZON has all; AT_TIMESTAMP what came since; LATEST what came once it listened.
 
     And the first goes on through the split of a shard, whose children it is told, through a
-    SIGKILL of its daemon, and a stop: no row is missing, and none is there twice.
+    SIGKILL of its daemon, a stop, and the way back to polling: no row is missing, and none is
+    there twice.
     """
     whole = listener("whole")
     list(create(whole.settings))  # its consumer too; the others' are made by their daemons
@@ -177,10 +183,11 @@ def test_each_record_is_a_row_from_where_the_file_says(listener, emulator):
     whole.put(range(4000, 5000))
     whole.until(lambda: len(whole.rows()) > 4000, "it is at work on the last ones")
     whole.kill()
+    whole.put(range(5000, 6000))
     whole.start()
-    whole.until(lambda: len(whole.rows()) >= 5000, "it has gone on")
+    whole.until(lambda: len(whole.rows()) >= 6000, "it has gone on")
     assert whole.stop() == 0
-    assert whole.rows() == list(range(5000))
+    assert whole.rows() == list(range(6000))
 
     # What is allowed is what the daemons were seen to call.
     called = {f"kinesis:{action}" for action in emulator.calls() - before}
@@ -188,3 +195,11 @@ def test_each_record_is_a_row_from_where_the_file_says(listener, emulator):
     allowed = {one for each in statements for one in each["Action"] if one.startswith("kinesis:")}
     assert called - OF_THE_TEST <= allowed
     assert allowed - SELDOM <= called
+
+    whole.change("retrievalMode = FANOUT", "retrievalMode = POLLING")
+    assert remove_consumer(whole.settings).outcome == "removed"
+    whole.put(range(6000, 7000))
+    whole.start()
+    whole.until(lambda: len(whole.rows()) >= 7000, "it polls")
+    assert whole.stop() == 0
+    assert whole.rows() == list(range(7000))
