@@ -45,7 +45,6 @@ WAITERS = WaiterModel(
                 "acceptors": [
                     {**_STATUS, "expected": ACTIVE, "state": "success"},
                     {**_STATUS, "expected": DELETING, "state": "failure"},
-                    {**_GONE, "state": "retry"},  # it was made this moment
                 ],
             },
             IS_GONE: {**_EACH_SECOND, "acceptors": [{**_GONE, "state": "success"}]},

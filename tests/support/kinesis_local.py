@@ -67,7 +67,8 @@ def kinesis_local(folder):
         **os.environ,
         "AWS_ACCOUNT_ID": ACCOUNT,
         "CREATE_STREAM_DURATION": "1ms",
-        "LOG_LEVEL": "DEBUG",
+        "DEREGISTER_STREAM_CONSUMER_DURATION": "2s",  # so that it is seen on its way out
+        "LOG_LEVEL": "DEBUG",  # each call is told
     }
     command = [node, str(EMULATOR), str(FOLDER), str(one.children)]
     with Child.start("kinesis-local", command, environment, one.log) as child:

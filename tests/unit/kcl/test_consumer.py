@@ -1,6 +1,6 @@
 """A consumer of fan-out is made once, waited for, seen, and removed when it is asked for.
 
-Kinesis is npm's emulator here, in which a consumer takes half a second to come and to go.
+Kinesis is npm's emulator here, in which a consumer takes half a second to come, and two to go.
 """
 
 import itertools
