@@ -25,7 +25,7 @@ from ..config.resource import Creatable, Fact, Failed, Finding, Outcome, Resourc
 from ..config.setting import Setting, Settings
 from ..errors import Fatal
 
-# Of a stream (50 of one that is on-demand advantage), and of those the ones that are being made:
+# Of a stream (50 of one that is on-demand advantage), and those of an account in the making at once:
 # docs.aws.amazon.com/kinesis/latest/APIReference/API_RegisterStreamConsumer.html
 MOST_CONSUMERS, MOST_IN_THE_MAKING = 20, 5
 # The states are those of …/API_ConsumerDescription.html.
@@ -33,7 +33,6 @@ ACTIVE, CREATING, DELETING = "ACTIVE", "CREATING", "DELETING"
 SECONDS = 300  # within which one is made or gone; no page says how long that takes
 
 IS_ACTIVE, IS_GONE = "StreamConsumerActive", "StreamConsumerGone"  # botocore has no such waiters
-_GONE = {"matcher": "error", "expected": "ResourceNotFoundException"}
 _STATUS = {"matcher": "path", "argument": "ConsumerDescription.ConsumerStatus"}
 _EACH_SECOND = {"operation": "DescribeStreamConsumer", "delay": 1, "maxAttempts": SECONDS}
 WAITERS = WaiterModel(
@@ -47,7 +46,16 @@ WAITERS = WaiterModel(
                     {**_STATUS, "expected": DELETING, "state": "failure"},
                 ],
             },
-            IS_GONE: {**_EACH_SECOND, "acceptors": [{**_GONE, "state": "success"}]},
+            IS_GONE: {
+                **_EACH_SECOND,
+                "acceptors": [
+                    {
+                        "matcher": "error",
+                        "expected": "ResourceNotFoundException",
+                        "state": "success",
+                    }
+                ],
+            },
         },
     }
 )
