@@ -25,7 +25,7 @@ from ..config.resource import Creatable, Fact, Failed, Finding, Outcome, Resourc
 from ..config.setting import Setting, Settings
 from ..errors import Fatal
 
-# Of a stream (50 of one that is on-demand advantage), and those of an account in the making at once:
+# Of a stream (50 of one that is on-demand advantage), and of an account in the making at once:
 # docs.aws.amazon.com/kinesis/latest/APIReference/API_RegisterStreamConsumer.html
 MOST_CONSUMERS, MOST_IN_THE_MAKING = 20, 5
 # The states are those of …/API_ConsumerDescription.html.
