@@ -1,5 +1,6 @@
 // Runs kinesis-local, with three changes: it listens on loopback alone, on a free port, which it
-// says in a line of JSON; and whoever listens to a shard that has ended is told its children.
+// says in a line of JSON; it ends at SIGTERM; and whoever listens to a shard that has ended is told
+// its children.
 //
 //   node kinesis_local.js FOLDER CHILDREN
 //
