@@ -97,7 +97,8 @@ def create(settings: Settings, table: str | None = None, *, dry: bool = False) -
 
 def remove_consumer(settings: Settings, table: str | None = None, *, dry: bool = False) -> Outcome:
     """Remove the fan-out consumer that the file does not use. Raises OptionError, Fatal."""
-    from ..kcl.consumer import UnusedConsumer, consumer  # noqa: PLC0415
+    from ..kcl.resources import consumer  # noqa: PLC0415
+    from ..kcl.unused_consumer import UnusedConsumer  # noqa: PLC0415
 
     found = consumer(settings)
     if not isinstance(found, UnusedConsumer):

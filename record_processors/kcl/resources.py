@@ -26,9 +26,11 @@ from ..config.keys import APPLICATION_NAME, INPUT_SHARDS, STREAM_NAME
 from ..config.registry import chosen
 from ..config.resource import Failed, Finding, Resource, Statement
 from ..config.setting import Settings
-from .consumer import consumer
+from .consumer import Consumer
 from .first_leases import LeaseTable
 from .tables import KINDS, LEASES, KclTable, is_a, is_made_beforehand, table_name
+from .unused_consumer import UnusedConsumer
+from .used_consumer import GivenConsumer, OwnConsumer
 
 
 def resources(settings: Settings) -> Iterator[Resource]:
@@ -43,6 +45,13 @@ def resources(settings: Settings) -> Iterator[Resource]:
     yield PipelineBucket(settings)
     yield from chosen(settings.texts).destination.resources(settings)
     yield DeadLetterFiles(settings)
+
+
+def consumer(settings: Settings) -> Consumer:
+    """Return the consumer of the file, or what it may have left behind when it had one."""
+    if settings[RETRIEVAL_MODE] != "FANOUT":
+        return UnusedConsumer(settings)
+    return GivenConsumer(settings) if settings[CONSUMER_ARN] else OwnConsumer(settings)
 
 
 class SourceStream(Stream):

@@ -4,6 +4,7 @@ Kinesis is npm's emulator here, in which a consumer takes half a second to come,
 """
 
 import itertools
+import time
 
 import boto3
 import pytest
@@ -12,8 +13,8 @@ from record_processors.commands import main as cli
 from record_processors.commands.create import create
 from record_processors.config.properties import load
 from record_processors.config.resource import Failed
-from record_processors.kcl.consumer import consumer
 from record_processors.kcl.look import look
+from record_processors.kcl.resources import consumer
 from support.fakes import STAGE_ONE, properties
 from support.kinesis_local import kinesis_local
 
@@ -100,7 +101,9 @@ def test_one_that_is_being_removed_is_made_anew(here):
 def test_too_many_consumers(here):
     """What Kinesis refuses is told with its limits, and where to look."""
     here.create(retrievalMode="POLLING")
-    for number in range(5):
+    for number in range(20):
+        while list(here.consumers().values()).count("CREATING") == 5:
+            time.sleep(0.1)
         here.kinesis.register_stream_consumer(StreamARN=here.stream, ConsumerName=f"c{number}")
     said = here.create(code=70)
     assert f"applicationName = {here.name}: the fan-out consumer of stream" in said
