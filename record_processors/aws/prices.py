@@ -13,7 +13,7 @@ SHARD_HOUR = 0.015
 MILLION_PUT_UNITS = 0.014
 PUT_UNIT_BYTES = 25 * 1024
 CONSUMER_SHARD_HOUR = 0.015
-FAN_OUT_GIB = 0.013
+FAN_OUT_GIB = 0.013  # of what is read by a consumer
 
 # aws.amazon.com/dynamodb/pricing/on-demand: a write is of 1 KB, a read, if consistent, of 4 KB.
 MILLION_DYNAMODB_WRITES = 0.625
@@ -22,3 +22,8 @@ WRITE_UNIT_BYTES = 1024
 READ_UNIT_BYTES = 4096
 # A new table takes so many a second: …/amazondynamodb/latest/developerguide/warm-throughput.html
 NEW_TABLE_WRITES = 4000
+
+
+def consumer_dollars(shards: int) -> float:
+    """Return what a consumer of fan-out costs in a month, whether anything is read by it or not."""
+    return shards * CONSUMER_SHARD_HOUR * HOURS_A_MONTH

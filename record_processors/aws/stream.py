@@ -12,13 +12,14 @@ from ..config.resource import Creatable, Failed, Finding, Statement
 from ..config.setting import Setting, Settings
 from ..errors import Fatal, counted
 from .arns import Arns
-from .clients import Client, client
+from .clients import client
 from .failures import sentence
 from .findings import ERRORS, about, code_of, is_denied, quick_client, why
 from .iam import allow
 
 Result = TypeVar("Result")
 
+ACTIVE_SECONDS = 180  # within which Kinesis makes a stream; it takes some ten to thirty
 READABLE = {"ACTIVE", "UPDATING"}  # the latter while it is resharded
 
 
@@ -57,7 +58,9 @@ class Stream(Creatable):
         with naming(self.setting, self.name):
             try:
                 waiter = client("kinesis", self.settings).get_waiter("stream_exists")
-                waiter.wait(StreamName=self.name)
+                waiter.wait(
+                    StreamName=self.name, WaiterConfig={"Delay": 1, "MaxAttempts": ACTIVE_SECONDS}
+                )
             except WaiterError as error:
                 raise Fatal(f"stream {self.name} does not become active: {error}") from error
         self.exists()
@@ -86,11 +89,13 @@ class Stream(Creatable):
         Raises Failed.
         """
         try:
-            return Finding("ok", self._described(quick_client("kinesis", self.settings)))
+            return self.described()
         except Failed as failure:
             return unless_denied(failure)
 
-    def _described(self, kinesis: Client) -> str:
+    def described(self) -> Finding:
+        """Look at it; the right to is needed. Raises Failed."""
+        kinesis = quick_client("kinesis", self.settings)
         answer = self.tried(
             "kinesis:DescribeStreamSummary",
             lambda: kinesis.describe_stream_summary(StreamName=self.name),
@@ -99,7 +104,7 @@ class Stream(Creatable):
         place = about(self.setting, self.name)
         if (status := found["StreamStatus"]) not in READABLE:
             raise Failed(f"{place}: the stream is {status}, not ACTIVE")
-        return f"{place}: {status}, open shards: {found['OpenShardCount']}"
+        return Finding("ok", f"{place}: {status}, open shards: {found['OpenShardCount']}")
 
     def tried(self, permission: str, action: Callable[[], Result]) -> Result:
         """Do something with it that takes a permission. Raises Failed."""

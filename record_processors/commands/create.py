@@ -22,8 +22,8 @@ MORE = (
 EXAMPLE = "kinesis-connectors create properties/redshift_manifest.properties --table flights.sql"
 
 
-class TableError(Exception):
-    """The file with the table's SQL is of no use here, and why, in one sentence."""
+class OptionError(Exception):
+    """An option is of no use here, and why, in one sentence."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,6 +34,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SQL",
         help="a file with the CREATE TABLE of the table that the rows go to, run if that is not "
         "there (default: the table is yours to make)",
+    )
+    parser.add_argument(
+        "--remove-consumer",
+        action="store_true",
+        help="make nothing, but remove the fan-out consumer of the file's name: after a change to "
+        "retrievalMode = POLLING, when no daemon reads by it any more (default: it stays, and is "
+        "charged for)",
     )
     parser.add_argument(
         "--dry-run", action="store_true", help="say what would be made; make nothing"
@@ -49,9 +56,12 @@ def run(arguments: argparse.Namespace) -> int:
         settings = load(arguments.properties)
         if problem := no_credentials():
             return complain(problem.sentence, EXIT_USAGE)
+        if arguments.remove_consumer:
+            print(remove_consumer(settings, arguments.table, dry=arguments.dry_run))
+            return EXIT_OK
         for outcome in create(settings, arguments.table, dry=arguments.dry_run):
             print(outcome, flush=True)
-    except (SettingsError, TableError) as error:
+    except (SettingsError, OptionError) as error:
         return complain(error, EXIT_USAGE)
     except ConnectorError as error:
         return complain(error, EXIT_FAILED)
@@ -63,7 +73,7 @@ def create(settings: Settings, table: str | None = None, *, dry: bool = False) -
 
     ``table`` is the file with the SQL of tables whose columns are the user's own; without it, they
     are left to the user. With ``dry`` nothing is made. Safe to repeat: what is there is left as it
-    is, or brought up to date. Raises TableError, Fatal, Transient.
+    is, or brought up to date. Raises OptionError, Fatal, Transient.
     """
     from ..config.resource import Creatable, CreatableBySql  # noqa: PLC0415
     from ..kcl.resources import resources  # noqa: PLC0415
@@ -74,7 +84,7 @@ def create(settings: Settings, table: str | None = None, *, dry: bool = False) -
         tables = [thing for thing in things if isinstance(thing, CreatableBySql)]
         if not tables:
             destination = settings.texts["connectorDestination"]
-            raise TableError(
+            raise OptionError(
                 f"--table {table}: connectorDestination = {destination} has no table that is made "
                 "by SQL; it belongs to the file of another stage"
             )
@@ -85,12 +95,28 @@ def create(settings: Settings, table: str | None = None, *, dry: bool = False) -
             yield thing.create(dry=dry)
 
 
+def remove_consumer(settings: Settings, table: str | None = None, *, dry: bool = False) -> Outcome:
+    """Remove the fan-out consumer that the file does not use. Raises OptionError, Fatal."""
+    from ..kcl.resources import consumer  # noqa: PLC0415
+    from ..kcl.unused_consumer import UnusedConsumer  # noqa: PLC0415
+
+    found = consumer(settings)
+    if not isinstance(found, UnusedConsumer):
+        raise OptionError(
+            "--remove-consumer: the file reads by its consumer; set retrievalMode = POLLING, and "
+            "start all daemons anew, before it is removed"
+        )
+    if table is not None:
+        raise OptionError("--remove-consumer makes nothing: leave --table out")
+    return found.remove(dry=dry)
+
+
 def _read(path: str) -> str:
     try:
         sql = Path(path).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         said = error.strerror if isinstance(error, OSError) else "not UTF-8"
-        raise TableError(f"--table {path}: cannot be read: {said}") from error
+        raise OptionError(f"--table {path}: cannot be read: {said}") from error
     if not sql.strip():
-        raise TableError(f"--table {path}: there is no SQL in it")
+        raise OptionError(f"--table {path}: there is no SQL in it")
     return sql

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from os.path import realpath
+from re import fullmatch
 from typing import Any
 
 from .component import Contradiction
 from .kcl_settings import (
     ASSIGNMENT_INTERVAL,
     CALL_WITHOUT_RECORDS,
+    CONSUMER_ARN,
+    CONSUMER_NAME,
     FAILOVER,
     INITIAL_POSITION,
     INITIAL_TIMESTAMP,
@@ -25,6 +28,7 @@ from .kcl_settings import (
     WORKER_IDENTIFIER,
 )
 from .keys import (
+    APPLICATION_NAME,
     DYNAMODB_ENDPOINT,
     EXECUTABLE_NAME,
     KINESIS_ENDPOINT,
@@ -36,6 +40,7 @@ from .keys import (
     WORKER_ID,
 )
 from .setting import Setting, Settings
+from .types import CONSUMER
 
 FLUSH_MILLISECONDS = 1_000  # the least that one takes: a PUT and a message; a COPY takes more
 # Above these a shard lies idle for minutes after a host has died, or after a reshard.
@@ -71,6 +76,7 @@ def contradictions(settings: Settings, longest_try: int) -> Iterator[Contradicti
     yield from _ends(settings, longest_try)
     yield from _same_things(settings)
     yield from _takeover(settings)
+    yield from _fan_out(settings)
 
 
 def notes(settings: Settings) -> Iterator[str]:
@@ -86,6 +92,10 @@ def notes(settings: Settings) -> Iterator[str]:
         is_of_other = key in POLLING_ONLY if mode == "FANOUT" else key.startswith("fanoutConfig.")
         if is_of_other:
             yield f"{key} has no effect with retrievalMode = {mode}"
+        elif (
+            CONSUMER_ARN in settings and key.startswith("fanoutConfig.") and key != CONSUMER_ARN.key
+        ):
+            yield f"{key} has no effect with {CONSUMER_ARN.key}, which names the consumer"
 
 
 def notes_of_worker(settings: Settings) -> Iterator[str]:
@@ -171,3 +181,21 @@ def _takeover(settings: Settings) -> Iterator[Contradiction]:
     for setting, most, why in SLOW:
         if (settings[setting] or 0) > most:
             yield setting.key, f"{setting.key} = {settings[setting]}: {why}; at most {most}"
+
+
+def _fan_out(settings: Settings) -> Iterator[Contradiction]:
+    if settings[RETRIEVAL_MODE] != "FANOUT":
+        return
+    stream, arn = settings[STREAM_NAME], settings[CONSUMER_ARN]
+    if arn and f":stream/{stream}/consumer/" not in arn:
+        yield (
+            CONSUMER_ARN.key,
+            f"fanoutConfig.consumerArn is a consumer of another stream than streamName = {stream}",
+        )
+    name = settings[CONSUMER_NAME] or settings[APPLICATION_NAME]
+    if not arn and not fullmatch(CONSUMER, name):
+        yield (
+            CONSUMER_NAME.key,
+            "fanoutConfig.consumerName is missing, and needed: applicationName, which it would be, "
+            "has more than the 128 characters of a consumer's name",
+        )

@@ -14,7 +14,7 @@ from .kcl_types import (
     TAGS,
 )
 from .setting import Setting
-from .types import boolean, matching, one_of, text, whole_number
+from .types import CONSUMER, boolean, matching, one_of, text, whole_number
 
 PER_REQUEST = "PAY_PER_REQUEST"
 
@@ -194,12 +194,14 @@ COORDINATOR_TAGS = Setting[str | None](
 )
 CONSUMER_NAME = Setting[str | None](
     "fanoutConfig.consumerName",
-    text,
+    matching(CONSUMER, "a consumer's name"),
     "The fan-out consumer's name.",
     default_in_words="applicationName",
 )
 CONSUMER_ARN = Setting[str | None](
-    "fanoutConfig.consumerArn", text, "A fan-out consumer that is there already."
+    "fanoutConfig.consumerArn",
+    matching(r"arn:aws[a-z-]*:kinesis:\S+:stream/\S+/consumer/\S+:[0-9]+", "a consumer's ARN"),
+    "A fan-out consumer that is there already, of this stream.",
 )
 WORKER_IDENTIFIER = Setting[str | None](
     "workerIdentifier",

@@ -16,6 +16,7 @@ BUCKET_NAME = r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"  # …/userguide/bucketnamingr
 STREAM = (
     r"[A-Za-z0-9_.-]{1,128}"  # docs.aws.amazon.com/kinesis/latest/APIReference/API_CreateStream
 )
+CONSUMER = STREAM  # …/APIReference/API_RegisterStreamConsumer
 TABLE = r"[A-Za-z0-9_.-]{3,255}"  # …/amazondynamodb/latest/developerguide/HowItWorks.NamingRules
 
 _PREFIX_BYTES = KEY_BYTES // 4  # application, date, shard and position come after it

@@ -6,13 +6,13 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 
 from ..aws.prices import (
-    CONSUMER_SHARD_HOUR,
     FAN_OUT_GIB,
     HOURS_A_MONTH,
     MILLION_PUT_UNITS,
     MONTH_SECONDS,
     PUT_UNIT_BYTES,
     SHARD_HOUR,
+    consumer_dollars,
 )
 from ..config.kcl_settings import RETRIEVAL_MODE
 from ..config.keys import STREAM_NAME
@@ -34,7 +34,7 @@ def bill(
     for one in planned:
         if one.settings[RETRIEVAL_MODE] == "FANOUT":
             gib = one.load.records * one.load.bytes * MONTH_SECONDS / 2**30
-            hours = one.load.shards * CONSUMER_SHARD_HOUR * HOURS_A_MONTH
+            hours = consumer_dollars(one.load.shards)
             yield f"fan-out of {one.settings[STREAM_NAME]}", hours + gib * FAN_OUT_GIB
         for bought in one.work.bought:
             yield bought.what, _of_a_month(bought)

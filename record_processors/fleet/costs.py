@@ -6,9 +6,10 @@ import math
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 
+from ..aws.prices import FAN_OUT_GIB, consumer_dollars
 from ..config.component import Destination
 from ..config.host_metrics import OF_A_HOST
-from ..config.kcl_settings import MAX_RECORDS
+from ..config.kcl_settings import MAX_RECORDS, RETRIEVAL_MODE
 from ..config.keys import APPLICATION_NAME, INPUT_SHARDS, STREAM_NAME
 from ..config.registry import chosen
 from ..config.setting import Settings
@@ -45,7 +46,7 @@ def _sentences(pipelines: Sequence[Settings], size: Size, said: Mapping[str, int
         )
         yield (
             f"- {settings[APPLICATION_NAME]} reads {counted(count, 'shard')} of {stream} (by "
-            f"{how}), up to {settings[MAX_RECORDS]:,} records at a time"
+            f"{how}), {_by_what(settings, count)}"
         )
     away = " while another is away" if hosts > 1 else ""
     yield (
@@ -61,6 +62,15 @@ def _sentences(pipelines: Sequence[Settings], size: Size, said: Mapping[str, int
     yield (
         f"Together ${total:,.0f}, beside the streams, S3, DynamoDB, KCL's own metrics "
         "(metricsLevel), logs ($0.50 a GB), and what goes from one availability zone to another."
+    )
+
+
+def _by_what(settings: Settings, shards: int) -> str:
+    if settings[RETRIEVAL_MODE] != "FANOUT":
+        return f"up to {settings[MAX_RECORDS]:,} records at a time"
+    return (
+        f"by a fan-out consumer of the stream, which stays when the stack goes: "
+        f"${consumer_dollars(shards):,.0f} a month, and ${FAN_OUT_GIB} a GiB that is read"
     )
 
 

@@ -5,12 +5,21 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 
+from ..config.kcl_settings import RETRIEVAL_MODE
 from ..config.keys import APPLICATION_NAME, STREAM_NAME
+from ..config.setting import Settings
 from ..config.work import Limit, Load
 from ..errors import counted
 from .lease_table import LeaseTable
 from .planned import SHARD_BYTES, SHARD_RECORDS, Planned
 from .sizes import Size
+
+POLLED_BYTES = 2 * SHARD_BYTES  # a second of a shard, by all who poll it together: the same page
+
+
+def polls(settings: Settings, stream: str) -> bool:
+    """Whether a pipeline reads the stream, and not by a consumer of its own."""
+    return settings[STREAM_NAME] == stream and settings[RETRIEVAL_MODE] != "FANOUT"
 
 
 def limits_of(
@@ -28,6 +37,15 @@ def limits_of(
         yield Limit(
             f"bytes a second of a shard of {stream}", each * load.bytes, SHARD_BYTES, more, source
         )
+        polled = sum(polls(one.settings, stream) for one in planned)
+        if polled > 1:  # one alone can read more than can be written
+            yield Limit(
+                f"bytes a second read of a shard of {stream} by {polled} that poll it",
+                polled * each * load.bytes,
+                POLLED_BYTES,
+                f"retrievalMode = FANOUT for some, or more shards of {stream}",
+                source,
+            )
     for one in planned:
         name = one.settings[APPLICATION_NAME]
         yield leases[name].limit(name)

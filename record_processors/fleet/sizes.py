@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from ..aws.prices import HOURS_A_MONTH
-from ..config.kcl_settings import MAX_LEASES, MAX_RECORDS
+from ..config.kcl_settings import MAX_LEASES
 from ..config.keys import INPUT_SHARDS, STREAM_NAME
 from ..config.setting import Settings
 from ..config.work import Load
 from ..errors import counted
-from ..kcl.heap import LARGEST_HEAP, SHARE, need
+from ..kcl.heap import LARGEST_HEAP, SHARE, need, records_at_once
 from .planned import SHARD_BYTES, in_order, work_of
 from .processors import MEASURED_BYTES, vcpus
 from .units import memory_percent
@@ -146,5 +146,5 @@ def _bytes_of(settings: Settings, shards: int, hosts: int) -> float:
             "raise it, or name more hosts with --hosts"
         )
     part = min(most, -(-shards // max(1, hosts - 1)))
-    needed = need(part, settings[MAX_RECORDS])
+    needed = need(part, records_at_once(settings))
     return int(needed.all / SHARE) if needed.heap <= LARGEST_HEAP else math.inf

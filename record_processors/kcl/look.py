@@ -12,6 +12,7 @@ from ..aws.findings import ERRORS, code_of, impatient, not_aws, why
 from ..config.resource import Failed, Finding, Resource
 from ..config.setting import Settings
 from ..errors import ConnectorError, Fatal, Transient
+from .consumer import Consumer
 from .resources import Leases, SourceStream, resources
 from .tables import daemon_is_us
 
@@ -44,7 +45,8 @@ def look(settings: Settings) -> Looked:
     (leases,) = (thing for thing in things if isinstance(thing, Leases))
     # The daemon may be somebody else, who sees other streams and tables than we do.
     if not daemon_is_us(settings):
-        things = [thing for thing in things if not isinstance(thing, (SourceStream, Leases))]
+        of_the_daemon = (SourceStream, Consumer, Leases)
+        things = [thing for thing in things if not isinstance(thing, of_the_daemon)]
     looked = Looked(list(dict.fromkeys(looked_at(things))))
     if looked.problems:
         return looked

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cached_property
 
-from ..aws.arns import Arns, account_in, no_pattern
+from ..aws.arns import Arns, account_in
 from ..aws.clients import Client
 from ..aws.findings import ERRORS, about, code_of, quick_client, why
 from ..aws.iam import allow
@@ -18,7 +18,6 @@ from ..aws.objects import DeadLetterFiles
 from ..aws.stream import Stream
 from ..config.kcl_settings import (
     CONSUMER_ARN,
-    CONSUMER_NAME,
     LEASE_TABLE,
     METRICS_LEVEL,
     RETRIEVAL_MODE,
@@ -27,13 +26,17 @@ from ..config.keys import APPLICATION_NAME, INPUT_SHARDS, STREAM_NAME
 from ..config.registry import chosen
 from ..config.resource import Failed, Finding, Resource, Statement
 from ..config.setting import Settings
+from .consumer import Consumer
 from .first_leases import LeaseTable
 from .tables import KINDS, LEASES, KclTable, is_a, is_made_beforehand, table_name
+from .unused_consumer import UnusedConsumer
+from .used_consumer import GivenConsumer, OwnConsumer
 
 
 def resources(settings: Settings) -> Iterator[Resource]:
     """Yield all that a pipeline needs outside: the daemon, its destination, the dead letters."""
     yield SourceStream(settings)
+    yield consumer(settings)
     yield Leases(settings)
     for kind in KINDS:
         if is_made_beforehand(settings, kind):
@@ -44,6 +47,13 @@ def resources(settings: Settings) -> Iterator[Resource]:
     yield DeadLetterFiles(settings)
 
 
+def consumer(settings: Settings) -> Consumer:
+    """Return the consumer of the file, or what it may have left behind when it had one."""
+    if settings[RETRIEVAL_MODE] != "FANOUT":
+        return UnusedConsumer(settings)
+    return GivenConsumer(settings) if settings[CONSUMER_ARN] else OwnConsumer(settings)
+
+
 class SourceStream(Stream):
     """The stream that the daemon reads."""
 
@@ -52,14 +62,11 @@ class SourceStream(Stream):
 
     def probe(self) -> Iterator[Finding]:
         """Look at it as the daemon does, and read at most one record of one shard."""
-        yield self.looked_at()
-        if self.settings[RETRIEVAL_MODE] == "FANOUT":
-            yield Finding(
-                "note",
-                "retrievalMode = FANOUT: kinesis:RegisterStreamConsumer, DescribeStreamConsumer "
-                "and SubscribeToShard are needed, and were not tried",
-            )
+        if self.settings[RETRIEVAL_MODE] == "FANOUT":  # its consumer is another thing
+            is_asked_for = self.settings[CONSUMER_ARN] is None  # the daemon makes it of the answer
+            yield self.described() if is_asked_for else self.looked_at()
             return
+        yield self.looked_at()
         yield self._read()
 
     def _read(self) -> Finding:
@@ -89,27 +96,11 @@ class SourceStream(Stream):
         """Allow to read it; with fan-out too, as KinesisShardDetector asks for children."""
         actions = "kinesis: ListShards GetShardIterator GetRecords"
         yield allow("ReadTheStream", actions, self.arn(account))
-        if self.settings[RETRIEVAL_MODE] == "FANOUT":
-            yield from self._listen(account)
 
     def permissions_to_operate(self, account: str) -> Iterator[Statement]:
         """Allow to read it, shard by shard, and to ask how long it keeps records."""
         actions = "kinesis: ListShards GetShardIterator GetRecords DescribeStreamSummary"
         yield allow("ReadTheStream", actions, self.arn(account))
-
-    def _listen(self, account: str) -> Iterator[Statement]:
-        """Allow what FanOutConsumerRegistration and FanOutRecordsPublisher do."""
-        if arn := self.settings[CONSUMER_ARN]:
-            yield allow("ListenAsTheConsumer", "kinesis: SubscribeToShard", no_pattern(arn))
-            return
-        # A consumer's ARN ends in the time of its making; before, it is asked for by name.
-        stream = self.arn(account)
-        name = no_pattern(self.settings[CONSUMER_NAME] or self.settings[APPLICATION_NAME])
-        consumers = [f"{stream}/consumer/{name}{ending}" for ending in ("", ":*")]
-        make = "kinesis: DescribeStreamSummary RegisterStreamConsumer"
-        yield allow("RegisterTheConsumer", make, stream)
-        use = "kinesis: DescribeStreamConsumer SubscribeToShard"
-        yield allow("ListenAsTheConsumer", use, *consumers)
 
 
 class Leases(Resource):

@@ -85,7 +85,10 @@ def calls(service, method, path, query, headers, body):
         namespace = {"cloudwatch:namespace": fields["Namespace"][0]}
         return [Call(f"cloudwatch:{fields['Action'][0]}", "*", namespace)]
     action = f"{service}:{headers['x-amz-target'].rpartition('.')[2]}"
-    return [Call(action, RESOURCES[service](json.loads(body)))]
+    request = json.loads(body)
+    if action in OF_A_CONSUMER:
+        return [Call(action, consumer(request))]
+    return [Call(action, RESOURCES[service](request))]
 
 
 def s3_calls(method, path, query, headers):
@@ -120,11 +123,17 @@ def stream(request):
     return arn("kinesis", f"stream/{name}")
 
 
+def consumer(request):
+    """Name it as IAM does before it has an ARN: docs.aws.amazon.com/service-authorization."""
+    return request.get("ConsumerARN") or f"{stream(request)}/consumer/{request['ConsumerName']}"
+
+
 def table(request):
     index = f"/index/{request['IndexName']}" if "IndexName" in request else ""
     return arn("dynamodb", f"table/{request['TableName']}{index}")
 
 
+OF_A_CONSUMER = {"kinesis:DescribeStreamConsumer", "kinesis:SubscribeToShard"}
 RESOURCES = {
     "kinesis": stream,
     "dynamodb": table,

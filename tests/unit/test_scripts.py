@@ -153,7 +153,8 @@ def test_a_checkout_that_cannot_be_written(checkout, machine):
 @pytest.fixture
 def set_up(checkout):
     """Return what makes the checkout look as if it had been set up in a folder."""
-    files = [checkout / "setup.cfg", checkout / "scripts/setup"]
+    npm = sorted((checkout / "scripts/npm").iterdir())
+    files = [checkout / "setup.cfg", checkout / "scripts/setup", *npm]
     told = subprocess.run(
         ["cksum"],
         check=True,

@@ -206,13 +206,17 @@ def test_a_daemon_is_refused_what_is_taken_out(users, stack):
         user.may(user.document)
 
 
-@pytest.mark.parametrize("stage", ["s3_manifest", "redshift_manifest"])
-def test_what_create_needs(stack, tmp_path, stage):
+@pytest.mark.parametrize(
+    ("stage", "mode"),
+    [("s3_manifest", "POLLING"), ("s3_manifest", "FANOUT"), ("redshift_manifest", "POLLING")],
+)
+def test_what_create_needs(stack, tmp_path, stage, mode):
     """With the policy for it alone `create` makes all, and needs each of its statements."""
-    name = f"made-{stage.partition('_')[0]}"
+    name = f"made-{mode.lower()}-{stage.partition('_')[0]}"
     names = {"applicationName": name, "streamName": name, "s3Bucket": name}
     more = {"kinesisOutputStream": f"{name}-out"} if stage == "s3_manifest" else {}
-    settings = write_pipeline(stage, tmp_path, {**names, **more}, stack.properties)
+    changes = {**names, **more, "retrievalMode": mode}
+    settings = write_pipeline(stage, tmp_path, changes, stack.properties)
     if stage == "redshift_manifest":
         settings = log_in_by_secret(settings, stack.environment["REDSHIFT_PASSWORD"])
     user = User(name, policy_of(settings, ACCOUNT, create=True))
@@ -272,6 +276,29 @@ def test_fan_out(tmp_path):
     assert given["ListenAsTheConsumer"]["Action"] == ["kinesis:SubscribeToShard"]
     assert given["ListenAsTheConsumer"]["Resource"] == [arn]
     assert "RegisterTheConsumer" not in given
+
+
+def test_who_makes_a_consumer_and_who_looks_at_it(tmp_path):
+    """`create` registers it, or looks at one that is given; an operator looks at either."""
+    arn = "arn:aws:kinesis:us-east-1:123456789012:stream/events/consumer/mine:1"
+    fan_out = {"retrievalMode": "FANOUT"}
+    stream = "kinesis:us-east-1:*:stream/events"
+    named = [f"{stream}/consumer/flights", f"{stream}/consumer/flights:*"]
+    look = ["kinesis:DescribeStreamConsumer"]
+    create = of(tmp_path, fan_out, create=True)
+    assert resources(create["RegisterTheConsumer"]) == [stream]
+    assert create["WaitForTheConsumer"]["Action"] == look
+    assert resources(create["WaitForTheConsumer"]) == named
+    operate = of(tmp_path, fan_out, operator=True)
+    assert operate["LookAtTheConsumer"]["Action"] == look
+    assert resources(operate["LookAtTheConsumer"]) == named
+    assert not operate.keys() & {"RegisterTheConsumer", "ListenAsTheConsumer"}
+    given = of(tmp_path, {**fan_out, "fanoutConfig.consumerArn": arn}, create=True)
+    assert given["LookAtTheConsumer"]["Resource"] == [arn]
+    assert "RegisterTheConsumer" not in given
+    for whose in ({}, {"create": True}, {"operator": True}):
+        polling = of(tmp_path, **whose)
+        assert not [sid for sid in polling if "Consumer" in sid]
 
 
 def test_metrics(tmp_path):

@@ -297,8 +297,9 @@ def test_no_such_streams(one):
 
 def test_a_stream_that_is_not_active(one, answer):
     """A stream that is being made or deleted is not one to start on."""
-    summary = {"StreamDescriptionSummary": {"StreamStatus": "DELETING", "OpenShardCount": 1}}
-    answer("kinesis", "DescribeStreamSummary", 200, summary)
+    arn = f"arn:aws:kinesis:us-east-1:123456789012:stream/{one.name}-events"
+    summary = {"StreamStatus": "DELETING", "OpenShardCount": 1, "StreamARN": arn}
+    answer("kinesis", "DescribeStreamSummary", 200, {"StreamDescriptionSummary": summary})
     assert one.check()[3] == [
         f"streamName = {one.name}-events: the stream is DELETING, not ACTIVE",
         f"kinesisOutputStream = {one.name}-manifests: the stream is DELETING, not ACTIVE",
@@ -343,12 +344,71 @@ def test_a_stream_that_others_read(one, refuse):
     assert notes[0] == f"streamName = {one.name}-events: others read it as fast as it may be read"
 
 
-def test_fan_out_is_not_tried(one, refuse):
-    """What fan-out needs is named; GetRecords is none of it."""
+FAN_OUT = {"retrievalMode": "FANOUT"}
+
+
+def consumer(one, name=None):
+    """Register a consumer of the stream; return its ARN."""
+    kinesis = boto3.client("kinesis")
+    stream = kinesis.describe_stream_summary(StreamName=f"{one.name}-events")
+    arn = stream["StreamDescriptionSummary"]["StreamARN"]
+    made = kinesis.register_stream_consumer(StreamARN=arn, ConsumerName=name or one.name)
+    return made["Consumer"]["ConsumerARN"]
+
+
+def test_fan_out_before_there_is_a_consumer(one, refuse):
+    """Who makes it is said, with the right that was not tried; GetRecords is none that it needs."""
     refuse("kinesis", "GetRecords", "AccessDeniedException")
-    code, _, notes, problems = one.check(retrievalMode="FANOUT")
+    code, fine, _, problems = one.check(**FAN_OUT)
     assert (code, problems) == (0, [])
-    assert "retrievalMode = FANOUT: kinesis:RegisterStreamConsumer" in notes[0]
+    (found,) = (line for line in fine if "fan-out" in line)
+    assert found.startswith(f"applicationName = {one.name}: the fan-out consumer of stream ")
+    assert "is not there yet: `kinesis-connectors create` makes it, or the daemon" in found
+    assert "kinesis:RegisterStreamConsumer, which was not tried" in found
+
+
+def test_fan_out_with_its_consumer(one):
+    """That it is there is seen; to listen by it would disturb a daemon that does."""
+    consumer(one, "mine")
+    code, fine, notes, problems = one.check(**FAN_OUT, **{"fanoutConfig.consumerName": "mine"})
+    assert (code, problems) == (0, [])
+    place = f"fanoutConfig.consumerName = mine: the fan-out consumer of stream {one.name}-events"
+    assert f"{place} is ACTIVE" in fine
+    assert f"{place}: kinesis:SubscribeToShard was not tried" in notes[0]
+
+
+@pytest.mark.parametrize("action", ["DescribeStreamSummary", "DescribeStreamConsumer"])
+def test_fan_out_without_a_right(one, refuse, action):
+    """The daemon needs both, so that each that is missing is a problem, named once."""
+    refuse("kinesis", action, "AccessDeniedException", NAMED.format(f"kinesis:{action}"))
+    assert f"the permission kinesis:{action} is missing" in one.only_problem(**FAN_OUT)
+
+
+def test_a_consumer_that_is_given(one, refuse):
+    """It must be there; whoever may not look at it may listen by it all the same."""
+    arn = consumer(one)
+    given = {**FAN_OUT, "fanoutConfig.consumerArn": f"{arn}:1"}
+    assert "there is no such consumer" in one.only_problem(**given)
+    refuse("kinesis", "DescribeStreamConsumer", "AccessDeniedException")
+    code, _, notes, problems = one.check(**given)
+    assert (code, problems) == (0, [])
+    assert "kinesis:DescribeStreamConsumer is missing" in notes[0]
+    assert notes[0].endswith("only this command needs it")
+
+
+def test_a_consumer_that_polling_leaves_behind(one, refuse):
+    """It is told with what it costs and how it goes; a right that is missing is no problem."""
+    assert not any("fan-out" in line for line in one.check()[2])
+    consumer(one)
+    code, _, notes, problems = one.check()
+    assert (code, problems) == (0, [])
+    (found,) = (line for line in notes if "fan-out" in line)
+    assert "retrievalMode = POLLING does not use, and costs $11 a month" in found
+    assert found.endswith("pipeline.properties --remove-consumer`")
+    refuse("kinesis", "DescribeStreamConsumer", "AccessDeniedException")
+    code, _, notes, problems = one.check()
+    assert (code, problems) == (0, [])
+    assert any("kinesis:DescribeStreamConsumer is missing" in line for line in notes)
 
 
 def test_where_nobody_answers(one, monkeypatch):
@@ -362,7 +422,7 @@ def test_where_nobody_answers(one, monkeypatch):
         "kinesisOutputStream",
     ]
     assert all("http://127.0.0.1:9" in problem for problem in problems)
-    assert len(waits) == 2  # one for each stream
+    assert len(waits) == 3  # one for each stream, and for a consumer of the first
     assert any("files can be written" in line for line in fine)
 
 

@@ -31,6 +31,7 @@ ALL = {**COMMON, **{key: found.setting for key, found in elsewhere().items()}}
 OURS = {key: setting for key, setting in ALL.items() if key not in KCL_KEYS}
 SHIPPED = sorted(REPOSITORY.glob("properties/*.properties"))
 FILES = {**shipped_files("properties"), "README.md": reference()}
+CONSUMER_ARN = "arn:aws:kinesis:eu-west-1:123456789012:stream/events/consumer/me:1"
 
 
 def problems(path):
@@ -165,6 +166,20 @@ BAD_STAGE_ONE = [
         "streamArn",
         "streamArn would override streamName",
     ),
+    (
+        {
+            "retrievalMode": "FANOUT",
+            "fanoutConfig.consumerArn": CONSUMER_ARN.replace("events", "e"),
+        },
+        "fanoutConfig.consumerArn",
+        "fanoutConfig.consumerArn is a consumer of another stream than streamName = events",
+    ),
+    (
+        {"retrievalMode": "FANOUT", "applicationName": "a" * 129},
+        None,
+        "fanoutConfig.consumerName is missing, and needed: applicationName",
+    ),
+    ({"fanoutConfig.consumerName": "a b"}, "fanoutConfig.consumerName", "not a consumer's name"),
     # What KCL reads as something else, or ignores.
     ({"RetrievalMode": "POLLING"}, "RetrievalMode", "did you mean retrievalMode?"),
     ({"dynamoDbEndpoint": "http://a:1"}, "dynamoDbEndpoint", "did you mean dynamoDBEndpoint?"),
@@ -471,6 +486,15 @@ def test_good_file(base, tmp_path, capsys):
             STAGE_ONE,
             {"retrievalMode": "FANOUT", "maxRecords": "500"},
             "maxRecords has no effect with retrievalMode = FANOUT",
+        ),
+        (
+            STAGE_ONE,
+            {
+                "retrievalMode": "FANOUT",
+                "fanoutConfig.consumerName": "a",
+                "fanoutConfig.consumerArn": CONSUMER_ARN,
+            },
+            "fanoutConfig.consumerName has no effect with fanoutConfig.consumerArn, which names",
         ),
     ],
 )
@@ -984,6 +1008,7 @@ VALID = {
     "AwsCredentialsProviderCloudWatch": "my.own.Provider, DefaultCredentialsProvider",
     "AwsCredentialsProviderDynamoDB": "ProfileCredentialsProvider|dev",
     "coordinatorStateTags": "team=data,stage=",
+    "fanoutConfig.consumerArn": CONSUMER_ARN,
     "fanoutConfig.consumerName": "me",
     "maxActiveThreads": "7",
     "staleWorkerMetricsEntryCleanupDuration": "PT36H",

@@ -142,6 +142,24 @@ def test_a_limit_of_leases_makes_more_hosts():
     assert plan([limited], 1000, 300, 40).size.hosts == 5
 
 
+def test_pollers_share_what_a_shard_gives():
+    """Three that poll a stream want more of a full shard than it gives; two do not."""
+    (settings,) = of_destination("s3")
+    files = [
+        Settings(name, {**settings.texts, "applicationName": name})
+        for name in ("one", "two", "three")
+    ]
+    listening = Settings("three", {**files[2].texts, "retrievalMode": "FANOUT"})
+
+    def shares(pipelines):
+        return {limit.what: limit.used for limit in plan(pipelines, 1000, 900, 1).limits}
+
+    said = "bytes a second read of a shard of events by {} that poll it"
+    assert shares(files)[said.format(3)] == pytest.approx(3 * 900_000 / 2_097_152)
+    assert shares([*files[:2], listening])[said.format(2)] < 1
+    assert not any("poll it" in what for what in shares(files[:1]))
+
+
 def test_fan_out_has_its_price():
     """A consumer of its own is paid for by the shard and by the byte."""
     (settings,) = of_destination("s3")

@@ -280,6 +280,19 @@ def test_it_says_what_it_costs(capsys):
         assert f"# {line}".rstrip() in head
 
 
+def test_it_says_what_fan_out_costs(tmp_path, capsys):
+    """The consumer is no part of the stack, and stays when that goes: its price stands beside."""
+    changes = {"retrievalMode": "FANOUT", "kinesisInputStreamShardCount": "4"}
+    assert cli.main(["cloudformation", properties(tmp_path, changes)]) == 0
+    output = capsys.readouterr()
+    said = " ".join(output.err.split())
+    assert (
+        "by a fan-out consumer of the stream, which stays when the stack goes: $44 a month" in said
+    )
+    assert "AWS::Kinesis::StreamConsumer" not in output.out
+    assert "kinesis:SubscribeToShard" in output.out
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [

@@ -466,6 +466,16 @@ def test_without_a_number_of_shards_the_host_decides(memory, tmp_path, monkeypat
     assert heap.need(1, 10_000).heap <= size < 0.7 * memory
 
 
+def test_fan_out_has_the_heap_of_the_largest_answers(tmp_path):
+    """maxRecords, which has no effect there, does not make the heap smaller."""
+    changes = {"maxLeasesForWorker": "4", "maxRecords": "100"}
+    polling = heap.heap_size(load(properties(tmp_path, changes)), None)
+    fan_out = heap.heap_size(
+        load(properties(tmp_path, {**changes, "retrievalMode": "FANOUT"})), None
+    )
+    assert (polling, fan_out) == (heap.need(4, 100).heap, heap.need(4, 10_000).heap)
+
+
 def test_memory_has_an_end_though_the_host_is_large(tmp_path, monkeypatch):
     """The heap stays below where Java's pointers double."""
     monkeypatch.setattr(heap, "host_memory", lambda: 1024 * GIB)
