@@ -1,7 +1,10 @@
 """What every test needs: nothing leaves the machine, nothing sleeps, nothing is timed."""
 
+import compileall
+import functools
 import os
 import signal
+from contextlib import ExitStack
 from random import Random
 from types import SimpleNamespace
 
@@ -12,6 +15,8 @@ import pytest
 from crash.rig import stalls, tally
 from record_processors.aws import bucket
 from record_processors.local.stack import Stack
+from support.broken import PACKAGE
+from support.paths import TESTS
 
 pytest_plugins = ["support.stage_two"]
 
@@ -51,6 +56,17 @@ def pytest_addoption(parser):
     rig.addoption(
         "--fleet", action="store_true", help="rehearse a fleet with real daemons as its hosts"
     )
+
+
+def pytest_configure(config):
+    """Compile everything once: hundreds of processes and broken copies begin with what is there.
+
+    They would each compile it anew where none is to write what it compiled
+    (PYTHONDONTWRITEBYTECODE), and the copies in any case.
+    """
+    if not hasattr(config, "workerinput"):  # before there are any
+        for folder in (PACKAGE, TESTS):
+            compileall.compile_dir(folder, quiet=1)
 
 
 def pytest_ignore_collect(collection_path, config):
@@ -129,13 +145,20 @@ def kind_of_stack():
     return Stack
 
 
+@pytest.fixture(scope="session")
+def stacks(tmp_path_factory):
+    """Return what runs the stand-ins of a kind from its first call on, for all that follow."""
+    with ExitStack() as running:
+        yield functools.cache(
+            lambda kind: running.enter_context(kind(tmp_path_factory.mktemp("stand-ins")))
+        )
+
+
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory, kind_of_stack):
-    """Run the stand-ins, with what leads to them in the environment."""
-    with (
-        kind_of_stack(tmp_path_factory.mktemp("stand-ins")) as running,
-        pytest.MonkeyPatch.context() as patch,
-    ):
+def stack(stacks, kind_of_stack):
+    """Lead to the stand-ins by the environment; other modules' things are in them, too."""
+    running = stacks(kind_of_stack)
+    with pytest.MonkeyPatch.context() as patch:
         for name, value in running.environment.items():
             patch.setenv(name, value)
         yield running
