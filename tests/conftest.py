@@ -45,7 +45,7 @@ NO_CLOUD = {
 def pytest_addoption(parser):
     rig = parser.getgroup("the crash rig")
     rig.addoption(
-        "--kills", type=int, default=20, help="kill so many processes at random (default 20)"
+        "--kills", type=int, default=10, help="kill so many processes at random (default 10)"
     )
     rig.addoption(
         "--crash-seed",
