@@ -31,6 +31,8 @@ hypothesis.settings.load_profile("tests")
 
 CRASH_SEED = 492527  # in its first round, the life that is to stop may be the one that is frozen
 
+LONG = {"crash", "model", "protocol", "whole"}  # folders with files that take minutes
+
 NO_CLOUD = {
     "AWS_ACCESS_KEY_ID": "local",
     "AWS_SECRET_ACCESS_KEY": "local",
@@ -73,6 +75,11 @@ def pytest_ignore_collect(collection_path, config):
     """Leave the fleet out, unless it is asked for: it waits for KCL's own waits."""
     left_out = collection_path.name == "test_fleet.py" and not config.getoption("--fleet")
     return left_out or None
+
+
+def pytest_collection_modifyitems(items):
+    """Begin with the long files: one that comes last keeps all other processes waiting."""
+    items.sort(key=lambda item: LONG.isdisjoint(item.path.parts))
 
 
 def pytest_report_header(config):
