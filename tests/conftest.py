@@ -18,7 +18,7 @@ from record_processors.local.stack import Stack
 from support.broken import PACKAGE
 from support.paths import TESTS
 
-pytest_plugins = ["support.stage_two"]
+pytest_plugins = ["support.class_archive", "support.stage_two"]
 
 # What a shell starts in the background ignores it, and so would every child of the tests.
 signal.signal(signal.SIGINT, signal.default_int_handler)
