@@ -13,6 +13,8 @@ import pytest
 from support.two_stages import TwoStages
 
 JAVA_OPTIONS = "JAVA_TOOL_OPTIONS"
+WRITE = "-XX:+IgnoreUnrecognizedVMOptions -XX:ArchiveClassesAtExit="  # unknown before Java 13
+READ = "-XX:SharedArchiveFile="
 
 
 @pytest.fixture(scope="module")
@@ -27,12 +29,12 @@ def class_archive(request, tmp_path_factory, stack):
         with tried.open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not tried.stat().st_size:
-                patch.setenv(JAVA_OPTIONS, f"{options} -XX:ArchiveClassesAtExit={archive}")
+                patch.setenv(JAVA_OPTIONS, f"{options} {WRITE}{archive}")
                 live(stack, tmp_path_factory.mktemp("archive"))
                 lock.write("once")
             patch.undo()
         if archive.exists():
-            patch.setenv(JAVA_OPTIONS, f"{options} -XX:SharedArchiveFile={archive}")
+            patch.setenv(JAVA_OPTIONS, f"{options} {READ}{archive}")
         yield
 
 
