@@ -1,7 +1,10 @@
 """What every test needs: nothing leaves the machine, nothing sleeps, nothing is timed."""
 
+import compileall
+import functools
 import os
 import signal
+from contextlib import ExitStack
 from random import Random
 from types import SimpleNamespace
 
@@ -12,8 +15,10 @@ import pytest
 from crash.rig import stalls, tally
 from record_processors.aws import bucket
 from record_processors.local.stack import Stack
+from support.broken import PACKAGE
+from support.paths import TESTS
 
-pytest_plugins = ["support.stage_two"]
+pytest_plugins = ["support.class_archive", "support.stage_two"]
 
 # What a shell starts in the background ignores it, and so would every child of the tests.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -25,6 +30,8 @@ hypothesis.settings.register_profile("thorough", derandomize=False, max_examples
 hypothesis.settings.load_profile("tests")
 
 CRASH_SEED = 492527  # in its first round, the life that is to stop may be the one that is frozen
+
+LONG = {"crash", "model", "protocol", "whole"}  # folders with files that take minutes
 
 NO_CLOUD = {
     "AWS_ACCESS_KEY_ID": "local",
@@ -40,7 +47,7 @@ NO_CLOUD = {
 def pytest_addoption(parser):
     rig = parser.getgroup("the crash rig")
     rig.addoption(
-        "--kills", type=int, default=20, help="kill so many processes at random (default 20)"
+        "--kills", type=int, default=10, help="kill so many processes at random (default 10)"
     )
     rig.addoption(
         "--crash-seed",
@@ -53,10 +60,26 @@ def pytest_addoption(parser):
     )
 
 
+def pytest_configure(config):
+    """Compile everything once: hundreds of processes and broken copies begin with what is there.
+
+    They would each compile it anew where none is to write what it compiled
+    (PYTHONDONTWRITEBYTECODE), and the copies in any case.
+    """
+    if not hasattr(config, "workerinput"):  # before there are any
+        for folder in (PACKAGE, TESTS):
+            compileall.compile_dir(folder, quiet=1)
+
+
 def pytest_ignore_collect(collection_path, config):
     """Leave the fleet out, unless it is asked for: it waits for KCL's own waits."""
     left_out = collection_path.name == "test_fleet.py" and not config.getoption("--fleet")
     return left_out or None
+
+
+def pytest_collection_modifyitems(items):
+    """Begin with the long files: one that comes last keeps all other processes waiting."""
+    items.sort(key=lambda item: LONG.isdisjoint(item.path.parts))
 
 
 def pytest_report_header(config):
@@ -129,13 +152,20 @@ def kind_of_stack():
     return Stack
 
 
+@pytest.fixture(scope="session")
+def stacks(tmp_path_factory):
+    """Return what runs the stand-ins of a kind from its first call on, for all that follow."""
+    with ExitStack() as running:
+        yield functools.cache(
+            lambda kind: running.enter_context(kind(tmp_path_factory.mktemp("stand-ins")))
+        )
+
+
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory, kind_of_stack):
-    """Run the stand-ins, with what leads to them in the environment."""
-    with (
-        kind_of_stack(tmp_path_factory.mktemp("stand-ins")) as running,
-        pytest.MonkeyPatch.context() as patch,
-    ):
+def stack(stacks, kind_of_stack):
+    """Lead to the stand-ins by the environment; other modules' things are in them, too."""
+    running = stacks(kind_of_stack)
+    with pytest.MonkeyPatch.context() as patch:
         for name, value in running.environment.items():
             patch.setenv(name, value)
         yield running

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cached_property
 
 from botocore.exceptions import ClientError
 
@@ -35,7 +36,7 @@ class PipelineBucket(Creatable):
         """Look at it."""
         with naming(S3_BUCKET, self.name):
             try:
-                client("s3", self.settings).head_bucket(Bucket=self.name)
+                self.s3.head_bucket(Bucket=self.name)
             except ClientError as error:
                 if status_of(error) == 403:
                     raise Fatal(
@@ -65,11 +66,15 @@ class PipelineBucket(Creatable):
 
     def make(self) -> Sequence[str]:
         """Make it, encrypted and private; return what of that was refused."""
-        s3 = client("s3", self.settings)
         with naming(S3_BUCKET, self.name):
-            make_bucket(s3, self.name)
-            refused = list(configure_bucket(s3, self.name, self.settings[KMS_KEY]))
+            make_bucket(self.s3, self.name)
+            refused = list(configure_bucket(self.s3, self.name, self.settings[KMS_KEY]))
         return [f"{aspect} ({said})" for aspect, said in refused]
+
+    @cached_property
+    def s3(self) -> Client:
+        """The client, made once: making one takes longer than a call."""
+        return client("s3", self.settings)
 
     def permissions_to_create(self, account: str) -> Iterator[Statement]:
         """Allow to look at it (ListBucket: API_HeadBucket.html), to make and to configure it."""

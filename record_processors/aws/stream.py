@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import cached_property
 from typing import TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError, WaiterError
@@ -12,7 +13,7 @@ from ..config.resource import Creatable, Failed, Finding, Statement
 from ..config.setting import Setting, Settings
 from ..errors import Fatal, counted
 from .arns import Arns
-from .clients import client
+from .clients import Client, client
 from .failures import sentence
 from .findings import ERRORS, about, code_of, is_denied, quick_client, why
 from .iam import allow
@@ -37,33 +38,37 @@ class Stream(Creatable):
 
     def exists(self) -> bool:
         """Look at it; note how many open shards it has."""
-        kinesis = client("kinesis", self.settings)
         with naming(self.setting, self.name):
             try:
-                found = kinesis.describe_stream_summary(StreamName=self.name)
-            except kinesis.exceptions.ResourceNotFoundException:
+                found = self.kinesis.describe_stream_summary(StreamName=self.name)
+            except self.kinesis.exceptions.ResourceNotFoundException:
                 return False
         self.shards = found["StreamDescriptionSummary"]["OpenShardCount"]
         return True
 
     def make(self) -> Sequence[str]:
         """Make it, unless the other stage's ``create`` does at this moment."""
-        kinesis = client("kinesis", self.settings)
-        with naming(self.setting, self.name), suppress(kinesis.exceptions.ResourceInUseException):
-            kinesis.create_stream(StreamName=self.name, ShardCount=self.shards)
+        in_use = self.kinesis.exceptions.ResourceInUseException
+        with naming(self.setting, self.name), suppress(in_use):
+            self.kinesis.create_stream(StreamName=self.name, ShardCount=self.shards)
         return ()
 
     def bring_up_to_date(self) -> None:
         """Wait until it is active."""
         with naming(self.setting, self.name):
             try:
-                waiter = client("kinesis", self.settings).get_waiter("stream_exists")
+                waiter = self.kinesis.get_waiter("stream_exists")
                 waiter.wait(
                     StreamName=self.name, WaiterConfig={"Delay": 1, "MaxAttempts": ACTIVE_SECONDS}
                 )
             except WaiterError as error:
                 raise Fatal(f"stream {self.name} does not become active: {error}") from error
         self.exists()
+
+    @cached_property
+    def kinesis(self) -> Client:
+        """The client, made once: making one takes longer than a call."""
+        return client("kinesis", self.settings)
 
     def permissions_to_create(self, account: str) -> Iterator[Statement]:
         """Allow to look at it and to make it."""

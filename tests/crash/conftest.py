@@ -6,7 +6,7 @@ import pytest
 
 from crash.rig.tally import SEEDS, count
 
-KILLS = 20  # of the gate, all of them played
+KILLS = 10  # of the gate, all of them played
 
 
 @pytest.fixture(scope="module", autouse=True)

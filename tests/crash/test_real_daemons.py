@@ -10,6 +10,8 @@ from crash.rig import real
 from crash.rig.real import RealRig
 from crash.rig.rounds import ROUNDS, rounds_until
 
+pytestmark = pytest.mark.usefixtures("class_archive")
+
 numbers = itertools.count(1)
 
 

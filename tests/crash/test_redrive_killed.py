@@ -9,7 +9,7 @@ import pytest
 from crash.rig.redriven import Redriven
 from crash.rig.tally import SEEDS
 
-KILLS, DEFAULT = 3, 20  # of the gate; and what --kills says if nobody does
+KILLS, DEFAULT = 3, 10  # of the gate; and what --kills says if nobody does
 OF_ONE = 10  # with the letters of one pair of pipelines
 numbers = itertools.count(1)
 

@@ -30,7 +30,7 @@ from model.simulated_kcl import (
 )
 from model.simulation import Outcome
 
-HISTORIES, STEPS = 300, 60
+HISTORIES, STEPS = 150, 60  # of the gate
 ALL = 9  # steps: to the end of what can be done
 # A call of stage two takes no more than 7, from LOCK to COMMIT; 19, if rows are left out.
 FEW = [*range(1, 8), 9, 11, 13, 15, 16, 17, 18]

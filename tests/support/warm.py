@@ -26,9 +26,12 @@ class Ended(NamedTuple):
     stderr: str
 
 
-def run(paths, program, arguments, log, timeout):
-    """Run a program with these first in its path; ``log`` is a file for what it writes."""
-    told = ([str(path) for path in paths], str(program), list(arguments), str(log))
+def run(paths, program, arguments, log, timeout, environment=()):
+    """Run a program with these first in its path; ``log`` is a file for what it writes.
+
+    ``environment``: the variables that it has besides those of this process' first program.
+    """
+    told = ([str(path) for path in paths], str(program), list(arguments), str(log), environment)
     process = _processes.Process(target=_become, args=told)
     process.start()
     process.join(timeout)
@@ -39,7 +42,8 @@ def run(paths, program, arguments, log, timeout):
     return Ended(process.exitcode, log.read_text(errors="replace"))
 
 
-def _become(paths, program, arguments, log):
+def _become(paths, program, arguments, log, environment):
+    os.environ.update(environment)
     file = os.open(log, os.O_WRONLY | os.O_CREAT)
     os.dup2(file, 1)
     os.dup2(file, 2)

@@ -21,6 +21,8 @@ from record_processors.kcl.java import OPTION_VARIABLES, find_java
 from record_processors.kcl.launch import LOGBACK
 from support.two_stages import PATIENCE, PROGRAM, TwoStages
 
+pytestmark = pytest.mark.usefixtures("class_archive")
+
 HELPER = str(Path(sys.executable).with_name("amazon_kclpy_helper.py"))
 
 

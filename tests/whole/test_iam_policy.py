@@ -28,6 +28,8 @@ from support.gate import ACCOUNT
 from support.guarded import Guarded, User, allows, needless, without
 from support.two_stages import PROGRAM, TwoStages
 
+pytestmark = pytest.mark.usefixtures("class_archive")
+
 PIPELINES = ["s3", "one", "two"]
 KEYS = f"arn:aws:kms:us-east-1:{ACCOUNT}:key"
 KEY_ID = "1234abcd-12ab-34cd-56ef-1234567890ab"

@@ -20,6 +20,8 @@ from record_processors.local.demo.pipelines import write_pipeline
 from support.opensearch_server import ask, opensearch
 from support.two_stages import PATIENCE, PROGRAM
 
+pytestmark = pytest.mark.usefixtures("class_archive")
+
 NAME = "messy"
 BUCKET = f"{NAME}-bucket"
 SHARD = "shardId-000000000000"

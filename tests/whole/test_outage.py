@@ -20,6 +20,8 @@ from support.fault_proxy import Fault, Proxy
 from support.redshift_wire import Wire
 from support.two_stages import TwoStages
 
+pytestmark = pytest.mark.usefixtures("class_archive")
+
 # The waits of the program that no setting shortens: each process of the daemons reads this first.
 HASTE = """
 from record_processors.flow import retry

@@ -59,7 +59,7 @@ def test_the_report_of_a_host_sees_all(name, stack, tmp_path, monkeypatch):
         if isinstance(thing, Creatable) and is_ours:
             thing.create()
     statements = [substituted(one, NAMES) for one in allowed(output_of("cloudformation", path))]
-    user = User(name, {"Version": "2012-10-17", "Statement": statements})
+    user = User(f"host-{name}", {"Version": "2012-10-17", "Statement": statements})
     for variable, value in user.environment.items():
         monkeypatch.setenv(variable, value)
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)

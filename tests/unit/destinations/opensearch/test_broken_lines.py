@@ -1,19 +1,22 @@
 """Each line on which delivery to OpenSearch rests, broken: a test of this folder must fail."""
 
-import os
-import subprocess
-import sys
+import importlib.util
 from pathlib import Path
 
 import pytest
 
+from support import warm
 from support.broken import NOT_RUNNING, Broken, broken_copy
 from support.opensearch_server import ADDRESS, opensearch
 from support.paths import TESTS
 
 HERE = Path(__file__).parent
+PYTEST = importlib.util.find_spec("pytest.__main__").origin
 
-QUIETLY = ("-q", "--noconftest", "-p", "no:cacheprovider")
+SECONDS = 120  # a hang takes longer
+# Of what was imported before there was a pytest none has an assertion of ours.
+IMPORTED = ("-W", "ignore::pytest.PytestAssertRewriteWarning")
+QUIETLY = ("-q", "--noconftest", "-p", "no:cacheprovider", *IMPORTED)
 
 # In the place of a scenario stands the test that must fail.
 LINES = [
@@ -155,15 +158,9 @@ LINES = [
 
 def failing(test, path):
     """Run a test on a copy of the package; return its exit code and what it said."""
-    answer = subprocess.run(
-        [sys.executable, "-m", "pytest", *QUIETLY, str(HERE / test)],
-        cwd=TESTS,
-        env={**os.environ, ADDRESS: opensearch(), "PYTHONPATH": f"{path}:{TESTS}"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return answer.returncode, answer.stdout + answer.stderr
+    words = [*QUIETLY, str(HERE / test)]
+    there = {ADDRESS: opensearch()}
+    return warm.run([path, TESTS], PYTEST, words, path / "log", SECONDS, there)
 
 
 @pytest.mark.parametrize("broken", LINES, ids=lambda broken: broken.name)
