@@ -16,11 +16,11 @@ class UnusedConsumer(Consumer):
     """What a file with ``retrievalMode = POLLING`` may have left behind: it is charged for."""
 
     def probe(self) -> Iterator[Finding]:
-        """Tell of it; whoever may not ask does not need to, and hears of the missing right."""
+        """Tell of it; whoever may not ask needs no right to that, and hears nothing."""
         try:
             status = self.seen()
         except Failed as failure:
-            yield unless_denied(failure)
+            unless_denied(failure)
             return
         if status in {ACTIVE, CREATING}:
             yield Finding(
