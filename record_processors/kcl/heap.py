@@ -62,15 +62,16 @@ def heap_size(settings: Settings, given: int | None) -> int:
     least = need(leases or 1, records)
     if given is not None:
         if given < least.heap:
+            lower = "maxLeasesForWorker" + ("" if is_pushed(settings) else " or maxRecords")
             raise LaunchError(
-                f"the heap of {given // MIB} MiB (-Xmx) is too small: {_why(leases, records)} need "
-                f"-Xmx{least.heap // MIB}m; raise it, or lower maxLeasesForWorker or maxRecords"
+                f"the heap of {given // MIB} MiB (-Xmx) is too small: {_why(leases, settings)} "
+                f"need -Xmx{least.heap // MIB}m; raise it, or lower {lower}"
             )
         return given
     host = host_memory()
     if host < least.all:
         raise LaunchError(
-            f"this host's memory of {host // MIB} MiB is too small: {_why(leases, records)} need "
+            f"this host's memory of {host // MIB} MiB is too small: {_why(leases, settings)} need "
             f"{least.all // MIB} MiB, the children included; lower maxLeasesForWorker, or take a "
             "larger host"
         )
@@ -83,7 +84,12 @@ def heap_size(settings: Settings, given: int | None) -> int:
 
 def records_at_once(settings: Settings) -> int:
     """Return how many records come at once at most; under fan-out no setting says."""
-    return MOST_RECORDS if settings[RETRIEVAL_MODE] == "FANOUT" else settings[MAX_RECORDS]
+    return MOST_RECORDS if is_pushed(settings) else settings[MAX_RECORDS]
+
+
+def is_pushed(settings: Settings) -> bool:
+    """Whether Kinesis pushes the records, by enhanced fan-out."""
+    return settings[RETRIEVAL_MODE] == "FANOUT"
 
 
 def need(shards: int, records: int) -> Need:
@@ -134,6 +140,9 @@ def cgroup_limits(mount: Path, membership: Path) -> list[int]:
     return found
 
 
-def _why(leases: int, records: int) -> str:
+def _why(leases: int, settings: Settings) -> str:
     shards = f"maxLeasesForWorker = {leases}" if leases else "one shard"
-    return f"{shards} and maxRecords = {records}"
+    pushed = f"{MOST_RECORDS:,} records at once, as fan-out may push,"
+    return (
+        f"{shards} and {pushed if is_pushed(settings) else f'maxRecords = {settings[MAX_RECORDS]}'}"
+    )

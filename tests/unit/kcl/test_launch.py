@@ -476,6 +476,14 @@ def test_fan_out_has_the_heap_of_the_largest_answers(tmp_path):
     assert (polling, fan_out) == (heap.need(4, 100).heap, heap.need(4, 10_000).heap)
 
 
+def test_a_heap_too_small_for_fan_out_is_refused(tmp_path):
+    """What would help is said, and not maxRecords, which has no effect there."""
+    path = properties(tmp_path, {"maxLeasesForWorker": "4", "retrievalMode": "FANOUT"})
+    with pytest.raises(LaunchError, match=r"10,000 records at once, as fan-out .*Worker$") as said:
+        heap.heap_size(load(path), 256 * 2**20)
+    assert "maxRecords" not in str(said.value)
+
+
 def test_memory_has_an_end_though_the_host_is_large(tmp_path, monkeypatch):
     """The heap stays below where Java's pointers double."""
     monkeypatch.setattr(heap, "host_memory", lambda: 1024 * GIB)
