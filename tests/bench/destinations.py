@@ -1,5 +1,6 @@
 """What a record costs on its way to each destination, in the child and in calls."""
 
+import itertools
 import time
 from contextlib import ExitStack, closing
 from itertools import pairwise
@@ -19,6 +20,8 @@ from support.redshift_wire import Wire
 PER_LINE = 5_000  # as the shipped files read
 STEP, STEPS = 10_000, 5  # records; a step more comes before the measure
 MOST_ROUNDS = 3
+
+_tables = itertools.count(1)
 
 RECORD = b'"partitionKey"'  # once in each, of a line
 
@@ -99,7 +102,7 @@ def _destination(workbench, steps, stage, changes):
             dynamoDBEndpoint=sink.endpoint,
             s3Endpoint=s3.endpoint,
             **({"openSearchURL": sink.endpoint} if stage == "opensearch" else {}),
-            **({"redshiftURL": f"{redshift.url}/{database}"} if "redshift" in stage else {}),
+            **(_redshift(f"{redshift.url}/{database}") if "redshift" in stage else {}),
             **changes,
         )
         if "redshift" in stage:
@@ -110,6 +113,16 @@ def _destination(workbench, steps, stage, changes):
                 steps,
                 lambda: sink.calls.total() + len(s3.requests) + len(redshift.statements),
             )
+
+
+def _redshift(url):
+    """Return what leads to it, and tables that no other round has."""
+    number = next(_tables)
+    return {
+        "redshiftURL": url,
+        "redshiftDataTable": f"rows_{number}",
+        "redshiftFileTable": f"files_{number}",
+    }
 
 
 def _measure(child, steps, calls):
