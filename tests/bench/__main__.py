@@ -37,7 +37,7 @@ PARTS = {
     "age": ("one child grows older", ["µs per record", "MiB"], growth.age),
     "restart": ("a new life, up to its first file", ["ms of CPU", "calls of S3"], growth.restart),
     "load": (
-        "stage two, 100 files a load",
+        "stage two",
         ["µs of CPU per file", "ms per file", "calls of S3", "statements of SQL"],
         load.load,
     ),

@@ -15,9 +15,9 @@ from record_processors.files.file import File
 from support.fault_proxy import Proxy
 from support.redshift_wire import Wire
 
-FILES = 100  # in a load
 ROWS = 100  # in a file
-LEDGERS = (1_000, 100_000, 1_000_000)  # rows
+# Files in a load, and rows of the ledger.
+LOADS = ((100, 1_000), (100, 100_000), (100, 1_000_000), (500, 1_000), (1_000, 1_000))
 SHARDS = 4
 
 # As if this pipeline had run for as long as that: the shards' files, one after the other.
@@ -34,12 +34,12 @@ FIRST = 4_959_033_827_149_025_660_855_969_253_836_192_522_105_930_467_449_896
 
 
 def load(workbench):
-    """Yield for each age of the ledger: CPU and time per file, round trips per load."""
-    for rows in LEDGERS[: 1 if workbench.small else None]:
-        yield f"{rows:,} files in the ledger", _load(workbench, rows)
+    """Yield for each size of a load and age of the ledger: CPU and time per file, round trips."""
+    for files, rows in LOADS[: 1 if workbench.small else None]:
+        yield f"{files:,} files a load, {rows:,} in the ledger", _load(workbench, files, rows)
 
 
-def _load(workbench, rows):
+def _load(workbench, files, rows):
     address, _, database = workbench.stack.properties[REDSHIFT_URL.key].partition("/")
     host, _, port = address.partition(":")
     with (
@@ -48,25 +48,25 @@ def _load(workbench, rows):
     ):
         settings = workbench.pipeline(
             "redshift_manifest",
-            bufferRecordCountLimit=str(FILES),
+            bufferRecordCountLimit=str(files),
             s3Endpoint=s3.endpoint,
             redshiftURL=f"{redshift.url}/{database}",
-            redshiftDataTable=f"rows_{rows}",
-            redshiftFileTable=f"files_{rows}",
+            redshiftDataTable=f"rows_{files}_{rows}",
+            redshiftFileTable=f"files_{files}_{rows}",
             redshiftIamRole="default",
         )
         _prepare(workbench, settings, rows)
         costs, spans, requests, statements = [], [], [], []
         with workbench.child(settings) as child:
             for number in range(workbench.rounds + 1):
-                call = _announcements(settings, rows // SHARDS + number * FILES)
+                call = _announcements(settings, rows // SHARDS + number * files, files)
                 s3.requests.clear()
                 redshift.statements.clear()
                 before, began = child.cpu, time.perf_counter()
                 child.say(call)
                 if number:  # the first connects
-                    costs.append((child.cpu - before) / FILES * 1e6)
-                    spans.append((time.perf_counter() - began) / FILES * 1e3)
+                    costs.append((child.cpu - before) / files * 1e6)
+                    spans.append((time.perf_counter() - began) / files * 1e3)
                     requests.append(len(s3.requests))
                     statements.append(len(redshift.statements))
     return [
@@ -95,13 +95,13 @@ def _prepare(workbench, settings, rows):
             cursor.execute(f"ANALYZE {ledger}")
 
 
-def _announcements(settings, first):
+def _announcements(settings, first, files):
     """Put new files, behind those of the ledger; return the call that announces them."""
     s3 = boto3.client("s3")
     row = b'{"id": 1, "text": "a row of some length, as rows are"}\n'
     body = gzip.compress(row * ROWS)
     calls = []
-    for number in range(FILES):
+    for number in range(files):
         begin = (FIRST + first + number) * 100
         shard = f"shardId-{number % SHARDS:012}"
         file = File(
