@@ -5,8 +5,8 @@ from __future__ import annotations
 from ..config.setting import Settings
 from ..config.work import Cost, Load
 
-# Of the run on that page, four shards as text: 21.3 us a record in reads of 10,000, and 25.9 in
-# reads of 1,000. So a read has its price, and of the rest 5.1 us are the child's.
+# Of the run there that plans go by, four shards as text: 21.3 us a record in reads of 10,000,
+# and 25.9 in reads of 1,000. So a read has its price, and of the rest 5.1 us are the child's.
 READ_MICROS = (25.9 - 21.3) / (1 / 1_000 - 1 / 10_000)
 DAEMON_MICROS = 21.3 - READ_MICROS / 10_000 - 5.1
 
