@@ -26,6 +26,7 @@ from .kcl_settings import (
     STREAM_ARN,
     TIMEOUT,
     WORKER_IDENTIFIER,
+    is_pushed,
 )
 from .keys import (
     APPLICATION_NAME,
@@ -89,7 +90,9 @@ def notes(settings: Settings) -> Iterator[str]:
         )
     mode = settings[RETRIEVAL_MODE]
     for key in settings.texts:
-        is_of_other = key in POLLING_ONLY if mode == "FANOUT" else key.startswith("fanoutConfig.")
+        is_of_other = (
+            key in POLLING_ONLY if is_pushed(settings) else key.startswith("fanoutConfig.")
+        )
         if is_of_other:
             yield f"{key} has no effect with retrievalMode = {mode}"
         elif (
@@ -184,7 +187,7 @@ def _takeover(settings: Settings) -> Iterator[Contradiction]:
 
 
 def _fan_out(settings: Settings) -> Iterator[Contradiction]:
-    if settings[RETRIEVAL_MODE] != "FANOUT":
+    if not is_pushed(settings):
         return
     stream, arn = settings[STREAM_NAME], settings[CONSUMER_ARN]
     if arn and f":stream/{stream}/consumer/" not in arn:

@@ -13,7 +13,7 @@ from .kcl_types import (
     TABLE_NAME,
     TAGS,
 )
-from .setting import Setting
+from .setting import Setting, Settings
 from .types import CONSUMER, boolean, matching, one_of, text, whole_number
 
 PER_REQUEST = "PAY_PER_REQUEST"
@@ -226,3 +226,8 @@ INITIAL_TIMESTAMP = Setting[int | None](
     "Where to begin in a shard without a checkpoint: at this time.",
 )
 USED_BY_US = [each for each in list(vars().values()) if isinstance(each, Setting)]
+
+
+def is_pushed(settings: Settings) -> bool:
+    """Whether Kinesis pushes the records, by enhanced fan-out."""
+    return settings[RETRIEVAL_MODE] == "FANOUT"

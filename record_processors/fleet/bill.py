@@ -14,7 +14,7 @@ from ..aws.prices import (
     SHARD_HOUR,
     consumer_dollars,
 )
-from ..config.kcl_settings import RETRIEVAL_MODE
+from ..config.kcl_settings import is_pushed
 from ..config.keys import STREAM_NAME
 from ..config.work import Bought, Load
 from ..errors import counted
@@ -32,7 +32,7 @@ def bill(
         units = load.records * math.ceil(load.bytes / PUT_UNIT_BYTES)
         yield f"what is put on {stream}", _of_a_month(Bought("", units, MILLION_PUT_UNITS))
     for one in planned:
-        if one.settings[RETRIEVAL_MODE] == "FANOUT":
+        if is_pushed(one.settings):
             gib = one.load.records * one.load.bytes * MONTH_SECONDS / 2**30
             hours = consumer_dollars(one.load.shards)
             yield f"fan-out of {one.settings[STREAM_NAME]}", hours + gib * FAN_OUT_GIB

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from ..aws.prices import FAN_OUT_GIB, consumer_dollars
 from ..config.component import Destination
 from ..config.host_metrics import OF_A_HOST
-from ..config.kcl_settings import MAX_RECORDS, RETRIEVAL_MODE
+from ..config.kcl_settings import MAX_RECORDS, is_pushed
 from ..config.keys import APPLICATION_NAME, INPUT_SHARDS, STREAM_NAME
 from ..config.registry import chosen
 from ..config.setting import Settings
@@ -66,7 +66,7 @@ def _sentences(pipelines: Sequence[Settings], size: Size, said: Mapping[str, int
 
 
 def _by_what(settings: Settings, shards: int) -> str:
-    if settings[RETRIEVAL_MODE] != "FANOUT":
+    if not is_pushed(settings):
         return f"up to {settings[MAX_RECORDS]:,} records at a time"
     return (
         f"by a fan-out consumer of the stream, which stays when the stack goes: "

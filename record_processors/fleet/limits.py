@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 
-from ..config.kcl_settings import RETRIEVAL_MODE
+from ..config.kcl_settings import is_pushed
 from ..config.keys import APPLICATION_NAME, STREAM_NAME
 from ..config.setting import Settings
 from ..config.work import Limit, Load
@@ -19,7 +19,7 @@ POLLED_BYTES = 2 * SHARD_BYTES  # a second of a shard, by all who poll it togeth
 
 def polls(settings: Settings, stream: str) -> bool:
     """Whether a pipeline reads the stream, and not by a consumer of its own."""
-    return settings[STREAM_NAME] == stream and settings[RETRIEVAL_MODE] != "FANOUT"
+    return settings[STREAM_NAME] == stream and not is_pushed(settings)
 
 
 def limits_of(

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
+from functools import cached_property
 
 from botocore.exceptions import ClientError, WaiterError
 from botocore.waiter import WaiterModel, create_waiter_with_client
 
-from ..aws.clients import Client
+from ..aws.clients import Client, client
 from ..aws.findings import ERRORS, about, quick_client, why
 from ..aws.prices import consumer_dollars
 from ..aws.stream import naming
@@ -72,6 +73,11 @@ class Consumer(Resource):
     def __str__(self) -> str:
         return f"fan-out consumer {self.name} (${consumer_dollars(self.shards):,.0f} a month)"
 
+    @cached_property
+    def kinesis(self) -> Client:
+        """The client, made once: making one takes longer than a call."""
+        return client("kinesis", self.settings)
+
     @property
     def place(self) -> str:
         """The beginning of a sentence about it."""
@@ -103,9 +109,9 @@ class Consumer(Resource):
             place = self.place if of_it else about(STREAM_NAME, self.stream)
             raise Failed(f"{place}: {why(error, f'kinesis:{action}')}") from error
 
-    def wait(self, until: str, kinesis: Client, which: Mapping[str, str]) -> None:
+    def wait(self, until: str, which: Mapping[str, str]) -> None:
         """Wait until it is active, or gone. Raises Fatal."""
-        waiter = create_waiter_with_client(until, WAITERS, kinesis)
+        waiter = create_waiter_with_client(until, WAITERS, self.kinesis)
         try:
             waiter.wait(**which)
         except WaiterError as error:

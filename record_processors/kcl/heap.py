@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from ..config.kcl_settings import MAX_LEASES, MAX_RECORDS, RETRIEVAL_MODE
+from ..config.kcl_settings import MAX_LEASES, MAX_RECORDS, is_pushed
 from ..config.kcl_types import MOST_INT, MOST_RECORDS
 from ..config.setting import Settings
 from ..errors import LaunchError
@@ -85,11 +85,6 @@ def heap_size(settings: Settings, given: int | None) -> int:
 def records_at_once(settings: Settings) -> int:
     """Return how many records come at once at most; under fan-out no setting says."""
     return MOST_RECORDS if is_pushed(settings) else settings[MAX_RECORDS]
-
-
-def is_pushed(settings: Settings) -> bool:
-    """Whether Kinesis pushes the records, by enhanced fan-out."""
-    return settings[RETRIEVAL_MODE] == "FANOUT"
 
 
 def need(shards: int, records: int) -> Need:

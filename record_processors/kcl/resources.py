@@ -20,7 +20,7 @@ from ..config.kcl_settings import (
     CONSUMER_ARN,
     LEASE_TABLE,
     METRICS_LEVEL,
-    RETRIEVAL_MODE,
+    is_pushed,
 )
 from ..config.keys import APPLICATION_NAME, INPUT_SHARDS, STREAM_NAME
 from ..config.registry import chosen
@@ -49,7 +49,7 @@ def resources(settings: Settings) -> Iterator[Resource]:
 
 def consumer(settings: Settings) -> Consumer:
     """Return the consumer of the file, or what it may have left behind when it had one."""
-    if settings[RETRIEVAL_MODE] != "FANOUT":
+    if not is_pushed(settings):
         return UnusedConsumer(settings)
     return GivenConsumer(settings) if settings[CONSUMER_ARN] else OwnConsumer(settings)
 
@@ -62,7 +62,7 @@ class SourceStream(Stream):
 
     def probe(self) -> Iterator[Finding]:
         """Look at it as the daemon does, and read at most one record of one shard."""
-        if self.settings[RETRIEVAL_MODE] == "FANOUT":  # its consumer is another thing
+        if is_pushed(self.settings):  # its consumer is another thing
             is_asked_for = self.settings[CONSUMER_ARN] is None  # the daemon makes it of the answer
             yield self.described() if is_asked_for else self.looked_at()
             return

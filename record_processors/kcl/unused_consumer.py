@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 
-from ..aws.clients import client
 from ..aws.prices import consumer_dollars
 from ..aws.stream import unless_denied
 from ..config.resource import Failed, Finding, Outcome
@@ -32,7 +31,7 @@ class UnusedConsumer(Consumer):
 
     def remove(self, *, dry: bool = False) -> Outcome:
         """Remove it and wait until it is gone; safe to repeat. Raises Fatal."""
-        kinesis = client("kinesis", self.settings)
+        kinesis = self.kinesis
         with self.naming():
             is_there = self.status(kinesis) is not None
             if dry or not is_there:
@@ -40,5 +39,5 @@ class UnusedConsumer(Consumer):
             which = self.which(kinesis)
             with suppress(kinesis.exceptions.ResourceNotFoundException):
                 kinesis.deregister_stream_consumer(**which)
-            self.wait(IS_GONE, kinesis, which)
+            self.wait(IS_GONE, which)
         return Outcome(str(self), "removed")

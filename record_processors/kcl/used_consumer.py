@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
 from ..aws.arns import Arns, no_pattern
-from ..aws.clients import Client, client
+from ..aws.clients import Client
 from ..aws.findings import about
 from ..aws.iam import allow
 from ..aws.stream import unless_denied
@@ -27,13 +27,12 @@ class UsedConsumer(Consumer, Creatable):
     def exists(self) -> bool:
         """Look at it; one that is being removed is as good as gone."""
         with self.naming():
-            return self.status(client("kinesis", self.settings)) not in {None, DELETING}
+            return self.status(self.kinesis) not in {None, DELETING}
 
     def bring_up_to_date(self) -> None:
         """Wait until it is active: until then nothing can be read by it."""
-        kinesis = client("kinesis", self.settings)
         with self.naming():
-            self.wait(IS_ACTIVE, kinesis, self.which(kinesis))
+            self.wait(IS_ACTIVE, self.which(self.kinesis))
 
     def state(self) -> Iterator[Fact]:
         """Tell its status; who may not ask does without."""
@@ -77,10 +76,10 @@ class OwnConsumer(UsedConsumer):
 
     def make(self) -> Sequence[str]:
         """Register it, unless a daemon does at this moment."""
-        kinesis = client("kinesis", self.settings)
+        kinesis = self.kinesis
         with self.naming(), suppress(kinesis.exceptions.ResourceInUseException):
             which = self.which(kinesis)
-            self.wait(IS_GONE, kinesis, which)  # one of that name may just be on its way out
+            self.wait(IS_GONE, which)  # one of that name may just be on its way out
             try:
                 kinesis.register_stream_consumer(**which)
             except kinesis.exceptions.LimitExceededException as error:
