@@ -51,8 +51,8 @@ Answer = tuple[int, list[tuple[str, str]], bytes]
 class Application:
     """The ASGI application: two Kinesis calls on a short way, every other one through moto."""
 
-    def __init__(self) -> None:
-        kinesis_model.install()
+    def __init__(self, *, throttled: bool = False) -> None:
+        kinesis_model.install(throttled=throttled)
         self.moto = DomainDispatcherApplication(_backend)
 
     async def __call__(
@@ -204,13 +204,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m record_processors.local.aws")
     parser.add_argument("--port", type=int, default=0, help="0, the default, takes a free one")
     parser.add_argument("--listener", type=int, help="a listening socket that was handed down")
+    parser.add_argument("--throttled", action="store_true", help="a shard gives 2 MB a second")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
     if options.listener is None:
         listener = socket.create_server(("127.0.0.1", options.port), backlog=100)
     else:
         listener = socket.socket(fileno=options.listener)
-    asyncio.run(_serve(Application(), listener))
+    asyncio.run(_serve(Application(throttled=options.throttled), listener))
     return 0
 
 

@@ -13,7 +13,13 @@ from moto.kinesis import models
 from moto.kinesis.exceptions import InvalidArgumentError, ResourceNotFoundError
 from moto.kinesis.utils import decompose_shard_iterator
 
-from record_processors.local.kinesis_model import RECORDS_READ, Shard, Stream, now
+from record_processors.local.kinesis_model import (
+    RECORDS_READ,
+    Shard,
+    Stream,
+    ThroughputExceeded,
+    now,
+)
 
 _ACCOUNT = "123456789012"  # moto's, for credentials that it did not give out
 
@@ -85,7 +91,7 @@ def _get_records(backend: models.KinesisBackend, body: bytes) -> bytes | None:
     name, shard_id, last = decompose_shard_iterator(request.shard_iterator)
     stream = _stream(backend, request.stream_arn, name)
     shard: Shard = stream.get_shard(shard_id)  # type: ignore[assignment] # made of ours
-    records = shard.read(int(last), request.limit)
+    records = shard.give(int(last), request.limit)
     reached = records[-1].sequence_number if records else last
     result: dict[str, Any] = {
         "Records": records,
@@ -108,5 +114,12 @@ _CALLS = {
     "Kinesis_20131202.PutRecords": _put_records,
     "Kinesis_20131202.GetRecords": _get_records,
 }
-# A request that does not fit, a stream or a shard that is not there, an iterator of nobody's.
-_FOR_MOTO = (msgspec.MsgspecError, ResourceNotFoundError, InvalidArgumentError, ValueError)
+# A request that does not fit, a stream or a shard that is not there, an iterator of nobody's, a
+# reader who comes too early.
+_FOR_MOTO = (
+    msgspec.MsgspecError,
+    ResourceNotFoundError,
+    InvalidArgumentError,
+    ValueError,
+    ThroughputExceeded,
+)

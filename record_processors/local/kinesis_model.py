@@ -16,11 +16,15 @@ from operator import attrgetter
 from typing import Any
 
 import msgspec
+from moto.core.exceptions import JsonRESTError
 from moto.kinesis import models
 from moto.kinesis.exceptions import InvalidArgumentError
 
 #: How many records, and how many bytes of them, one GetRecords carries at most.
 RECORDS_READ, BYTES_READ = 10_000, 10 * 1024 * 1024
+#: What a shard gives in a second to all who read it: after 10 MB it gives nothing for five seconds.
+#: docs.aws.amazon.com/kinesis/latest/APIReference/API_GetRecords.html
+BYTES_A_SECOND = 2 * 1024 * 1024
 _KEY_CHARACTERS = 256
 
 # One count for all shards: a number is unique, and every number of a child shard is above those of
@@ -99,6 +103,10 @@ class Shard(models.Shard):
                 return records[: max(count, 1)]
         return records
 
+    def give(self, after: int, limit: int) -> Sequence[Record]:
+        """Give a reader what it asks for."""
+        return self.read(after, limit)
+
     def ends_at(self, number: int) -> bool:
         """Tell whether the shard is closed and has nothing above a number."""
         return not self.is_open and not self.read(number, 1)
@@ -121,7 +129,7 @@ class Shard(models.Shard):
 
     def get_records(self, last_sequence_id: str, limit: int | None) -> tuple[list[Any], int, int]:
         """Give the records after a number, the last one's number, and the milliseconds behind."""
-        records = self.read(int(last_sequence_id), min(limit or RECORDS_READ, RECORDS_READ))
+        records = self.give(int(last_sequence_id), min(limit or RECORDS_READ, RECORDS_READ))
         last = int(records[-1].sequence_number) if records else int(last_sequence_id)
         return list(records), last, self.milliseconds_behind(records)
 
@@ -137,6 +145,28 @@ class Shard(models.Shard):
         """Give the number of the last record that is older than a time in seconds, or 0."""
         older = bisect_left(self.kept, float(at_timestamp), key=_arrival)
         return int(self.kept[older - 1].sequence_number) if older else 0
+
+
+class ThroughputExceeded(JsonRESTError):
+    """A reader comes too early."""
+
+    def __init__(self, shard_id: str) -> None:
+        super().__init__("ProvisionedThroughputExceededException", f"Rate exceeded for {shard_id}")
+
+
+class ThrottledShard(Shard):
+    """A shard that gives no more bytes a second than one of Kinesis does."""
+
+    _free_at = 0.0
+
+    def give(self, after: int, limit: int) -> Sequence[Record]:
+        """Give it; raises ThroughputExceeded until what was given before has had its time."""
+        asked = time.monotonic()
+        if asked < self._free_at:
+            raise ThroughputExceeded(self.shard_id)
+        records = self.read(after, limit)
+        self._free_at = asked + sum(record.size for record in records) / BYTES_A_SECOND
+        return records
 
 
 class Stream(models.Stream):
@@ -169,9 +199,10 @@ class Stream(models.Stream):
         ]
 
 
-def install() -> None:
+def install(*, throttled: bool = False) -> None:
     """Make moto build its streams of our shards; before the first stream is made."""
-    models.Shard, models.Stream = Shard, Stream  # type: ignore[misc] # both are looked up when used
+    models.Shard = ThrottledShard if throttled else Shard  # type: ignore[misc]
+    models.Stream = Stream  # type: ignore[misc] # both are looked up when used
 
 
 def now() -> float:

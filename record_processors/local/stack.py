@@ -45,14 +45,21 @@ class Stack:
     `environment` are the variables to set and `properties` the keys of a pipeline's .properties
     file; both are empty until the stack is entered. They are those of the directory's last start,
     unless `port` names another for AWS; Redshift has the next one. With `opensearch`, a real one
-    runs beside them, on whatever port. Entering raises `ChildError` if a stand-in does not start,
-    `HostError` if a port is taken, or OpenSearch cannot be had. Enter it in the main thread.
+    runs beside them, on whatever port. `throttled`: a shard gives 2 MB a second, as on Kinesis.
+    Entering raises `ChildError` if a stand-in does not start, `HostError` if a port is taken, or
+    OpenSearch cannot be had. Enter it in the main thread.
     """
 
     def __init__(
-        self, directory: Path, port: int | None = None, *, opensearch: bool = False
+        self,
+        directory: Path,
+        port: int | None = None,
+        *,
+        opensearch: bool = False,
+        throttled: bool = False,
     ) -> None:
         self.directory = directory
+        self._throttled = ["--throttled"] if throttled else []
         self._port = port
         self._opensearch = opensearch
         self.environment: dict[str, str] = {}
@@ -101,7 +108,7 @@ class Stack:
             self.environment = aws_environment(endpoint)
             self.environment["REDSHIFT_PASSWORD"] = now["password"]
             handed = for_aws.fileno()
-            aws = self._child("aws", ["--listener", str(handed)], handed)
+            aws = self._child("aws", ["--listener", str(handed), *self._throttled], handed)
             stop.callback(aws.stop)
             handed, database = for_redshift.fileno(), str(self.directory / "redshift")
             there = ["--listener", str(handed), "--directory", database]

@@ -66,7 +66,10 @@ def main():
         parser.error(f"no part is named {', '.join(sorted(unknown))}")
 
     began, told = time.monotonic(), []
-    with tempfile.TemporaryDirectory() as folder, Stack(Path(folder)) as stack:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Stack(Path(folder), throttled=True) as stack,
+    ):
         os.environ.update(stack.environment)
         workbench = Workbench(
             stack, Path(folder), 1 if options.small else options.rounds, small=options.small

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import amazon_kclpy
@@ -151,6 +152,28 @@ def test_one_call_carries_ten_mebibytes(kinesis, stream):
         sizes.append(len(kinesis.get_records(ShardIterator=iterator)["Records"]))
         assert len(read(kinesis, stream, shard["ShardId"])[0]) in (0, 12)
     assert sorted(sizes) == [0, 10]
+
+
+def test_a_throttled_shard_gives_two_megabytes_a_second(client, tmp_path):
+    """Who has been given 8 MB is refused, as Kinesis refuses, and goes on where it stopped."""
+    with Child.start("aws", [*AWS, "--throttled"], os.environ, tmp_path / "log") as child:
+        kinesis = client("kinesis", child.ready()["endpoint"])
+        kinesis.create_stream(StreamName="full", ShardCount=1)
+        put(kinesis, "full", *[bytes([n]) * 1_000_000 for n in range(9)], key="same")
+        (shard,) = shards(kinesis, "full")
+        asked = {"StreamName": "full", "ShardId": shard["ShardId"]}
+        first = kinesis.get_shard_iterator(**asked, ShardIteratorType="TRIM_HORIZON")
+        given = kinesis.get_records(ShardIterator=first["ShardIterator"], Limit=8)
+        goes_on = {"ShardIterator": given["NextShardIterator"]}
+        refusal = refused(kinesis.get_records, **goes_on)
+        rest = []
+        while not rest:
+            with suppress(kinesis.exceptions.ProvisionedThroughputExceededException):
+                rest = kinesis.get_records(**goes_on)["Records"]
+
+    assert refusal["Error"]["Code"] == "ProvisionedThroughputExceededException"
+    assert refusal["ResponseMetadata"]["HTTPStatusCode"] == 400
+    assert [len(given["Records"]), len(rest)] == [8, 1]
 
 
 @pytest.mark.parametrize(
