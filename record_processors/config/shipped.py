@@ -25,7 +25,7 @@ DAEMON = {
     "initialPositionInStream": "TRIM_HORIZON",
     "retrievalMode": "POLLING",
     "maxRecords": "5000",
-    "idleTimeBetweenReadsInMillis": "500",
+    "idleTimeBetweenReadsInMillis": "750",
     "millisBehindLatestThresholdForReducedTps": "1000",
     "callProcessRecordsEvenForEmptyRecordList": "true",
     "shutdownGraceMillis": "30000",
