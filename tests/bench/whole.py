@@ -5,7 +5,6 @@ come steadily, none come.
 """
 
 import time
-from hashlib import md5
 from itertools import islice
 from statistics import median
 
@@ -14,13 +13,14 @@ import boto3
 from bench.consumer import Bare, Ours
 from record_processors.aws.put_records import OutgoingRecord, batches, put_records
 from record_processors.flow.retry import Retry
+from support.shards import shard_of
 
 RECORDS = {4: 1_200_000, 1: 400_000, 16: 1_200_000}  # by shards
 WARM = 0.25  # of the records, that come before the measure: Java compiles what it runs often
 MOST_ROUNDS = 3  # each takes minutes
 KCLS_OWN = {"maxRecords": "10000", "idleTimeBetweenReadsInMillis": "1500"}
-# A stand-in takes in seconds what a shard takes in minutes: much of it is less than two seconds
-# behind the last record, and would be read as what is no backlog.
+# A stand-in takes in seconds what a shard takes in minutes: the last of it is less than two seconds
+# behind the newest record, and would be read as what is no backlog.
 A_BACKLOG = {"millisBehindLatestThresholdForReducedTps": "0"}
 
 SETTLING, WINDOW = 90.0, 40.0  # seconds; in the first minute Java compiles
@@ -137,8 +137,7 @@ def _records(workbench, shards):
     """Yield records without end, to each shard in turn."""
     keys, number = {}, 0
     while len(keys) < shards:
-        point = int.from_bytes(md5(str(number).encode(), usedforsecurity=False).digest(), "big")
-        keys.setdefault(point * shards >> 128, str(number))
+        keys.setdefault(shard_of(str(number), shards), str(number))
         number += 1
     keys = list(keys.values())
     while True:

@@ -10,7 +10,6 @@ import subprocess
 import sys
 import textwrap
 from collections import Counter
-from hashlib import md5
 from pathlib import Path
 
 import psutil
@@ -20,6 +19,7 @@ from record_processors.config.keys import APPLICATION_NAME, KINESIS_ENDPOINT, ST
 from record_processors.destinations.s3_manifest import OUTPUT_STREAM
 from record_processors.kcl.java import OPTION_VARIABLES, find_java
 from record_processors.kcl.launch import LOGBACK
+from support.shards import shard_of
 from support.two_stages import PATIENCE, PROGRAM, TwoStages
 
 pytestmark = pytest.mark.usefixtures("class_archive")
@@ -242,7 +242,7 @@ def test_a_child_that_is_killed_ends_the_daemon_and_the_others_flush(both):
     assert daemon.log.read_text().count("flushed for the shutdown") == 1
     arrived = here.file_lines("killed-one/")
     missing = {
-        int.from_bytes(md5(str(number).encode()).digest(), "big") >> 127  # of two shards
+        shard_of(str(number), 2)
         for first in (0, 40)
         for number, line in enumerate(lines(first, 40))
         if line not in arrived
