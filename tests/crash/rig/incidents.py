@@ -65,8 +65,11 @@ def twin(stage):
     return f"a twin in stage {stage}", act
 
 
-def frozen_at(stage, step, kind):
-    """Stop the child at a step until another has gone on; ``delay``: so its request is late."""
+def frozen_at(stage, step, kind, *, wakes_last=False):
+    """Stop the child at a step until another has gone on; ``delay``: so its request is late.
+
+    One that wakes last does so when all that was put is done: nothing is written over its own.
+    """
 
     def act(rig):
         stopped = []
@@ -74,6 +77,8 @@ def frozen_at(stage, step, kind):
         def wake(fault):
             (zombie,) = stopped
             owner = rig.take_over(zombie) if zombie else None
+            if wakes_last:
+                rig.rest(stage)
             fault.released.set()
             if zombie:
                 zombie.process.send_signal(signal.SIGCONT)
@@ -83,7 +88,7 @@ def frozen_at(stage, step, kind):
 
         rig.let_happen(stage, step, kind, lambda who: stopped.append(rig.stop(who)), wake)
 
-    return f"stage {stage} frozen at {step} ({kind})", act
+    return f"stage {stage} frozen at {step} ({kind}{', wakes last' if wakes_last else ''})", act
 
 
 def answer_lost(stage, step, kind):

@@ -17,6 +17,7 @@ from crash.rig.wires import Place, arm, disarm
 
 PATIENCE = 150  # seconds in which something comes forward, unless it hangs; more than a Talk has
 COMING = 60  # seconds until a step comes, as each does again and again: 8 on a busy machine
+PUTS = 4  # before a rest: most keys that come often are in one of them
 BEGINNING = 15  # seconds that a frozen life lets another have for its start: 8 on a busy machine
 STEADY = {
     "transformer": "crash.rig.several:Several",
@@ -44,6 +45,7 @@ class Play(ABC):
         self.numbers = itertools.count()
         self.story = []  # what was done since the last comparison
         self.wanted = Counter()  # what incidents wait for
+        self.is_resting = False  # until the round is over, nothing more is put
         self.tend()
 
     @abstractmethod
@@ -58,6 +60,7 @@ class Play(ABC):
     def round(self, *incidents):
         """Put records until every incident is over; drain; compare."""
         self.story = [what for what, _ in incidents]
+        self.is_resting = False
         self.new_limits()
         errors = []
         threads = [
@@ -69,7 +72,8 @@ class Play(ABC):
         self.source.put(self.random.randint(5, 15))
         while any(thread.is_alive() for thread in threads):
             self.tend()
-            self.put_some()
+            if not self.is_resting:
+                self.put_some()
             threads[0].join(0.1)
             if not threads[0].is_alive():
                 threads = [*threads[1:], threads[0]]
@@ -232,6 +236,14 @@ class Play(ABC):
         self.poll(lambda: zombie.calls >= enough or zombie.done.is_set(), 2)
         zombie.ending = zombie.ending or "leaseLost"
         assert zombie.done.wait(PATIENCE), f"a zombie does not end\n{zombie.told()[-2000:]}"
+
+    def rest(self, stage):
+        """Put some for the last time, and wait until a stage is done with all there is."""
+        for _ in range(PUTS):
+            self.source.put(20)
+        self.is_resting = True
+        began = time.monotonic()
+        assert self.poll(lambda: self.stages[stage].is_quiet(began), PATIENCE), "no rest comes"
 
     def poll(self, condition, seconds):
         end = time.monotonic() + seconds
