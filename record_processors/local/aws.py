@@ -26,14 +26,15 @@ for _name in [name for name in os.environ if name.startswith("MOTO_")]:
     del os.environ[_name]
 os.environ["MOTO_DISABLE_GLOBAL_CORS"] = "true"
 
-from hypercorn.asyncio import serve  # noqa: E402 - after moto's settings
+import msgspec  # noqa: E402 - after moto's settings
+from hypercorn.asyncio import serve  # noqa: E402
 from hypercorn.config import Config  # noqa: E402
 from moto.moto_server.werkzeug_app import (  # noqa: E402
     DomainDispatcherApplication,
     create_backend_app,
 )
 
-from record_processors.local import kinesis_calls, kinesis_model, s3_checksums  # noqa: E402
+from record_processors.local import cbor, kinesis_calls, kinesis_model, s3_checksums  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -86,15 +87,31 @@ class Application:
         await send({"type": "http.response.body", "body": answer, "more_body": False})
 
     def _answer(self, scope: "HTTPScope", headers: dict[str, str], body: bytes) -> Answer:
-        if "cbor" in headers.get("content-type", ""):
-            _log.error("a client speaks CBOR: start its JVM with -Daws.cborEnabled=false")
-            return _error(400, "SerializationException", "no CBOR here: -Daws.cborEnabled=false")
-        target, region = headers.get("x-amz-target", ""), _region(headers)
-        if region and (quick := kinesis_calls.answer(target, region, body)) is not None:
-            return 200, [("Content-Type", "application/x-amz-json-1.1")], quick
+        if headers.get("content-type") == cbor.TYPE:
+            return self._answer_in_cbor(scope, headers, body)
+        if (quick := _quick(headers, body)) is not None:
+            return 200, [("Content-Type", cbor.JSON)], msgspec.json.encode(quick)
         if (refusal := s3_checksums.refusal(headers, body)) is not None:
             return refusal
         return _call(self.moto, _environ(scope, headers, body))
+
+    def _answer_in_cbor(self, scope: "HTTPScope", headers: dict[str, str], body: bytes) -> Answer:
+        try:
+            body = cbor.to_json(body)
+        except ValueError as error:
+            status, found, answer = _error(400, "SerializationException", str(error))
+        else:
+            headers = {**headers, "content-type": cbor.JSON}
+            if (quick := _quick(headers, body)) is not None:
+                return 200, [("Content-Type", cbor.TYPE)], cbor.encode(quick)
+            status, found, answer = _call(self.moto, _environ(scope, headers, body))
+        kept = [(name, value) for name, value in found if not name.lower().startswith("content-")]
+        return status, [*kept, ("Content-Type", cbor.TYPE)], cbor.from_json(answer or b"{}")
+
+
+def _quick(headers: dict[str, str], body: bytes) -> dict[str, Any] | None:
+    region = _region(headers)
+    return kinesis_calls.answer(headers.get("x-amz-target", ""), region, body) if region else None
 
 
 def _backend(service: "SERVICE_NAMES | None") -> "Flask":
@@ -169,7 +186,7 @@ def _call(application: DomainDispatcherApplication, environ: dict[str, Any]) -> 
 
 
 def _error(status: int, code: str, message: str) -> Answer:
-    headers = [("Content-Type", "application/x-amz-json-1.1"), ("x-amzn-ErrorType", code)]
+    headers = [("Content-Type", cbor.JSON), ("x-amzn-ErrorType", code)]
     return status, headers, json.dumps({"__type": code, "message": message}).encode()
 
 

@@ -52,13 +52,13 @@ class _Put(msgspec.Struct, rename="pascal", gc=False):
 
 _put_decoder = msgspec.json.Decoder(_PutRecords)
 _get_decoder = msgspec.json.Decoder(_GetRecords)
-_encode = msgspec.json.Encoder().encode
 
 
-def answer(target: str, region: str, body: bytes) -> bytes | None:
+def answer(target: str, region: str, body: bytes) -> dict[str, Any] | None:
     """Serve PutRecords or GetRecords; `None` if it is for moto to serve or to refuse.
 
-    `target` is the X-Amz-Target header, `body` the request's JSON; the answer is JSON too.
+    `target` is the X-Amz-Target header, `body` the request's JSON; the answer is made of structs,
+    for `msgspec` or `cbor.encode` to write.
     """
     call = _CALLS.get(target)
     if call is None:
@@ -69,7 +69,7 @@ def answer(target: str, region: str, body: bytes) -> bytes | None:
         return None
 
 
-def _put_records(backend: models.KinesisBackend, body: bytes) -> bytes | None:
+def _put_records(backend: models.KinesisBackend, body: bytes) -> dict[str, Any] | None:
     request = _put_decoder.decode(body)
     stream = _stream(backend, request.stream_arn, request.stream_name)
     sizes = [len(entry.data) + len(entry.partition_key) for entry in request.records]
@@ -81,10 +81,10 @@ def _put_records(backend: models.KinesisBackend, body: bytes) -> bytes | None:
         _Put(shard.append(entry.data, entry.partition_key, arrival), shard.shard_id)
         for entry, shard in zip(request.records, shards, strict=True)
     ]
-    return _encode({"FailedRecordCount": 0, "Records": put})
+    return {"FailedRecordCount": 0, "Records": put}
 
 
-def _get_records(backend: models.KinesisBackend, body: bytes) -> bytes | None:
+def _get_records(backend: models.KinesisBackend, body: bytes) -> dict[str, Any] | None:
     request = _get_decoder.decode(body)
     if not 0 < request.limit <= RECORDS_READ:
         return None
@@ -103,7 +103,7 @@ def _get_records(backend: models.KinesisBackend, body: bytes) -> bytes | None:
     else:
         iterator = f"{stream.stream_name}:{shard_id}:{reached}"
         result["NextShardIterator"] = base64.b64encode(iterator.encode()).decode()
-    return _encode(result)
+    return result
 
 
 def _stream(backend: models.KinesisBackend, arn: str | None, name: str | None) -> Stream:

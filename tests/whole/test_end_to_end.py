@@ -151,7 +151,6 @@ def test_the_flags_that_run_chooses(both, monkeypatch):
     """Without a word of Java's own variables on memory the daemon delivers under our flags."""
     for variable in OPTION_VARIABLES:
         monkeypatch.delenv(variable, raising=False)
-    monkeypatch.setenv("JAVA_TOOL_OPTIONS", "-Daws.cborEnabled=false")
     here = both("flags")
     here.put(put := lines(0, 10))
     here.start("one")

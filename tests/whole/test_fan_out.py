@@ -21,6 +21,7 @@ from record_processors.kcl.resources import resources
 from record_processors.kcl.tables import KclTable
 from record_processors.local.children import Child
 from record_processors.local.demo.pipelines import write_pipeline
+from support.clock import next_second
 from support.kinesis_local import kinesis_local
 from support.two_stages import PATIENCE, PROGRAM
 
@@ -141,13 +142,6 @@ def listener(emulator, stack, tmp_path):
     for one in made:
         if one.daemon:
             one.daemon.stop()
-
-
-def next_second():
-    """Wait until the clock shows another second than now, and return it."""
-    now = time.time()
-    time.sleep(int(now) + 1 - now)
-    return int(now) + 1
 
 
 def test_each_record_is_a_row_from_where_the_file_says(listener, emulator):
