@@ -23,6 +23,14 @@ READ_UNIT_BYTES = 4096
 # A new table takes so many a second: …/amazondynamodb/latest/developerguide/warm-throughput.html
 NEW_TABLE_WRITES = 4000
 
+# A month of what a host and its watch take: aws.amazon.com/ebs/pricing (gp3),
+# aws.amazon.com/cloudwatch/pricing. Those of hosts: ``fleet/sizes.py``.
+DISK_GIB_MONTH = 0.08
+METRIC_MONTH = 0.30
+ALARM_MONTH = 0.10
+DASHBOARD_MONTH = 3.0
+LOG_GB = 0.50
+
 
 def consumer_dollars(shards: int) -> float:
     """Return what a consumer of fan-out costs in a month, whether anything is read by it or not."""

@@ -6,7 +6,15 @@ import math
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 
-from ..aws.prices import FAN_OUT_GIB, consumer_dollars
+from ..aws.prices import (
+    ALARM_MONTH,
+    DASHBOARD_MONTH,
+    DISK_GIB_MONTH,
+    FAN_OUT_GIB,
+    LOG_GB,
+    METRIC_MONTH,
+    consumer_dollars,
+)
 from ..config.component import Destination
 from ..config.host_metrics import OF_A_HOST
 from ..config.kcl_settings import MAX_RECORDS, is_pushed
@@ -17,12 +25,6 @@ from ..errors import counted
 from .alarms import ALARMS
 from .hosts import DISK_GIB
 from .sizes import PRICED, Size, shards_of
-
-# In us-east-1; aws.amazon.com/ebs/pricing, aws.amazon.com/cloudwatch/pricing
-DOLLARS_A_GIB = 0.08
-DOLLARS_A_METRIC = 0.30
-DOLLARS_AN_ALARM = 0.10
-DOLLARS_A_DASHBOARD = 3.0
 
 WIDTH = 96
 
@@ -61,7 +63,8 @@ def _sentences(pipelines: Sequence[Settings], size: Size, said: Mapping[str, int
         yield f"- {what}: ${dollars:,.0f}"
     yield (
         f"Together ${total:,.0f}, beside the streams, S3, DynamoDB, KCL's own metrics "
-        "(metricsLevel), logs ($0.50 a GB), and what goes from one availability zone to another."
+        f"(metricsLevel), logs (${LOG_GB:.2f} a GB), and what goes from one availability zone to "
+        "another."
     )
 
 
@@ -85,11 +88,11 @@ def items(
     """Yield what the stack itself costs in a month, with what for."""
     hosts = size.hosts
     yield f"{hosts} x {size.type.name}", size.dollars_a_month
-    yield f"{counted(hosts, 'disk')} of {DISK_GIB} GiB", hosts * DISK_GIB * DOLLARS_A_GIB
+    yield f"{counted(hosts, 'disk')} of {DISK_GIB} GiB", hosts * DISK_GIB * DISK_GIB_MONTH
     metrics = 0
     for settings in pipelines:
         destination: type[Destination] = chosen(settings.texts).destination
         metrics += len(destination.measures) * (shards_of(settings, said) + 1) + len(OF_A_HOST)
-    yield f"at most {metrics:,} metrics, of shards and pipelines", metrics * DOLLARS_A_METRIC
+    yield f"at most {metrics:,} metrics, of shards and pipelines", metrics * METRIC_MONTH
     count = len(pipelines) * len(ALARMS)
-    yield f"{count} alarms and a dashboard", count * DOLLARS_AN_ALARM + DOLLARS_A_DASHBOARD
+    yield f"{count} alarms and a dashboard", count * ALARM_MONTH + DASHBOARD_MONTH

@@ -9,17 +9,11 @@ import base64
 from typing import Any
 
 import msgspec
+from moto.core.exceptions import JsonRESTError
 from moto.kinesis import models
-from moto.kinesis.exceptions import InvalidArgumentError, ResourceNotFoundError
 from moto.kinesis.utils import decompose_shard_iterator
 
-from record_processors.local.kinesis_model import (
-    RECORDS_READ,
-    Shard,
-    Stream,
-    ThroughputExceeded,
-    now,
-)
+from record_processors.local.kinesis_model import RECORDS_READ, Shard, Stream, now
 
 _ACCOUNT = "123456789012"  # moto's, for credentials that it did not give out
 
@@ -114,12 +108,5 @@ _CALLS = {
     "Kinesis_20131202.PutRecords": _put_records,
     "Kinesis_20131202.GetRecords": _get_records,
 }
-# A request that does not fit, a stream or a shard that is not there, an iterator of nobody's, a
-# reader who comes too early.
-_FOR_MOTO = (
-    msgspec.MsgspecError,
-    ResourceNotFoundError,
-    InvalidArgumentError,
-    ValueError,
-    ThroughputExceeded,
-)
+# A request that does not fit, an iterator of nobody's, and what moto or a shard refuses.
+_FOR_MOTO = (msgspec.MsgspecError, ValueError, JsonRESTError)
