@@ -34,6 +34,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Take a stream and files."""
     parser.add_argument("stream", metavar="STREAM", help="the stream's name")
     parser.add_argument("files", metavar="FILE", nargs="*", help="files of lines (default: stdin)")
+    parser.add_argument(
+        "--partition-key",
+        metavar="KEY",
+        type=_partition_key,
+        help="the partition key of all lines, which keeps them in order with others of that key "
+        "(default: each line's number, which spreads them over the shards)",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -62,6 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
             _lines(arguments.files),
             Retry(defaults[RETRY_LIMIT], defaults[BACKOFF_INTERVAL]),
             progress,
+            arguments.partition_key,
         )
     except (OSError, ConnectorError) as error:
         said, code = _failure(error, kinesis, arguments.stream)
@@ -96,11 +104,17 @@ class Summary(NamedTuple):
 
 
 def put_lines(
-    kinesis: Client, stream: str, lines: Iterable[bytes], retry: Retry, shown: Callable[[int], None]
+    kinesis: Client,
+    stream: str,
+    lines: Iterable[bytes],
+    retry: Retry,
+    shown: Callable[[int], None],
+    partition_key: str | None = None,
 ) -> Summary:
     """Put each line, without its line end, as one record; calls ``shown`` with how many are put.
 
-    Empty lines and lines over 1 MiB are left out and counted. Raises Fatal.
+    Without a partition key, each has its number for one. Empty lines and lines over 1 MiB are left
+    out and counted. Raises Fatal.
     """
     from ..aws.put_records import (  # noqa: PLC0415
         BYTES_A_RECORD,
@@ -115,7 +129,7 @@ def put_lines(
     def outgoing() -> Iterator[OutgoingRecord]:
         nonlocal empty, too_long
         for number, line in enumerate(lines, 1):
-            record = OutgoingRecord(without_line_break(line), str(number))
+            record = OutgoingRecord(without_line_break(line), partition_key or str(number))
             if not record.data:
                 empty += 1
             elif record.size > BYTES_A_RECORD:
@@ -129,6 +143,14 @@ def put_lines(
         put += len(batch)
         shown(put)
     return Summary(put, empty, too_long)
+
+
+def _partition_key(text: str) -> str:
+    from ..aws.put_records import KEY_CHARACTERS  # noqa: PLC0415
+
+    if not 0 < len(text) <= KEY_CHARACTERS:
+        raise argparse.ArgumentTypeError(f"a partition key has 1 to {KEY_CHARACTERS} characters")
+    return text
 
 
 def _insist_on_readable(files: Sequence[str]) -> None:

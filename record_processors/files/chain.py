@@ -214,9 +214,13 @@ class Chain:
             is_of_our_chain = file.covered[0] == start.first
         except ValueError:
             is_of_our_chain = False
-        if not is_of_our_chain or file.application != self.application:
-            raise Fatal(f"{place.url} exists and is not a file of {self.application}: move it away")
         said = head.get("Metadata", {})
+        whose = said.get("application"), said.get("stream", self.stream)
+        if not is_of_our_chain or whose != (self.application, self.stream):
+            raise Fatal(
+                f"{place.url} exists and is not a file of {self.application} from {self.stream}: "
+                "move it away, or take another applicationName or s3Prefix"
+            )
         theirs = names_in(said.get(ALSO_IN, ""))
         if lacking := [name for name in self.also_in if name not in theirs]:
             # Whoever takes it over skips its records, which nobody has brought there.

@@ -37,11 +37,11 @@ def take_the_protocol() -> tuple[LineReader, TextIO]:
 def outlive_signals() -> None:
     """Leave the end to the daemon.
 
-    Ctrl-C and systemd's stop reach the whole process group; a child that dies of them dies before
-    the daemon can ask it to flush. It ends when its input does.
+    Ctrl-C, systemd's stop and a terminal that hangs up reach the whole process group; a child that
+    dies of them dies before the daemon can ask it to flush. It ends when its input does.
     """
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def process(path: str) -> int:

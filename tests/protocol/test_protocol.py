@@ -354,7 +354,7 @@ class Noisy(Transformer):
     scene.assert_exactly_once()
 
 
-@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "SIGHUP"])
 def test_a_signal_does_not_end_it(make, name):
     """The child outlives a signal to its process group, and flushes when the daemon asks."""
     scene = make()
@@ -907,6 +907,17 @@ def test_a_strangers_object(make):
     scene.overwrite(theirs.key, gzip.compress(b"not ours\n"))
     assert daemon.process_records(records(1, 10)) == []
     assert_failed(daemon, f"{theirs.key} exists and is not a file of flights")
+
+
+def test_an_object_of_another_stream(make):
+    """A file that the same application wrote of another stream covers no record of this one."""
+    scene = make()
+    leave_an_object(scene, last=10)
+    (theirs,) = scene.objects()
+    scene.configure(streamName="another")
+    daemon = scene.ready()
+    assert daemon.process_records(records(1, 10)) == []
+    assert_failed(daemon, f"{theirs.key} exists and is not a file of flights from another")
 
 
 # Many lives.

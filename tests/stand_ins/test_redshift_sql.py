@@ -24,10 +24,11 @@ from support.redshift_stand_in import dsn, run
         ("SELECT a FROM t FOR UPDATE", "0A000"),
         ("CREATE UNIQUE INDEX i ON t (a)", "0A000"),
         ("COPY t FROM STDIN", "0A000"),
+        ("FETCH FORWARD 1001 FROM c", "XX000"),
     ],
 )
 def test_what_redshift_refuses_is_refused(db, statement, code):
-    """PostgreSQL knows these, Redshift does not."""
+    """PostgreSQL knows these, Redshift, of one node, does not."""
     run(db, "CREATE TABLE IF NOT EXISTS t (a int)")
 
     with pytest.raises(psycopg2.Error) as caught:

@@ -119,8 +119,9 @@ def test_rows_are_exact_through_a_split_and_a_merge(both):
     assert Counter(here.rows()) == want
 
 
-def test_a_stop_of_the_whole_group_flushes(both, write_module):
-    """SIGTERM to the daemon and all its children at once, as systemd sends it, loses nothing."""
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_a_stop_of_the_whole_group_flushes(both, write_module, name):
+    """A signal to all processes, as systemd or a terminal that hangs up sends it, loses nothing."""
     write_module(
         "seen",
         """
@@ -134,17 +135,17 @@ def test_a_stop_of_the_whole_group_flushes(both, write_module):
         """,
     )
     never = {"bufferMillisecondsLimit": "3600000", "bufferRecordCountLimit": "1000000"}
-    here = both("group", one={**never, "transformer": "seen:Seen"})
+    here = both(group := f"group{name.lower()}", one={**never, "transformer": "seen:Seen"})
     here.put(put := lines(0, 20))
     here.start("one")
     daemon = here.daemons["one"]
     here.until(lambda: daemon.log.read_text().count("seen a record") == 20, "all are buffered")
-    assert not here.objects("group-one/")
-    os.killpg(daemon.process.pid, signal.SIGTERM)
+    assert not here.objects(f"{group}-one/")
+    os.killpg(daemon.process.pid, getattr(signal, name))
     daemon.process.wait(PATIENCE)
     here.daemons.clear()
 
-    assert sorted(here.file_lines("group-one/")) == sorted(put)
+    assert sorted(here.file_lines(f"{group}-one/")) == sorted(put)
 
 
 def test_the_flags_that_run_chooses(both, monkeypatch):

@@ -15,7 +15,9 @@ from .settings import DATA_TABLE
 from .sql import quoted
 from .timeouts import COUNT_MILLISECONDS, QUESTION_MILLISECONDS
 
-ROWS_AT_ONCE = 5000  # that a cursor fetches
+# That a cursor fetches; a cluster of one node gives no more:
+# docs.aws.amazon.com/redshift/latest/dg/declare.html
+ROWS_AT_ONCE = 1000
 
 
 class LedgerQuestions(FileLedger):

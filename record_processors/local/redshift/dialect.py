@@ -27,6 +27,10 @@ from record_processors.local.redshift.planned_failures import ANY_PLANNED
 # The one column of the row that tells a COPY's table; its name marks the answer as the proxy's.
 MARK = "stand_in_copy"
 
+# What a cluster of one node gives of a cursor at once:
+# docs.aws.amazon.com/redshift/latest/dg/declare.html
+ROWS_FETCHED = 1000
+
 _TABLES = ("TABLE", "TEMP", "TEMPORARY", "LOCAL")
 
 
@@ -123,7 +127,19 @@ def _refuse(statement: list[sql.Token]) -> None:
         raise _not_supported('SQL command "CREATE INDEX" not supported.')
     if first == "ALTER" and any(sql.find(statement, key) > 0 for key in ("PRIMARY", "UNIQUE")):
         raise Unsupported("ALTER TABLE … ADD a key")
+    if first == "FETCH":
+        _refuse_to_fetch(statement)
     _refuse_expressions(statement)
+
+
+def _refuse_to_fetch(statement: list[sql.Token]) -> None:
+    for token in statement:
+        if token.kind == "number" and int(token.text) > ROWS_FETCHED:
+            raise CopyError(
+                f"Fetch size {token.text} exceeds the limit of {ROWS_FETCHED} for a single node "
+                "configuration. Reduce the client fetch/cache size or upgrade to a multi node "
+                "installation."
+            )
 
 
 def _refuse_expressions(statement: list[sql.Token]) -> None:

@@ -114,23 +114,27 @@ def test_too_long_lines(caplog):
     assert "line 2 is left out" in caplog.text
 
 
+def found_in(kinesis):
+    """Return of each shard of the stream what is in it: data and keys."""
+    found = []
+    for shard in kinesis.list_shards(StreamName="events")["Shards"]:
+        iterator = kinesis.get_shard_iterator(
+            StreamName="events", ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
+        )["ShardIterator"]
+        records = kinesis.get_records(ShardIterator=iterator)["Records"]
+        found.append([(record["Data"], record["PartitionKey"]) for record in records])
+    return found
+
+
 def test_keys_spread_the_records():
     """Records get different partition keys, so that they go to all shards."""
     with moto.mock_aws():
         kinesis = boto3.client("kinesis")
         kinesis.create_stream(StreamName="events", ShardCount=4)
         put(kinesis, [b"%d\n" % number for number in range(200)])
-        shards = kinesis.list_shards(StreamName="events")["Shards"]
-        found = []
-        for shard in shards:
-            iterator = kinesis.get_shard_iterator(
-                StreamName="events", ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
-            )["ShardIterator"]
-            found.append(
-                [r["Data"] for r in kinesis.get_records(ShardIterator=iterator)["Records"]]
-            )
+        found = found_in(kinesis)
     assert all(len(part) > 20 for part in found)
-    assert sorted(int(data) for part in found for data in part) == list(range(200))
+    assert sorted(int(data) for part in found for data, _ in part) == list(range(200))
 
 
 @moto.mock_aws
@@ -145,6 +149,22 @@ def test_command(tmp_path, capsys):
     assert captured.out == ""
     assert "3 records" in captured.err
     assert "empty lines left out: 1" in captured.err
+
+
+@moto.mock_aws
+def test_command_with_a_partition_key(tmp_path, capsys):
+    """With a key all lines are under it, and so in order with what a producer put under it."""
+    kinesis = boto3.client("kinesis")
+    kinesis.create_stream(StreamName="events", ShardCount=4)
+    path = tmp_path / "lines"
+    path.write_bytes(b"a\nb\n")
+    assert cli.main(["put", "events", str(path), "--partition-key", "id 7"]) == 0
+    assert sorted(found_in(kinesis)) == [[], [], [], [(b"a", "id 7"), (b"b", "id 7")]]
+
+    with pytest.raises(SystemExit) as refused:
+        cli.main(["put", "events", str(path), "--partition-key", ""])
+    assert refused.value.code == 2
+    assert "a partition key has 1 to 256 characters" in capsys.readouterr().err
 
 
 @moto.mock_aws

@@ -238,12 +238,13 @@ def test_a_stop_that_is_asked_for(start, name):
     assert end_of(process) == (0, ["stopping", f"kinesis-connectors: stopped by {name}"])
 
 
-def test_a_signal_to_the_whole_group(start):
-    """When Java gets it too, as by Ctrl-C, the end is the same."""
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_a_signal_to_the_whole_group(start, name):
+    """When Java gets it too, as by Ctrl-C or from a terminal that hangs up, the end is the same."""
     process = ready(start(STOPPED, start_new_session=True))
-    os.killpg(process.pid, signal.SIGTERM)
+    os.killpg(process.pid, getattr(signal, name))
     code, lines = end_of(process)
-    assert (code, lines[-1]) == (0, "kinesis-connectors: stopped by SIGTERM")
+    assert (code, lines[-1]) == (0, f"kinesis-connectors: stopped by {name}")
 
 
 def test_a_second_signal_cuts_nothing_short(start):
