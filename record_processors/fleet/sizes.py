@@ -19,6 +19,10 @@ from .units import memory_percent
 
 PRICED = "on demand, Linux, us-east-1, November 2025; aws.amazon.com/ec2/pricing/on-demand"
 
+# Of a type's memory; the rest is the firmware's and the kernel's. Karpenter's default, for one, is
+# to leave out so much: karpenter.sh/docs/reference/settings (vm-memory-overhead-percent).
+USABLE = 1 - 0.075
+
 
 class InstanceType(NamedTuple):
     """A type of EC2's with Arm processors. ``vcpus`` are those that it may use all the time.
@@ -31,6 +35,11 @@ class InstanceType(NamedTuple):
     gib: int
     vcpus: float
     dollars_an_hour: float
+
+    @property
+    def usable_gib(self) -> float:
+        """What Linux shows of it."""
+        return self.gib * USABLE
 
     @property
     def dollars_a_month(self) -> float:
@@ -98,7 +107,7 @@ def size(
         gib = _bytes_on_one(pipelines, said, count) / 2**30
         vcpus = all_vcpus / count
         for one in TYPES:
-            if one.gib >= gib and one.vcpus >= vcpus:
+            if one.usable_gib >= gib and one.vcpus >= vcpus:
                 return Size(one, count, max(useful, count + 1), gib, vcpus)
     memory = f"{gib:,.0f} GiB" if gib < math.inf else f"a heap above {LARGEST_HEAP // 2**30} GiB"
     raise WrongSize(

@@ -94,9 +94,9 @@ def drop_in_path(settings: Settings, of: str = "") -> str:
 def drop_in(settings: Settings, pipelines: Sequence[Settings]) -> str:
     """Return what is a pipeline's own on a host with others.
 
-    Without ``maxLeasesForWorker`` in its file, `run` takes three quarters of the memory that it
+    Without ``maxLeasesForWorker`` in its file, `run` takes four fifths of the memory that it
     sees: two that saw all of it would take more than there is. The limit of a control group is what
-    each sees; the limits together leave the system and its other programs a quarter.
+    each sees; the limits together leave the system and its other programs a fifth.
     """
     lines = [
         f"# What follows from {path_of(settings)}.",
@@ -107,8 +107,8 @@ def drop_in(settings: Settings, pipelines: Sequence[Settings]) -> str:
     ]
     if percent := memory_percent(settings, pipelines):
         lines += [
-            f"# In % of this host's memory: its {len(pipelines)} pipelines have three quarters,",
-            "# each alike, and leave the rest to the system. `run` plans with three quarters of",
+            f"# In % of this host's memory: its {len(pipelines)} pipelines have four fifths,",
+            "# each alike, and leave the rest to the system. `run` plans with four fifths of",
             "# what it sees, which is this; with maxLeasesForWorker in the file, for so many",
             "# shards. Where there is other work, say a MemoryMax= of your own (2G, or in %) below",
             f"# [Service]: systemctl edit kinesis-connectors@{name_of(settings)}",

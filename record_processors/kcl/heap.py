@@ -38,7 +38,7 @@ BESIDE_HEAP = 200 * MIB
 CHILD_BYTES = 80 * MIB  # one process for each shard, with the default buffers
 
 # What the daemon and its children may take of a host, if the file does not say for which shards.
-SHARE = 0.75
+SHARE = 0.8
 # Above it pointers take 8 bytes instead of 4 (-XX:+UseCompressedOops), and less fits.
 LARGEST_HEAP = 31 * 1024 * MIB
 

@@ -191,7 +191,7 @@ def test_each_pipeline_is_a_user_of_its_own(tmp_path):
 
 
 def test_pipelines_share_the_memory_of_a_host(one, tmp_path):
-    """Each has a part of three quarters, unless its file says how many shards; the rest is left."""
+    """Each has a part of four fifths, unless its file says how many shards; the rest is left."""
 
     def limits(*others):
         pipelines = [one, *others]
@@ -200,9 +200,9 @@ def test_pipelines_share_the_memory_of_a_host(one, tmp_path):
 
     assert limits() == [None]
     other = load(properties(tmp_path, {"applicationName": "other"}))
-    assert limits(other) == ["37%", "37%"]
+    assert limits(other) == ["40%", "40%"]
     sized = load(properties(tmp_path, {"applicationName": "sized", "maxLeasesForWorker": "4"}))
-    assert limits(sized) == ["37%", None]
+    assert limits(sized) == ["40%", None]
 
 
 def test_two_pipelines_of_one_name(one, tmp_path):
