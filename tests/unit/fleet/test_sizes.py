@@ -27,7 +27,7 @@ def two(tmp_path):
         (1, None, ("t4g.small", 1), 2),
         (4, None, ("t4g.small", 2), 4),
         (4, 1, ("t4g.small", 1), 4),
-        (6, 1, ("t4g.medium", 1), 6),  # 1.87 GiB: Linux shows 1.85 of 2
+        (12, 3, ("t4g.medium", 3), 12),  # 1.86 GiB: Linux shows 1.85 of 2
         (10, None, ("t4g.large", 2), 10),  # 3.2 GiB, and half a processor all the time
         (16, 2, ("m7g.large", 2), 16),  # t4g.large gives 0.6 processors all the time
         (64, 4, ("m7g.large", 4), 64),
