@@ -16,17 +16,21 @@ BUSY = 429
 # Of a signature or a login that expired on this host or on its way, as AWS words it.
 RENEWED = re.compile(r"Signature (expired|not yet current)|token .*expired", re.IGNORECASE)
 # What is said of one item, and is true of all: of a data stream, an alias, a collection of logs; a
-# pipeline of the index that is gone; a shard or an index that holds as many as it can; and, by its
-# type, of an index that is closed.
+# pipeline of the index that is gone; a shard, an index or a cluster that holds as many as it can;
+# and, by its type, of an index that is closed.
 OF_ALL = re.compile(
     r"op_type of create are allowed in data streams|no write index is defined for alias"
     r"|Document ID is not supported|pipeline with id \[.*\] does not exist"
-    r"|number of documents in .* (cannot exceed|exceeds)",
+    r"|number of documents in .* (cannot exceed|exceeds)|maximum (normal )?shards open",
     re.IGNORECASE,
 )
 CLOSED = "index_closed_exception"
-FULL = "cluster_block_exception"
-MAKE_ROOM = "; it passes when there is room on the disks again"
+# Writes are blocked: with 429 by OpenSearch itself, as a disk is full; with 403 by Amazon's
+# service, as memory or disks run short, or the masters had lost their quorum. docs.aws.amazon.com/
+# opensearch-service/latest/developerguide/handling-errors.html#troubleshooting-cluster-block
+BLOCKED = frozenset({"cluster_block_exception", "index_create_block_exception"})
+OF_DISKS = "; it passes when there is room on the disks again"
+OF_A_BLOCK = "; it passes when that is lifted: see the memory and the disks of the cluster"
 REASON_CHARACTERS = 500
 
 
@@ -58,7 +62,7 @@ def fate_of(status: int, cause: Cause, index: str) -> Fate:
     """
     if status < 300 or status == CONFLICT:
         return "there"
-    if status == BUSY or status >= 500:
+    if status == BUSY or status >= 500 or cause.type in BLOCKED:
         return "again"
     if status == 400 and cause.type != CLOSED and not OF_ALL.search(cause.reason or ""):
         return "refused"
@@ -70,7 +74,12 @@ def fate_of(status: int, cause: Cause, index: str) -> Fate:
 
 def passing(cause: Cause) -> str:
     """Return why an item is to be sent again."""
-    return f"{cause}{MAKE_ROOM}" if cause.type == FULL else cause.type
+    return _blocked(str(cause)) if cause.type in BLOCKED else cause.type
+
+
+def _blocked(said: str) -> str:
+    # "index read-only / allow delete", or "has read-only-allow-delete block"
+    return said + (OF_DISKS if re.search(r"allow.{1,3}delete", said) else OF_A_BLOCK)
 
 
 def classify(error: Exception, what: str) -> Exception:
@@ -84,8 +93,9 @@ def classify(error: Exception, what: str) -> Exception:
     status = status_of(error)
     if status == TOO_LARGE:
         return TooLarge(said)
-    if status == BUSY or status >= 500:
-        return Unavailable(said)
+    is_blocked = isinstance(error, theirs.TransportError) and str(error.error) in BLOCKED  # a type
+    if status == BUSY or status >= 500 or is_blocked:
+        return Unavailable(_blocked(said) if is_blocked else said)
     if status == 403 and RENEWED.search(said):
         return Transient(said)
     return Fatal(f"{what}: {_not_let_in(status)}{said}")

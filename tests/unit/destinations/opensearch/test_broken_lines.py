@@ -77,6 +77,13 @@ LINES = [
         "test_opensearch.py::test_a_full_disk_passes",
     ),
     Broken(
+        "what is blocked for a moment ends the process",
+        "fate_of",
+        " or cause.type in BLOCKED",
+        "",
+        "test_opensearch.py::test_a_write_block_passes",
+    ),
+    Broken(
         "other items than the busy ones go again",
         "Bulk._send",
         "places.append(place)",

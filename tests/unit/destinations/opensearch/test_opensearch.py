@@ -257,6 +257,22 @@ def test_a_full_disk_passes(index, while_waiting):
         index.emit({"a": 3}, first=3)
 
 
+def test_a_write_block_passes(index, while_waiting):
+    """What Amazon's service blocks until there is memory again is no lacking right: it is tried."""
+    block = "index.blocks.write"
+    ask("PUT", f"/{index.name}/_settings", {block: True})
+    client = index.emitter.bulk.client
+    with pytest.raises(Unavailable, match=r"^403 .*FORBIDDEN/8/.*passes when that is lifted"):
+        client.request("writing", "POST", f"/{index.name}/_doc", body=b'{"a": 1}')
+    while_waiting += [lambda: None, lambda: ask("PUT", f"/{index.name}/_settings", {block: None})]
+    assert index.emit({"a": 1}, {"a": 2}) == {}
+    assert len(index.documents) == 2
+    ask("PUT", f"/{index.name}/_settings", {block: True})
+    while_waiting += [lambda: None, lambda: None]
+    with pytest.raises(Fatal, match=r"given up after 3 tries.*FORBIDDEN/8/index write.*is lifted"):
+        index.emit({"a": 3}, first=3)
+
+
 class Answers:
     """A client that answers as it is told, and keeps what it was sent."""
 
@@ -305,6 +321,34 @@ def test_halves_keep_their_places(while_waiting):
     assert refused == []
 
 
+@pytest.mark.parametrize(
+    ("kind", "reason", "passes"),
+    [
+        ("cluster_block_exception", "FORBIDDEN/6/cluster read-only (api)", "that is lifted"),
+        (
+            "index_create_block_exception",
+            "FORBIDDEN/10/cluster create-index blocked (api)",
+            "that is lifted",
+        ),
+        (
+            "cluster_block_exception",
+            "FORBIDDEN/12/index read-only / allow delete (api)",
+            "there is room on the disks",
+        ),
+    ],
+)
+def test_a_block_is_no_lacking_right(kind, reason, passes, while_waiting):
+    """A block is waited for, of an item and of a whole request; the log says how it passes."""
+    error = {"type": kind, "reason": f"blocked by: [{reason}];"}
+    while_waiting += [lambda: None] * 2
+    with pytest.raises(Fatal, match=rf"given up .*{kind}.*passes when {passes}") as found:
+        sent(*[[{"status": 403, "error": error}]] * 3, items=1)
+    assert type(found.value.__cause__) is Unavailable
+    whole = classify(TransportError(403, kind, {"error": error, "status": 403}), "writing")
+    assert type(whole) is Unavailable
+    assert re.search(f"^403 {kind}.*passes when {passes}", str(whole))
+
+
 @pytest.mark.parametrize("answer", [{}, [], [DONE], [{}] * 3, "<html>", None])
 def test_an_answer_of_somebody_else(answer, while_waiting):
     """What does not say what became of each item is no success."""
@@ -335,10 +379,14 @@ def test_a_refusal_is_no_letter():
         "pipeline with id [geo] does not exist",
         "number of documents in the index cannot exceed 2147483519",
         "Number of documents in shard [a][0] exceeds the limit of [2147483519] documents per shard",
+        "this action would add [2] total shards, but this cluster currently has [9]/[9] maximum "
+        "shards open",
+        "this action would add [2] shards, but this cluster currently has [9]/[9] maximum normal "
+        "shards open",
     ],
 )
 def test_what_is_said_of_one_and_true_of_all(reason):
-    """A pipeline that is gone, or a shard that is full, makes no letters."""
+    """A pipeline that is gone, or a shard or a cluster that is full, makes no letters."""
     refused = {"status": 400, "error": {"type": "illegal_argument_exception", "reason": reason}}
     with pytest.raises(Fatal, match="takes nothing for index"):
         sent([DONE, refused, DONE])
