@@ -11,6 +11,7 @@ import botocore.exceptions
 
 from ..errors import Fatal, Transient, Unavailable, one_line
 from ..flow.retry import Retry
+from .tls import was_cut
 
 Result = TypeVar("Result")
 
@@ -59,7 +60,8 @@ UNAVAILABLE_ERRORS = (
     botocore.exceptions.ResponseStreamingError,
 )
 TRANSIENT_ERRORS = (
-    botocore.exceptions.SSLError,  # a wrong certificate does not pass by itself
+    # A wrong certificate, or what speaks no TLS, does not pass by itself.
+    botocore.exceptions.SSLError,
     botocore.exceptions.FlexibleChecksumError,  # an answer damaged on its way
     botocore.exceptions.CredentialRetrievalError,  # the metadata service had a moment
     botocore.exceptions.MetadataRetrievalError,
@@ -115,6 +117,8 @@ def _without_an_answer(error: Exception, said: str) -> Exception:
         return Fatal("no region: set regionName, or AWS_REGION in the environment")
     if isinstance(error, botocore.exceptions.NoCredentialsError):
         return Transient(NO_CREDENTIALS)
+    if isinstance(error, botocore.exceptions.SSLError) and was_cut(error):
+        return Unavailable(sentence(error))
     if isinstance(error, TRANSIENT_ERRORS):
         return Transient(sentence(error))
     return Unavailable(sentence(error)) if isinstance(error, UNAVAILABLE_ERRORS) else Fatal(said)

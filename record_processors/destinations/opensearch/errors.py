@@ -8,6 +8,7 @@ from typing import Literal
 import msgspec
 import opensearchpy.exceptions as theirs
 
+from ...aws.tls import is_untrusted, was_cut
 from ...errors import Fatal, Transient, Unavailable, one_line
 
 TOO_LARGE = 413  # beyond http.max_content_length, or what stands before OpenSearch takes
@@ -86,7 +87,7 @@ def classify(error: Exception, what: str) -> Exception:
     """Turn what a request raised into TooLarge or one of ours; ``what`` says what was tried."""
     said = said_by(error)
     if isinstance(error, theirs.SSLError):
-        return Fatal(f"{what}: TLS: {said} (openSearchURL, openSearchSSLRootCert)")
+        return _of_tls(error, what, said)
     if isinstance(error, (theirs.ConnectionError, theirs.SerializationError)):
         # Also for an answer that is not OpenSearch's, as of a proxy in between.
         return Unavailable(said)
@@ -99,6 +100,14 @@ def classify(error: Exception, what: str) -> Exception:
     if status == 403 and RENEWED.search(said):
         return Transient(said)
     return Fatal(f"{what}: {_not_let_in(status)}{said}")
+
+
+def _of_tls(error: theirs.SSLError, what: str, said: str) -> Exception:
+    if was_cut(error):
+        return Unavailable(said)
+    told = f"TLS: {said} (openSearchURL, openSearchSSLRootCert)"
+    # Else what answers speaks no TLS, or none of ours: a load balancer may for a moment.
+    return Fatal(f"{what}: {told}") if is_untrusted(error) else Transient(told)
 
 
 def _not_let_in(status: int) -> str:

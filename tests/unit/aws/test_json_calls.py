@@ -20,6 +20,7 @@ from botocore.credentials import Credentials, ReadOnlyCredentials
 from record_processors.aws import json_calls
 from record_processors.aws.json_calls import Calls
 from record_processors.errors import Fatal, Transient, Unavailable
+from support.handshake import CLOSE_NOTIFY, NOTHING, ending_with
 
 TARGET = "DynamoDB_20120810.PutItem"
 
@@ -271,6 +272,14 @@ def test_certificates_are_verified_against_botocores(serve, monkeypatch, tmp_pat
     other = said(f"https://localhost:{server.port}", b"{}")[0]
     assert type(other) is Transient
     assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("ends_with", [NOTHING, CLOSE_NOTIFY])
+def test_a_handshake_that_is_cut_is_an_outage(ends_with):
+    """What the network does to a handshake is no wrong certificate: it passes by itself."""
+    with ending_with(ends_with) as port:
+        found = said(f"https://127.0.0.1:{port}", b"{}")
+    assert type(found[0]) is Unavailable
 
 
 @pytest.mark.parametrize("scheme", ["", "http://"])

@@ -9,7 +9,7 @@ import boto3
 import pytest
 import trustme
 
-from record_processors import Fatal, Settings
+from record_processors import Fatal, Settings, Transient, Unavailable
 from record_processors.destinations.opensearch.client import Client, login_of
 from record_processors.destinations.opensearch.emitter import OpenSearchEmitter
 from record_processors.destinations.opensearch.resources import Index
@@ -20,6 +20,7 @@ from record_processors.destinations.opensearch.settings import (
     USERNAME_VARIABLE,
     aws_of,
 )
+from support.handshake import CLOSE_NOTIFY, INTERNAL_ERROR, NO_TLS, NOTHING, ending_with
 
 DOMAIN = "https://search-my-flights-abc123xyz.eu-west-1.es.amazonaws.com"
 COLLECTION = "https://abc123.us-east-1.aoss.amazonaws.com"
@@ -174,6 +175,25 @@ def test_certificates_are_verified(tls):
     assert "openSearchSSLRootCert" in refused("localhost")
     assert "TLS: " in refused("127.0.0.1", root)
     assert "OpenSearch does not take the login" in refused("localhost", root)
+
+
+@pytest.mark.parametrize(
+    ("said", "kind", "why"),
+    [
+        (NOTHING, Unavailable, "EOF"),
+        (CLOSE_NOTIFY, Unavailable, "closed"),
+        (INTERNAL_ERROR, Transient, "TLS: .*INTERNAL_ERROR.*openSearchURL"),
+        (NO_TLS, Transient, "TLS: .*WRONG_VERSION.*openSearchURL"),
+    ],
+)
+def test_a_handshake_that_is_cut_is_an_outage(said, kind, why):
+    """What the network does to a handshake is no wrong certificate: it passes by itself.
+
+    What is no TLS, or not ours, may: it has the tries of retryLimit.
+    """
+    with ending_with(said) as port, pytest.raises(Transient, match=why) as found:
+        Client(f"https://127.0.0.1:{port}").request("asking", "GET", "/flights")
+    assert type(found.value) is kind
 
 
 def test_no_certificates(tmp_path):
