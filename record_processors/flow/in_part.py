@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeVar
 
-from ..errors import TakenInPart, Unavailable
+from ..errors import TakenInPart, Transient, Unavailable
 from .retry import Retry
 
 Item = TypeVar("Item")
@@ -16,6 +16,8 @@ class NotTaken(NamedTuple):
 
     places: Sequence[int]
     reasons: Sequence[str]
+    passes: bool = True
+    """Whether a reason is one that passes by itself, as that of a service that is busy."""
 
 
 def send_all(
@@ -27,7 +29,8 @@ def send_all(
     """Send every item; what a call did not take goes again, and nothing else, in its order.
 
     ``send`` raises Transient if nothing is known to have been taken. Tries count only while nothing
-    moves. Raises Fatal when the budget is spent, and what else ``send`` raises.
+    moves: they have the patience of an outage if a reason passes by itself. Raises Fatal when the
+    budget is spent, and what else ``send`` raises.
     """
     waiting = list(items)
 
@@ -40,6 +43,8 @@ def send_all(
         waiting = [waiting[place] for place in left.places]
         reasons = ", ".join(sorted(set(left.reasons)))
         said = f"{len(waiting)} of {len(items)} refused with {reasons}"
-        raise TakenInPart(said) if moved else Unavailable(said)
+        if moved:
+            raise TakenInPart(said)
+        raise Unavailable(said) if left.passes else Transient(said)
 
     retry(what, attempt)

@@ -597,7 +597,7 @@ LINES = [
     Broken(
         "a lost answer taken for a good one",
         "_outcome",
-        "return Waiting(str(answer))",
+        "return Waiting(str(answer), isinstance(answer, Unavailable))",
         'return "written"',
         DeliveryOfItems,
     ),

@@ -197,11 +197,12 @@ class DynamoDBEmitter(Emitter[Row]):
                 if isinstance(outcome, Refused)
             )
             left = {
-                place: outcome.reason
+                place: outcome
                 for place, outcome in enumerate(outcomes)
                 if isinstance(outcome, Waiting)
             }
-            return NotTaken(tuple(left), tuple(left.values()))
+            reasons = tuple(one.reason for one in left.values())
+            return NotTaken(tuple(left), reasons, any(one.passes for one in left.values()))
 
         send_all(self.retry, self.writes.what, changes, send)
         ITEMS.add(len(changes) - len(refused) - older)

@@ -11,7 +11,7 @@ import msgspec
 
 from ...aws.failures import ConditionFailed, classified
 from ...aws.findings import code_of
-from ...errors import Transient
+from ...errors import Transient, Unavailable
 from .items import Change, Item, Key
 
 if TYPE_CHECKING:
@@ -35,17 +35,18 @@ class Refused(NamedTuple):
 
 
 class Waiting(NamedTuple):
-    """The change is to be sent again, and why."""
+    """The change is to be sent again, and why; whether that passes by itself."""
 
     reason: str
+    passes: bool
 
 
 Answers: TypeAlias = "Iterable[tuple[int, Answer | Exception]]"  # of which request, and what
 Call = list[tuple[Key, msgspec.Raw]]
 Outcome = Literal["written", "older"] | Refused | Waiting
 
-NOT_BEGUN = Waiting("nothing, as others failed before it")
-UNPROCESSED = Waiting("UnprocessedItems")
+NOT_BEGUN = Waiting("nothing, as others failed before it", passes=False)  # theirs counts
+UNPROCESSED = Waiting("UnprocessedItems", passes=True)  # throttled
 
 
 class Writes(ABC):
@@ -103,7 +104,7 @@ def _outcome(answer: Answer | Exception) -> Outcome:
     if isinstance(answer, ConditionFailed):
         return "older"
     if isinstance(answer, Transient):
-        return Waiting(str(answer))
+        return Waiting(str(answer), isinstance(answer, Unavailable))
     if isinstance(answer, Exception):
         if code_of(answer.__cause__) in OF_ONE_ITEM:
             return Refused(str(answer))

@@ -1,5 +1,6 @@
 """Every error of a service is one of three kinds, and only one kind is tried again."""
 
+import contextlib
 import os
 import re
 from types import SimpleNamespace
@@ -525,8 +526,9 @@ def test_waits_begin_anew_when_something_moves(waits, monkeypatch):
 class Service:
     """Refuses items as told, call by call, or raises; takes the rest."""
 
-    def __init__(self, *refusals):
+    def __init__(self, *refusals, passes=True):
         self.refusals = list(refusals)
+        self.passes = passes
         self.calls = []
 
     def __call__(self, items):
@@ -535,7 +537,7 @@ class Service:
         if isinstance(refused, Exception):
             raise refused
         places = [place for place, item in enumerate(items) if item in refused]
-        return NotTaken(places, [refused[items[place]] for place in places])
+        return NotTaken(places, [refused[items[place]] for place in places], self.passes)
 
 
 def test_only_what_was_left_is_sent_again(waits):
@@ -560,6 +562,15 @@ def test_what_nobody_takes_is_given_up(waits):
     with pytest.raises(Fatal, match=said):
         send_all(Retry(2, 100), "putting", "abcd", service)
     assert service.calls == ["abcd", "bcd", "bcd"]
+
+
+@pytest.mark.parametrize(("passes", "calls"), [(True, 200), (False, 1 + 2)])
+def test_patience_is_for_what_passes_by_itself(passes, calls, waits):
+    """Where nothing is taken for a reason that may stay, the limit ends it, not the patience."""
+    service = Service(*[{"b": "slow"}] * 199, passes=passes)
+    with contextlib.suppress(Fatal):
+        send_all(Retry(2, 100, patience=3600), "putting", "ab", service)
+    assert len(service.calls) == calls
 
 
 def test_nothing_is_sent_again_when_all_is_taken(waits):

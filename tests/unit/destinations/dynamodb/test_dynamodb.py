@@ -21,9 +21,9 @@ from support.items import ARRIVAL
 NO_GUARD = {"dynamoDBPositionAttribute": "none"}
 
 
-def refusing(code, body, **more):
+def refusing(code, body, message="no", **more):
     """Return a fault: a request with ``body`` in it is answered with an error of DynamoDB."""
-    error = json.dumps({"__type": f"com.amazonaws.dynamodb.v20120810#{code}", "message": "no"})
+    error = json.dumps({"__type": f"com.amazonaws.dynamodb.v20120810#{code}", "message": message})
     return Fault("POST /", "400", body=body, said=(400, [], error.encode()), **more)
 
 
@@ -181,6 +181,32 @@ def test_a_service_that_is_down_is_tried_by_each_lane_once(make):
         here.carry(*[here.record({"id": str(n)}) for n in range(100)])
 
     assert here.wire.requests.count("POST /PutItem") == 2 * LANES
+
+
+@pytest.mark.parametrize("guard", [{}, NO_GUARD])
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("ExpiredTokenException", "The security token included in the request is expired"),
+        ("InvalidSignatureException", "Signature not yet current: 2 is still later than 1"),
+    ],
+)
+def test_what_only_this_host_has_is_tried_a_few_times(make, guard, code, message):
+    """A token that stays expired, or a clock that stays wrong, leaves the shard to another host."""
+    here = make(outagePatience="1h", **guard)
+    here.wire.faults.append(refusing(code, b'"id":', message, always=True))
+    with pytest.raises(Fatal, match=rf"given up after 4 tries \(retryLimit\): .*{code}"):
+        here.carry(*[here.record({"id": f"k{n}"}) for n in range(30)])
+
+
+def test_a_table_that_is_busy_is_waited_for(make):
+    """While DynamoDB refuses all, and one change at least as it is busy, that is an outage."""
+    here = make(outagePatience="10m")
+    busy = refusing("ProvisionedThroughputExceededException", b'"k29"', always=True)
+    conflict = refusing("ReplicatedWriteConflictException", b"_position", always=True)
+    here.wire.faults += [busy, conflict]
+    with pytest.raises(Fatal, match=r"given up after 6\d\d seconds \(outagePatience\): "):
+        here.carry(*[here.record({"id": f"k{n}"}) for n in range(28, 30)])
 
 
 @pytest.mark.parametrize("guard", [{}, NO_GUARD])
