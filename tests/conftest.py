@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import boto3
 import hypothesis
 import pytest
+from botocore.awsrequest import AWSResponse
 
 from crash.rig import stalls, tally
 from record_processors.aws import bucket
@@ -144,6 +145,33 @@ def waits(monkeypatch):
     asked = []
     monkeypatch.setattr("tenacity.nap.time", SimpleNamespace(sleep=asked.append))
     return asked
+
+
+@pytest.fixture
+def refuse(monkeypatch):
+    """Let Kinesis refuse a call of clients that are made from now on, or answer it so.
+
+    ``of`` is what stands in each such request; of others, nothing is refused.
+    """
+    make = boto3.client
+
+    def with_(operation, code="", status=400, of="", **said):
+        error = {"Error": {"Code": code, "Message": "no"}} if code else {}
+        answer = {**said, **error, "ResponseMetadata": {"HTTPStatusCode": status}}
+
+        def answered(params, **_):
+            if of.encode() in params["body"]:
+                return AWSResponse(params["url"], status, {}, None), answer
+            return None
+
+        def refusing(service, **how):
+            made = make(service, **how)
+            made.meta.events.register(f"before-call.kinesis.{operation}", answered)
+            return made
+
+        monkeypatch.setattr(boto3, "client", refusing)
+
+    return with_
 
 
 @pytest.fixture(scope="module")

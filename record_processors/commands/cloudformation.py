@@ -84,6 +84,7 @@ def run(arguments: argparse.Namespace) -> int:
     from ..fleet.sizes import WrongSize, size  # noqa: PLC0415
     from ..fleet.stack import MOST_BYTES_IN_A_REQUEST, Stack, Unfit, template  # noqa: PLC0415
     from ..fleet.units import NotOnOneHost  # noqa: PLC0415
+    from ..kcl.assumed_roles import notes_of_roles  # noqa: PLC0415
 
     said = dict(arguments.shards)
     try:
@@ -117,6 +118,8 @@ def run(arguments: argparse.Namespace) -> int:
                 f"--into {arguments.into}: cannot be written: {error.strerror}", EXIT_USAGE
             )
     print("\n".join(why(pipelines, hosts, said)), file=sys.stderr)
+    for line in (line for settings in pipelines for line in notes_of_roles(settings)):
+        print(line, file=sys.stderr)
     if len(text.encode()) > MOST_BYTES_IN_A_REQUEST:
         print(
             "The template is large: `aws cloudformation deploy` needs --s3-bucket.", file=sys.stderr

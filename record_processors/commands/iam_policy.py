@@ -35,10 +35,12 @@ def _account(value: str) -> str:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the policy as JSON."""
+    """Print the policy as JSON; say on stderr what no policy of the hosts can do."""
     import json  # noqa: PLC0415
+    import sys  # noqa: PLC0415
 
     from ..config.properties import SettingsError, load  # noqa: PLC0415
+    from ..kcl.assumed_roles import notes_of_roles  # noqa: PLC0415
     from ..kcl.policy import policy_of  # noqa: PLC0415
 
     try:
@@ -49,4 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
         settings, arguments.account, create=arguments.create, operator=arguments.operator
     )
     print(json.dumps(found, indent=2))
+    if not (arguments.create or arguments.operator):
+        for line in notes_of_roles(settings):
+            print(line, file=sys.stderr)
     return EXIT_OK

@@ -19,7 +19,8 @@ HELP = "say who reads each shard, how far behind, and whether anything needs a p
 MORE = (
     "It only reads: leases, a record or two of each shard, the names of files and of dead letters, "
     "the ledger; and waits for nobody's lock. Exit code 1 if a shard is too far behind or has no "
-    "owner, records are lost, or there are new dead letters: each with a line that says why."
+    "owner, records are lost, or there are new dead letters: each with a line that says why. A "
+    "shard that is only too busy to be looked at is told, and is no reason."
 )
 EXAMPLE = "kinesis-connectors status properties/*.properties --behind 5m --watch"
 

@@ -9,7 +9,8 @@ RESTARTS = Counter("daemon.restarts", "How often systemd has started the daemon 
 BEHIND = Gauge(
     "pipeline.behind",
     "The age of the oldest record that is not checkpointed, as `status` says: also in an outage, "
-    "in which `millis_behind_latest` stays as it was at the last call.",
+    "in which `millis_behind_latest` stays as it was at the last call. While a shard cannot be "
+    "looked at, as one that is read at full speed, it may rise, and does not fall.",
     "milliseconds",
 )
 WITHOUT_OWNER = Gauge(

@@ -11,7 +11,6 @@ from collections.abc import Callable
 from .kcl_settings import USED_BY_US
 from .kcl_types import (
     ALWAYS_TRUE,
-    CREDENTIALS,
     DECIMAL,
     DURATION,
     FRACTION,
@@ -39,10 +38,6 @@ def _key(
 _KEYS = [
     _key("processingLanguage", text, "", "",
          "A word for the log, to say what language the child is written in. Only logged."),
-    _key("AwsCredentialsProviderDynamoDB", CREDENTIALS, "AwsCredentialsProvider", "",
-         "Other credentials for DynamoDB."),
-    _key("AwsCredentialsProviderCloudWatch", CREDENTIALS, "AwsCredentialsProvider", "",
-         "Other credentials for CloudWatch."),
     _key("cleanupLeasesUponShardCompletion", ALWAYS_TRUE, "true", "",
          "Deletes the lease of a shard that has been read to its end."),
     _key("ignoreUnexpectedChildShards", boolean, "false", "",

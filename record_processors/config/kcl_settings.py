@@ -82,6 +82,18 @@ CREDENTIALS_PROVIDER = Setting(
     "Where the AWS credentials come from, as class names with commas between.",
     required=True,
 )
+DYNAMODB_PROVIDER = Setting[str | None](
+    "AwsCredentialsProviderDynamoDB",
+    CREDENTIALS,
+    "Other credentials for DynamoDB.",
+    default_in_words="AwsCredentialsProvider",
+)
+CLOUDWATCH_PROVIDER = Setting[str | None](
+    "AwsCredentialsProviderCloudWatch",
+    CREDENTIALS,
+    "Other credentials for CloudWatch.",
+    default_in_words="AwsCredentialsProvider",
+)
 FAILOVER = Setting(
     "failoverTimeMillis",
     LONG,

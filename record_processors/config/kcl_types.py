@@ -16,6 +16,7 @@ PROVIDERS = (
     "DefaultCredentialsProvider",
     "EnvironmentVariableCredentialsProvider",
     "InstanceProfileCredentialsProvider",
+    "KclStsAssumeRoleCredentialsProvider",
     "ProcessCredentialsProvider",
     "ProfileCredentialsProvider",
     "StsAssumeRoleCredentialsProvider",
@@ -31,17 +32,38 @@ OLD_PROVIDERS = {
     "SystemPropertiesCredentialsProvider": "SystemPropertyCredentialsProvider",
     "WebIdentityTokenCredentialsProvider": "WebIdentityTokenFileCredentialsProvider",
 }
+# What AwsCredentialsProviderPropertyValueDecoder of the jar takes for KCL's own class.
+ASSUMING = frozenset(
+    {
+        "StsAssumeRoleCredentialsProvider",
+        "software.amazon.awssdk.services.sts.auth.StsAssumeRoleCredentialsProvider",
+        "KclStsAssumeRoleCredentialsProvider",
+        "software.amazon.kinesis.multilang.auth.KclStsAssumeRoleCredentialsProvider",
+    }
+)
+ROLE = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[\w+=.@/-]+", re.ASCII)
+
+
+def roles(value: str) -> list[str | None]:
+    """Return the ARN of the role that each provider of a chain assumes, None for one without."""
+    each = [one.strip().split("|") for one in value.split(",")]
+    return [words[1] if words[0] in ASSUMING else None for words in each]
 
 
 def _read_providers(value: str) -> str:
     for each in value.split(","):
-        name = each.strip().partition("|")[0]
+        name, *words = each.strip().split("|")
         simple = name.rpartition(".")[2]
         if name.startswith("com.amazonaws.") or simple in OLD_PROVIDERS:
             now = OLD_PROVIDERS.get(simple, "one of the SDK 2")
             raise ValueError(f"{simple} is a class of the AWS SDK 1; write {now}")
         if "." not in name and name not in PROVIDERS:
             raise ValueError(f"{name} is no class that is known{did_you_mean(name, PROVIDERS)}")
+        if name in ASSUMING and not (len(words) > 1 and ROLE.fullmatch(words[0]) and words[1]):
+            raise ValueError(
+                f"{name} takes the ARN of a role, and a name for its sessions: "
+                f"{name}|arn:aws:iam::123456789012:role/NAME|SESSION"
+            )
     return value
 
 

@@ -17,17 +17,27 @@ from pathlib import Path
 import msgspec
 
 from ..config.agent import Agent
-from ..config.host_metrics import ATTENTION, BEHIND, HEALTHY, LETTERS, RESTARTS, WITHOUT_OWNER
+from ..config.host_metrics import (
+    ATTENTION,
+    BEHIND,
+    HEALTHY,
+    LETTERS,
+    OF_A_HOST,
+    RESTARTS,
+    WITHOUT_OWNER,
+)
 from ..config.keys import APPLICATION_NAME, METRICS
 from ..config.properties import load
 from ..config.setting import Settings
 from ..kcl.metric_formats import FORMATS, taken
+from ..ops.attention import unknown_shards
 from ..ops.health import health
 from ..ops.look import look
 
 # `status` reads each shard once, of the five times a second that Kinesis allows all together.
 SECONDS_BETWEEN_LOOKS = 300
 
+PATIENCE = 10  # seconds, for shards that are read as fast as they may be: nobody waits for it
 NEVER_TOO_FAR = 10 * 365 * 86400  # behind, in seconds: lag is told apart, for an alarm of its own
 OWNERS = {"noOwner", "silentOwner"}
 LETTERS_FACT = "letters"
@@ -38,6 +48,7 @@ class Before(msgspec.Struct):
 
     restarts: int = 0
     looked_at: float = 0
+    behind: float = 0
 
 
 def main(name: str) -> int:
@@ -54,7 +65,7 @@ def main(name: str) -> int:
     RESTARTS.add(max(0, restarts - before.restarts))
     before.restarts = restarts
     if time.time() - before.looked_at >= SECONDS_BETWEEN_LOOKS:
-        measure_status(settings)
+        measure_status(settings, before)
         before.looked_at = time.time()
     send(agent, {"application": settings[APPLICATION_NAME]})
     memory.write_bytes(msgspec.json.encode(before))
@@ -72,11 +83,15 @@ def restarts_of(unit: str) -> int:
     return int(answer.stdout or 0)
 
 
-def measure_status(settings: Settings) -> None:
-    """Measure what `status` finds."""
-    (pipeline,) = look([settings], NEVER_TOO_FAR).pipelines
-    if pipeline.behind is not None:
-        BEHIND.set(round(pipeline.behind * 1000))
+def measure_status(settings: Settings, before: Before) -> None:
+    """Measure what `status` finds; note what is to be known of it the next time."""
+    (pipeline,) = look([settings], NEVER_TOO_FAR, PATIENCE).pipelines
+    behind = pipeline.behind
+    if unknown_shards(pipeline):  # the others alone do not end an alarm, but may begin one
+        behind = max(behind or 0, before.behind) or None
+    if behind is not None:
+        BEHIND.set(round(behind * 1000))
+        before.behind = behind
     alone = {shard for one in pipeline.attention if one.kind in OWNERS for shard in one.shards}
     WITHOUT_OWNER.set(len(alone))
     if letters := pipeline.facts.get(LETTERS_FACT):
@@ -85,9 +100,10 @@ def measure_status(settings: Settings) -> None:
 
 
 def send(agent: Agent, tags: Mapping[str, str]) -> None:
-    """Send what was measured."""
+    """Send what was measured of the host: tries of a look are none of the pipeline's."""
+    points = [point for point in taken() if point.metric in OF_A_HOST]
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
-        for datagram in FORMATS[agent.protocol](taken(), tags, time.time()):
+        for datagram in FORMATS[agent.protocol](points, tags, time.time()):
             sender.sendto(datagram, (agent.host, agent.port))
 
 

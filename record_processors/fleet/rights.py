@@ -11,7 +11,9 @@ from ..aws.layout import dead_letters_folder
 from ..config.keys import APPLICATION_NAME
 from ..config.resource import Statement
 from ..config.setting import Settings
+from ..kcl.assumed_roles import roles_for
 from ..kcl.policy import policy_of
+from ..kcl.resources import resources
 from .text import block, fill, logical_id
 
 ACCOUNT = "${AWS::AccountId}"
@@ -110,6 +112,7 @@ def host_policy(
             f"arn:${{AWS::Partition}}:autoscaling:{here}:{group}",
         ),
         *_looking_for_letters(pipelines),
+        *_looking_as_a_host(pipelines),
     ]
     if source.startswith("s3://"):
         bucket, _, folder = source.removeprefix("s3://").rstrip("/").partition("/")
@@ -131,6 +134,14 @@ def host_policy(
             )
         )
     return policy(statements)
+
+
+def _looking_as_a_host(pipelines: Sequence[Settings]) -> Iterator[Statement]:
+    """Allow what the report does as the host and the daemon as a role: to look at the shards."""
+    for settings in pipelines:
+        for thing in resources(settings):
+            if roles_for(settings, thing):
+                yield from thing.permissions_to_operate(ACCOUNT)
 
 
 def _looking_for_letters(pipelines: Sequence[Settings]) -> Iterator[Statement]:

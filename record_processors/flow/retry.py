@@ -34,7 +34,7 @@ class Retry:
     KCL keeps the lease: the wait is the back-pressure.
 
     With ``parent``, the id of the process that must be alive, nothing is tried once that is gone.
-    ``service`` is whom it calls, for the metrics.
+    ``service`` is whom it calls, for the metrics; no wait is longer than ``longest`` seconds.
     """
 
     daemon: ClassVar[int | None] = None
@@ -47,10 +47,12 @@ class Retry:
         parent: int | None = None,
         patience: float = 0,
         service: str = "other",
+        longest: float = LONGEST_WAIT,
     ) -> None:
         self.service = service
         self.limit = limit
         self.interval = interval / 1000
+        self.longest = longest
         self.patience = patience
         self._parent = parent
 
@@ -76,7 +78,7 @@ class Retry:
             result = tenacity.Retrying(
                 retry=tenacity.retry_if_exception_type(Transient),
                 stop=failures.are_final,
-                wait=tenacity.wait_random_exponential(self.interval, LONGEST_WAIT),
+                wait=tenacity.wait_random_exponential(self.interval, self.longest),
                 after=failures.add,
                 before_sleep=failures.report,
                 reraise=True,

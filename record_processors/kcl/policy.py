@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import chain
 from typing import Any
 
-from ..aws.iam import policy
+from ..aws.iam import allow, policy
 from ..config.resource import Resource, Statement
 from ..config.setting import Settings
+from .assumed_roles import assumed_roles, roles_for
 from .resources import resources
 
 
@@ -17,14 +19,20 @@ def policy_of(
     """Return the policy of a pipeline that runs, of the command ``create``, or of an operator.
 
     It is for the role of the hosts, which the daemon and its children share; a role by which a
-    service reads the bucket is that service's own. What the file does not name is not in it: a key
-    of your own that encrypts a stream, a secret, or by default the bucket; files announced from
-    beyond ``s3Bucket`` and ``s3Prefix``.
+    service reads the bucket is that service's own. A role that the daemon assumes is told apart,
+    by ``notes_of_roles``: here it may be assumed, and what it does is left out. What the file does
+    not name is not in it: a key of your own that encrypts a stream, a secret, or by default the
+    bucket; files announced from beyond ``s3Bucket`` and ``s3Prefix``.
     """
 
     def of(thing: Resource) -> Iterable[Statement]:
         if create:
             return thing.permissions_to_create(account)
-        return thing.permissions_to_operate(account) if operator else thing.permissions(account)
+        if operator:
+            return thing.permissions_to_operate(account)
+        return () if roles_for(settings, thing) else thing.permissions(account)
 
-    return policy(statement for thing in resources(settings) for statement in of(thing))
+    roles = [] if create or operator else assumed_roles(settings)
+    assume = [allow("AssumeRoles", "sts: AssumeRole", *roles)] if roles else []
+    needed = (statement for thing in resources(settings) for statement in of(thing))
+    return policy(chain(assume, needed))

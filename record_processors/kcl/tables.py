@@ -24,6 +24,7 @@ from ..config.kcl_settings import (
     COORDINATOR_TABLE,
     COORDINATOR_TAGS,
     CREDENTIALS_PROVIDER,
+    DYNAMODB_PROVIDER,
     LEASE_BACKUPS,
     LEASE_PROTECTION,
     LEASE_TABLE,
@@ -173,7 +174,7 @@ def daemon_is_us(settings: Settings) -> bool:
 
 def are_ours(settings: Settings) -> bool:
     """Whether the daemon keeps them under our credentials, in the account that we see."""
-    return daemon_is_us(settings) and "AwsCredentialsProviderDynamoDB" not in settings.texts
+    return daemon_is_us(settings) and settings[DYNAMODB_PROVIDER] is None
 
 
 def is_made_beforehand(settings: Settings, kind: Kind) -> bool:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta, timezone
 
 from ..config.kcl_settings import REPORT_INTERVAL
 from ..config.setting import Settings
-from .lag import HARMLESS
+from .lag import BUSY, HARMLESS
 from .shown import clock, span
 from .status import Pipeline, Shard
 
@@ -22,7 +22,8 @@ def judge(pipeline: Pipeline, settings: Settings, limit: int) -> None:
     read = worst_first(shard for shard in pipeline.shards if shard.state in {"reading", "no owner"})
     late = [shard for shard in read if (shard.behind or 0) > limit]
     lost = [shard for shard in read if shard.lost and (shard.behind is None or shard in late)]
-    unknown = [shard for shard in read if is_unknown(shard)]
+    unknown = [shard for shard in read if is_unknown(shard) and shard.unknown != BUSY]
+    busy = [shard for shard in read if shard.unknown == BUSY]
     alone = [shard for shard in read if not shard.owner]
     silence = timedelta(milliseconds=settings[REPORT_INTERVAL] * REPORTS_MISSED)
     since = datetime.now(timezone.utc) - silence
@@ -40,6 +41,9 @@ def judge(pipeline: Pipeline, settings: Settings, limit: int) -> None:
         note(pipeline, "silentOwner", silent, how)
     if unknown:
         note(pipeline, "notKnown", unknown, "not known how far behind: {}: {.unknown}")
+    if busy:  # which somebody reads
+        how = "too busy to be looked at, and so not known how far behind: {}: {.unknown}"
+        pipeline.said.append(_sentence(how, busy))
 
 
 def worst_first(shards: Iterable[Shard]) -> list[Shard]:
@@ -61,11 +65,20 @@ def is_unknown(shard: Shard) -> bool:
     return bool(shard.unknown) and shard.unknown not in HARMLESS
 
 
+def unknown_shards(pipeline: Pipeline) -> list[Shard]:
+    """Return those of which it could not be found out: the pipeline may be further behind."""
+    return [shard for shard in pipeline.shards if is_unknown(shard)]
+
+
 def note(pipeline: Pipeline, kind: str, shards: Sequence[Shard], how: str) -> None:
     """Note one reason, of which ``how`` says the shards, and then something of the worst."""
+    pipeline.needs(kind, _sentence(how, shards), *(shard.shard for shard in shards))
+
+
+def _sentence(how: str, shards: Sequence[Shard]) -> str:
     worst = shards[0]
     who = worst.shard if len(shards) == 1 else f"{len(shards):,} shards, above all {worst.shard}"
-    pipeline.needs(kind, how.format(who, worst), *(shard.shard for shard in shards))
+    return how.format(who, worst)
 
 
 def _until_lost(worst: Shard, pipeline: Pipeline) -> str:

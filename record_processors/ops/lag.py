@@ -6,6 +6,7 @@ stream still has it, and what comes after it.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from typing import Any, NamedTuple
@@ -23,6 +24,9 @@ from ..kcl.leases import AT_TIMESTAMP, LATEST, TRIM_HORIZON, Lease
 from .aggregate import user_records
 
 TRIES, FIRST_WAIT = 3, 250  # ms, when others read the shard as fast as it may be read
+# Seconds. A read of 10 MB shuts a shard for 5 s, and the next reader is the first who comes then:
+# docs.aws.amazon.com/kinesis/latest/APIReference/API_GetRecords.html
+LONGEST_WAIT = 1
 RECORDS = 2  # the one at the checkpoint, and the next
 # Kinesis gives empty pages where there are no records for a while:
 # docs.aws.amazon.com/streams/latest/dev/troubleshooting-consumers.html
@@ -31,7 +35,7 @@ PAGES = 5
 NOTHING = timedelta(0)
 NO_CHECKPOINT = "it has no checkpoint yet, and begins at LATEST"
 BUSY = "others read it as fast as it may be read"
-HARMLESS = frozenset({NO_CHECKPOINT})  # why a lag is not known though all is well
+HARMLESS = frozenset({NO_CHECKPOINT})  # why there is no lag to be known
 
 
 class Lag(NamedTuple):
@@ -52,15 +56,16 @@ class Lag(NamedTuple):
 class ShardReader:
     """Reads the few records of a stream that tell how far behind its shards are.
 
-    May be used by several threads.
+    May be used by several threads. For ``patience`` seconds from now on, what is refused for its
+    pace is tried again and again; after that, a few times each.
     """
 
-    def __init__(self, kinesis: Client, settings: Settings) -> None:
+    def __init__(self, kinesis: Client, settings: Settings, patience: float = 0) -> None:
         self.kinesis = kinesis
         self.no_answer: Lag | None = None  # once there is none, the other shards are not tried
         self.stream = settings[STREAM_NAME]
         self.begins = settings[INITIAL_TIMESTAMP]
-        self.retry = Retry(TRIES, FIRST_WAIT)
+        self.patient_until = time.monotonic() + patience
 
     def lag(self, lease: Lease) -> Lag:
         """Return how far behind a shard is that has not ended."""
@@ -115,14 +120,14 @@ class ShardReader:
         """Yield the records from there on, to the shard's end. Raises Fatal, _Sparse."""
         what = f"reading {shard} of {self.stream}"
         iterator = call(
-            self.retry,
+            self._retry(),
             what,
             lambda: self.kinesis.get_shard_iterator(StreamName=self.stream, ShardId=shard, **begin),
         ).get("ShardIterator")
         left = 0
         for _ in range(PAGES):
             page = call(
-                self.retry,
+                self._retry(),
                 what,
                 lambda here=iterator: self.kinesis.get_records(ShardIterator=here, Limit=RECORDS),  # type: ignore[misc]
             )
@@ -132,6 +137,10 @@ class ShardReader:
             if not left or not iterator:
                 return
         raise _Sparse(timedelta(milliseconds=left))
+
+    def _retry(self) -> Retry:
+        patience = max(self.patient_until - time.monotonic(), 0)
+        return Retry(TRIES, FIRST_WAIT, patience=patience, longest=LONGEST_WAIT)
 
 
 class _Sparse(Exception):

@@ -19,7 +19,7 @@ from ..config.setting import Settings
 from ..kcl.leases import Lease, heard_of, read_leases
 from ..kcl.resources import resources
 from ..kcl.tables import LEASES, table_name
-from .attention import judge
+from .attention import judge, unknown_shards
 from .lag import ShardReader
 from .last_files import last_files
 from .pipelines import chain_writer
@@ -28,14 +28,17 @@ from .status import EndToEnd, File, Pipeline, Shard, State, Status, Written
 THREADS = 10  # as many connections as a client keeps
 
 
-def look(each: Sequence[Settings], behind: int) -> Status:
-    """Look at some pipelines; what is more than ``behind`` seconds behind needs a person."""
-    pipelines = [_look_at(settings, behind) for settings in each]
+def look(each: Sequence[Settings], behind: int, patience: float = 0) -> Status:
+    """Look at some pipelines; what is more than ``behind`` seconds behind needs a person.
+
+    Of each, ``patience`` seconds may be waited for a shard that others read at full speed.
+    """
+    pipelines = [_look_at(settings, behind, patience) for settings in each]
     delays = list(_end_to_end(each, pipelines))
     return Status(datetime.now(timezone.utc), pipelines, delays)
 
 
-def _look_at(settings: Settings, behind: int) -> Pipeline:
+def _look_at(settings: Settings, behind: int, patience: float) -> Pipeline:
     pipeline = Pipeline(
         application=settings[APPLICATION_NAME],
         properties=settings.path,
@@ -55,7 +58,7 @@ def _look_at(settings: Settings, behind: int) -> Pipeline:
             heard = heard_of(dynamodb, settings)
         pipeline.shards = list(_shards(leases, heard))
         with ThreadPoolExecutor(THREADS) as pool:
-            _read_stream(pipeline, hasty, leases, pool)
+            _read_stream(pipeline, hasty, leases, pool, patience)
         judge(pipeline, settings, behind)
     if chain_writer(settings) is not None:
         with _noting(pipeline, "s3:ListBucket"), ThreadPoolExecutor(THREADS) as pool:
@@ -107,14 +110,18 @@ def _shards(leases: Sequence[Lease], heard: Mapping[str, datetime]) -> Iterator[
 
 
 def _read_stream(
-    pipeline: Pipeline, settings: Settings, leases: Sequence[Lease], pool: Executor
+    pipeline: Pipeline,
+    settings: Settings,
+    leases: Sequence[Lease],
+    pool: Executor,
+    patience: float,
 ) -> None:
     """Find out how far behind each shard is that is to be read."""
     kinesis = client("kinesis", settings, read_seconds=PROBE_SECONDS)  # ShardReader tries again
     with suppress(*ERRORS):  # the pipeline itself needs no right to that
         found = kinesis.describe_stream_summary(StreamName=pipeline.stream)
         pipeline.retention_hours = found["StreamDescriptionSummary"]["RetentionPeriodHours"]
-    reader = ShardReader(kinesis, settings)
+    reader = ShardReader(kinesis, settings, patience)
     read = [
         (shard, lease)
         for shard, lease in zip(pipeline.shards, leases, strict=True)
@@ -127,7 +134,9 @@ def _read_stream(
         if lag.behind is not None:
             shard.behind = lag.behind.total_seconds()
     known = [shard.behind for shard in pipeline.shards if shard.behind is not None]
-    pipeline.behind = max(known, default=None)
+    most = max(known, default=None)
+    # Nobody may be told 0 of the others alone.
+    pipeline.behind = None if most == 0 and unknown_shards(pipeline) else most
 
 
 def _look_for_files(pipeline: Pipeline, settings: Settings, pool: Executor) -> None:
@@ -150,6 +159,8 @@ def _end_to_end(each: Sequence[Settings], pipelines: Sequence[Pipeline]) -> Iter
     for first, one in zip(each, pipelines, strict=True):
         for second, two in zip(each, pipelines, strict=True):
             if OUTPUT_STREAM in first and first[OUTPUT_STREAM] == second[STREAM_NAME]:
-                known = one.behind is not None and two.behind is not None
+                known = not any(
+                    stage.behind is None or unknown_shards(stage) for stage in (one, two)
+                )
                 seconds = (one.behind or 0) + (two.behind or 0) if known else None
                 yield EndToEnd((one.application, two.application), seconds)

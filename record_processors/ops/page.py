@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from textwrap import fill
 
 from ..errors import counted
-from .attention import worst_first
+from .attention import is_unknown, worst_first
 from .shown import clock, shortened, size, span
 from .status import Pipeline, Shard, State, Status
 
@@ -71,7 +71,7 @@ def _summary(pipeline: Pipeline) -> str:
              f"{counted(len(owners), 'worker')}"]  # fmt: skip
     parts += [f"{states[state]:,} {word}" for state, word in OTHERS.items() if states[state]]
     if pipeline.behind is not None:
-        parts.append(f"at most {span(pipeline.behind)} behind{_pace(pipeline)}")
+        parts.append(f"{_at(pipeline.shards)} {span(pipeline.behind)} behind{_pace(pipeline)}")
     return ", ".join(parts)
 
 
@@ -95,7 +95,12 @@ def _table(application: str, shards: list[Shard], shown: int) -> Iterator[str]:
         )
     if rest := shards[shown:]:
         most = max(shard.behind or 0 for shard in rest)
-        yield f"  and {len(rest):,} more, at most {span(most)} behind"
+        yield f"  and {len(rest):,} more, {_at(rest)} {span(most)} behind"
+
+
+def _at(shards: Iterable[Shard]) -> str:
+    """Say what the most is that some shards are behind, as far as that is known."""
+    return "at least" if any(map(is_unknown, shards)) else "at most"
 
 
 def _row(shard: str, behind: str, checkpoint: str, file: str, owner: str) -> str:

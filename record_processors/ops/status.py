@@ -63,7 +63,10 @@ class Written(msgspec.Struct, rename="camel"):
 
 
 class Pipeline(msgspec.Struct, rename="camel", kw_only=True):
-    """One pipeline; ``facts`` are what its resources tell, ``said`` the same for a person."""
+    """One pipeline; ``facts`` are what its resources tell, ``said`` the same for a person.
+
+    ``behind`` is the most of its shards; that of those that are known, if it is above 0.
+    """
 
     application: str
     properties: str

@@ -3,6 +3,7 @@
 import logging
 import os
 from contextlib import contextmanager
+from urllib.request import Request, urlopen
 
 import boto3
 from moto.server import ThreadedMotoServer
@@ -10,12 +11,14 @@ from moto.server import ThreadedMotoServer
 
 @contextmanager
 def small_aws():
-    """Serve it; yield its address."""
+    """Serve it, with nothing in it; yield its address."""
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     server.start()
     try:
-        yield "http://{}:{}".format(*server.get_host_and_port())
+        address = "http://{}:{}".format(*server.get_host_and_port())
+        with urlopen(Request(f"{address}/moto-api/reset", method="POST")):
+            yield address
     finally:
         server.stop()
 

@@ -219,6 +219,24 @@ BAD_STAGE_ONE = [
     ),
     ({"AwsCredentialsProvider": "com.amazonaws.auth.X"}, "AwsCredentialsProvider", "the AWS SDK 1"),
     (
+        {"AwsCredentialsProvider": "StsAssumeRoleCredentialsProvider"},
+        "AwsCredentialsProvider",
+        "takes the ARN of a role, and a name for its sessions",
+    ),
+    (
+        {
+            "AwsCredentialsProviderDynamoDB": "software.amazon.kinesis.multilang.auth."
+            "KclStsAssumeRoleCredentialsProvider|arn:aws:iam::210987654321:role/reader"
+        },
+        "AwsCredentialsProviderDynamoDB",
+        "takes the ARN of a role, and a name for its sessions",
+    ),
+    (
+        {"AwsCredentialsProviderCloudWatch": "StsAssumeRoleCredentialsProvider|reader|kcl"},
+        "AwsCredentialsProviderCloudWatch",
+        "takes the ARN of a role, and a name for its sessions",
+    ),
+    (
         {"AwsCredentialsProvider": "DefaultCredentialProvider"},
         "AwsCredentialsProvider",
         "did you mean DefaultCredentialsProvider?",
@@ -1004,7 +1022,7 @@ def test_a_setting_is_typed(tmp_path):
 # ---- KCL's keys
 
 VALID = {
-    "AwsCredentialsProvider": "StsAssumeRoleCredentialsProvider|arn:aws:iam::1:role/r|session",
+    "AwsCredentialsProvider": "StsAssumeRoleCredentialsProvider|arn:aws:iam::123456789012:role/r|s",
     "AwsCredentialsProviderCloudWatch": "my.own.Provider, DefaultCredentialsProvider",
     "AwsCredentialsProviderDynamoDB": "ProfileCredentialsProvider|dev",
     "coordinatorStateTags": "team=data,stage=",

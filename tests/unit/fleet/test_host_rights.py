@@ -49,21 +49,30 @@ def allowed(template):
                     yield statement
 
 
-@pytest.mark.parametrize("name", SHIPPED)
-def test_the_report_of_a_host_sees_all(name, stack, tmp_path, monkeypatch):
-    """With the rights of the stack's role `status` lists dead letters, whatever the destination."""
-    settings = write_pipeline(name, tmp_path, {}, stack.properties)
-    path = settings.path
+def make(settings):
     for thing in resources(settings):
         is_ours = not isinstance(thing, CreatableBySql) and "opensearch" not in str(type(thing))
         if isinstance(thing, Creatable) and is_ours:
             thing.create()
+
+
+def seen_by_a_host(name, path, monkeypatch):
+    """Return what the stack's role is allowed, and what `status` finds with that."""
     statements = [substituted(one, NAMES) for one in allowed(output_of("cloudformation", path))]
-    user = User(f"host-{name}", {"Version": "2012-10-17", "Statement": statements})
+    user = User(name, {"Version": "2012-10-17", "Statement": statements})
     for variable, value in user.environment.items():
         monkeypatch.setenv(variable, value)
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
     (pipeline,) = json.loads(output_of("status", path, "--json"))["pipelines"]
+    return statements, pipeline
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_the_report_of_a_host_sees_all(name, stack, tmp_path, monkeypatch):
+    """With the rights of the stack's role `status` lists dead letters, whatever the destination."""
+    settings = write_pipeline(name, tmp_path, {}, stack.properties)
+    make(settings)
+    statements, pipeline = seen_by_a_host(f"host-{name}", settings.path, monkeypatch)
 
     assert "letters" in pipeline["facts"]
     assert "notLookedAt" not in {one["kind"] for one in pipeline["attention"]}
@@ -73,3 +82,20 @@ def test_the_report_of_a_host_sees_all(name, stack, tmp_path, monkeypatch):
         if one["Sid"].startswith("ListDeadLettersOf")
     ]
     assert prefixes == [f"errors/{settings.texts['applicationName']}/*"]
+
+
+def test_the_report_where_the_daemon_is_a_role(stack, tmp_path, monkeypatch, capsys):
+    """The host may assume the role, look at the shards as itself, and do no more with them."""
+    mine = {"applicationName": "by-a-role"}
+    make(write_pipeline("s3", tmp_path, mine, stack.properties))
+    role = f"arn:aws:iam::{ACCOUNT}:role/reader"
+    mine["AwsCredentialsProvider"] = f"StsAssumeRoleCredentialsProvider|{role}|kcl"
+    path = write_pipeline("s3", tmp_path, mine, stack.properties).path
+    statements, pipeline = seen_by_a_host("host-by-a-role", path, monkeypatch)
+
+    assert f"the daemon assumes {role}" in capsys.readouterr().err
+    (assume,) = [one for one in statements if one["Sid"] == "AssumeRoles"]
+    assert (assume["Action"], assume["Resource"]) == (["sts:AssumeRole"], [role])
+    assert not {"KeepLeases", "ReportMetrics"} & {one["Sid"] for one in statements}
+    assert pipeline["shards"]
+    assert {one["kind"] for one in pipeline["attention"]} == {"noOwner"}

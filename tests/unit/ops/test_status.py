@@ -8,7 +8,6 @@ from pathlib import Path
 import boto3
 import psycopg2
 import pytest
-from botocore.awsrequest import AWSResponse
 
 from record_processors.aws.clients import client
 from record_processors.aws.layout import LAYOUTS
@@ -279,43 +278,42 @@ def test_new_dead_letters(place):
     assert f"`kinesis-connectors letters {here.path}`" in reason
 
 
-@pytest.fixture
-def refuse(monkeypatch):
-    """Let Kinesis refuse a call of clients that are made from now on, or answer it so."""
-    make = boto3.client
-
-    def with_(operation, code="", status=400, **said):
-        error = {"Error": {"Code": code, "Message": "no"}} if code else {}
-        answer = {**said, **error, "ResponseMetadata": {"HTTPStatusCode": status}}
-
-        def refusing(service, **how):
-            made = make(service, **how)
-            made.meta.events.register(
-                f"before-call.kinesis.{operation}",
-                lambda params, **_: (AWSResponse(params["url"], status, {}, None), answer),
-            )
-            return made
-
-        monkeypatch.setattr(boto3, "client", refusing)
-
-    return with_
+TOO_FAST = "ProvisionedThroughputExceededException"
 
 
 def test_a_read_that_is_refused_for_its_pace(place, refuse, waits):
-    """While others read the shard as fast as it may be read, a person must look once more."""
+    """A shard that others read as fast as it may be read is said to be, and needs nobody."""
     here = place()
     (shard,) = here.make()
     here.lease(shard, here.put())
-    refuse("GetRecords", "ProvisionedThroughputExceededException")
+    refuse("GetRecords", TOO_FAST)
 
     found = here.shards()[shard]
     assert (found["behind"], found["unknown"]) == (None, lag.BUSY)
     assert len(waits) == lag.TRIES - 1
     code, out = here.page()
-    assert code == 1
+    assert code == 0
     assert f"  {shard}   unknown  " in out
-    assert "not known how far behind" in out
+    said = f"too busy to be looked at, and so not known how far behind: {shard}: {lag.BUSY}"
+    assert said in " ".join(out.split())
+    assert out.endswith("\nnothing needs a person\n")
     assert logging.getLogger("record_processors").isEnabledFor(logging.WARNING)
+
+
+def test_one_busy_shard_beside_others(place, refuse, waits):
+    """What the others are behind is the least that the pipeline is; it is not told to be 0."""
+    here = place()
+    idle, busy = here.make(2)
+    for shard in (idle, busy):
+        here.lease(shard, "TRIM_HORIZON")
+    refuse("GetShardIterator", TOO_FAST, of=busy)
+
+    _, (pipeline,) = here.status()
+    assert (here.shards()[idle]["behind"], pipeline["behind"]) == (0, None)
+    here.put(ExplicitHashKey="0")
+    _, (pipeline,) = here.status()
+    assert pipeline["behind"] > 0
+    assert "2 of 2 shards read by 1 worker, at least 0 s behind" in here.page()[1]
 
 
 def test_a_checkpoint_of_another_stream(place, refuse):
