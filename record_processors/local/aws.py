@@ -99,14 +99,18 @@ class Application:
         try:
             body = cbor.to_json(body)
         except ValueError as error:
-            status, found, answer = _error(400, "SerializationException", str(error))
-        else:
-            headers = {**headers, "content-type": cbor.JSON}
-            if (quick := _quick(headers, body)) is not None:
-                return 200, [("Content-Type", cbor.TYPE)], cbor.encode(quick)
-            status, found, answer = _call(self.moto, _environ(scope, headers, body))
-        kept = [(name, value) for name, value in found if not name.lower().startswith("content-")]
-        return status, [*kept, ("Content-Type", cbor.TYPE)], cbor.from_json(answer or b"{}")
+            return in_cbor(_error(400, "SerializationException", str(error)))
+        headers = {**headers, "content-type": cbor.JSON}
+        if (quick := _quick(headers, body)) is not None:
+            return 200, [("Content-Type", cbor.TYPE)], cbor.encode(quick)
+        return in_cbor(_call(self.moto, _environ(scope, headers, body)))
+
+
+def in_cbor(answer: Answer) -> Answer:
+    """Give an answer in JSON to a client that speaks CBOR."""
+    status, headers, body = answer
+    kept = [(name, value) for name, value in headers if not name.lower().startswith("content-")]
+    return status, [*kept, ("Content-Type", cbor.TYPE)], cbor.from_json(body or b"{}")
 
 
 def _quick(headers: dict[str, str], body: bytes) -> dict[str, Any] | None:

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from urllib.parse import parse_qs
 from xml.sax.saxutils import escape
 
-from record_processors.local import aws
+from record_processors.local import aws, cbor
 
 # After the stand-in, which makes moto's settings.
 from moto.iam.access_control import IAMPolicy, PermissionResult, create_access_key  # isort: skip
@@ -52,10 +52,13 @@ class Gate(aws.Application):
             return super()._answer(scope, headers, body)
         user = create_access_key(ACCOUNT, "aws", key, {})
         query = scope["query_string"].decode()
-        needed = calls(service, scope["method"], scope["path"], query, headers, body)
+        is_cbor = headers.get("content-type") == cbor.TYPE
+        said = cbor.to_json(body) if is_cbor else body
+        needed = calls(service, scope["method"], scope["path"], query, headers, said)
         for call in needed:
             if not self.allows(user, call):
-                return refusal(service, scope["method"], user.arn, call)
+                refused = refusal(service, scope["method"], user.arn, call)
+                return aws.in_cbor(refused) if is_cbor else refused
         answer = super()._answer(scope, headers, body)
         if service == "s3" and scope["method"] == "HEAD" and answer[0] == 404:
             bucket = scope["path"].split("/")[1]
