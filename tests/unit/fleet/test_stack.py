@@ -73,6 +73,32 @@ def test_a_life_of_the_stack(made, template):
     assert made.things() != made.before
 
 
+def test_a_template_of_another_size_is_deployed(made, template):
+    """The command at its head says its sizes: what it did not say would stay as it was before."""
+
+    def sizes():
+        group, (data, _) = made.group(), user_data_of(made)
+        return group["MinSize"], group["MaxSize"], data["InstanceType"]
+
+    before = sizes()
+    larger = template_of(*PAIR, "--hosts", "6", "--shards", "events=64")
+    made.deploy(larger)
+    after = sizes()
+    made.update(template)
+    said = read(larger)["Parameters"]
+
+    assert after == tuple(
+        said[name]["Default"] for name in ("MinHosts", "MaxHosts", "InstanceType")
+    )
+    assert all(one != other for one, other in zip(before, after, strict=True))
+
+
+def test_the_readme_deploys_what_is_printed(template):
+    """The sizes in its command are those at the head of the template that it makes."""
+    (sizes,) = re.findall(r"^#     (MinHosts=.*) \\$", template, re.MULTILINE)
+    assert f"    {sizes} FlightsToRedshift" in Path("README.md").read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize("path", PAIR)
 def test_a_host_may_do_what_its_pipelines_need(path, made):
     """The policy of each pipeline, as it is in IAM, is what `iam-policy` prints for the account."""
