@@ -14,7 +14,7 @@ from .hosts import GROUP
 from .text import fill, logical_id
 
 TOPIC = """\
-# ---- alarms ----------------------------------------------
+# ---- alarms ----
 
 # Where they are told. AlarmEmail, if it is said, must confirm a first mail. Whoever else is to
 # hear subscribes to it too: aws sns subscribe --topic-arn …

@@ -19,8 +19,8 @@ from .text import fill, logical_id
 from .units import UNITS, shipped
 
 FROM_SECRETS_MANAGER = """\
-# Passwords, which stand in no template, come from Secrets Manager into files of root's own: now, so
-# that a wrong one ends the set-up, and at each start of a daemon, when they may be others.
+# Passwords come from Secrets Manager into files of root's own: now, so that a wrong one ends the
+# set-up, and at each start of a daemon, when they may be others.
 cat >/usr/local/sbin/kinesis-connectors-password <<'END'
 @program@
 END

@@ -14,7 +14,7 @@ FOLDER = "/var/log/kinesis-connectors"
 RETENTION_DAYS = 30
 
 TEMPLATE = """\
-# ---- logs and metrics ------------------------------------
+# ---- logs and metrics ----
 
 # Two log groups of each pipeline: what its daemons say, a stream a host; and its metrics, of which
 # CloudWatch makes what the alarms and the dashboard read. They end with the stack. Their names are
@@ -27,13 +27,7 @@ TEMPLATE = """\
 GROUP = """\
 @id@:
   Type: AWS::Logs::LogGroup
-  DeletionPolicy: Delete
-  UpdateReplacePolicy: Delete
-  Metadata:
-    checkov:
-      skip:
-        - id: CKV_AWS_158
-          comment: CloudWatch encrypts it
+  Metadata: {checkov: {skip: [{id: CKV_AWS_158, comment: CloudWatch encrypts it}]}}
   Properties:
     LogGroupName: @name@
     RetentionInDays: @days@

@@ -1,7 +1,7 @@
 # ---- what the stack adds ----
 export AWS_DEFAULT_REGION='%{AWS::Region}'
 
-# The stack waits for the exit code. When the group grows nobody does: a failed host is replaced.
+# The stack waits for the exit code; where nobody does, a failed host is replaced.
 finish() {
   code=$?
   (( code == 0 )) || tail --lines 20 @logs@/*.log >&2 || true
@@ -14,13 +14,13 @@ trap finish EXIT
 dnf install --assumeyes --quiet aws-cfn-bootstrap amazon-cloudwatch-agent logrotate
 
 @secrets@
-# The logs go to files, which CloudWatch's agent sends; `journalctl` has what systemd itself says.
+# The logs go to files, which the agent sends; `journalctl` has what systemd itself says.
 mkdir -p @logs@ @units@/kinesis-connectors@.service.d
 cat >@units@/kinesis-connectors@.service.d/20-log.conf <<'END'
 [Service]
 StandardOutput=append:@logs@/%i.log
 StandardError=append:@logs@/%i.log
-# Nobody looks after one host: what a person has mended elsewhere is found by trying again.
+# What a person has mended elsewhere is found by trying again.
 RestartPreventExitStatus=
 END
 cat >/etc/logrotate.d/kinesis-connectors <<'END'
