@@ -13,6 +13,14 @@ finish() {
 trap finish EXIT
 dnf install --assumeyes --quiet aws-cfn-bootstrap amazon-cloudwatch-agent logrotate
 
+# The agent hears the metrics as datagrams, at its own port of this host. It is first, as it sends
+# what this script says, too; a host that failed lives on until the group's hook has run out.
+cat >/opt/aws/amazon-cloudwatch-agent/etc/kinesis-connectors.json <<'END'
+@agent@
+END
+/opt/aws/amazon-cloudwatch-agent/bin/amazon-cloudwatch-agent-ctl -a fetch-config -m ec2 -s \
+  -c file:/opt/aws/amazon-cloudwatch-agent/etc/kinesis-connectors.json
+
 @secrets@
 # The logs go to files, which the agent sends; `journalctl` has what systemd itself says.
 mkdir -p @logs@ @units@/kinesis-connectors@.service.d
@@ -37,10 +45,3 @@ printf '[Timer]\nOnCalendar=\nOnCalendar=hourly\nRandomizedDelaySec=0\n' \
   >@units@/logrotate.timer.d/10-hourly.conf
 systemctl daemon-reload
 systemctl enable --now --quiet logrotate.timer
-
-# The agent hears the metrics as datagrams, at its own port of this host.
-cat >/opt/aws/amazon-cloudwatch-agent/etc/kinesis-connectors.json <<'END'
-@agent@
-END
-/opt/aws/amazon-cloudwatch-agent/bin/amazon-cloudwatch-agent-ctl -a fetch-config -m ec2 -s \
-  -c file:/opt/aws/amazon-cloudwatch-agent/etc/kinesis-connectors.json

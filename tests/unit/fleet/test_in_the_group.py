@@ -72,13 +72,66 @@ def test_a_host_whose_set_up_fails(code, times, tmp_path):
     assert told == [f"signal {code}", *[unhealthy] * times]
 
 
+def test_why_a_set_up_failed_is_sent(tmp_path):
+    """The agent reads what the set-up says, too, and runs ahead of what may fail: a password."""
+    config = tmp_path / "opt/aws/amazon-cloudwatch-agent/etc/kinesis-connectors.json"
+    config.parent.mkdir(parents=True)
+    stubs = {
+        "dnf": "",
+        "aws": "exit 254",
+        "cloud-init": "",
+        "opt/aws/bin/cfn-signal": f'echo "signal $2" >>{tmp_path}/journal',
+        "opt/aws/amazon-cloudwatch-agent/bin/amazon-cloudwatch-agent-ctl": (
+            f'echo "agent $*" >>{tmp_path}/journal'
+        ),
+    }
+    for name, body in stubs.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(f"#!/bin/sh\n{body}\n")
+        (tmp_path / name).chmod(0o755)
+    (tmp_path / "to-s3").mkdir()
+    other = properties(tmp_path / "to-s3", {"applicationName": "to-s3"})
+    script = before([load(other), load(properties(tmp_path, base=STAGE_TWO))])
+    script = script.replace("/opt/aws/", f"{tmp_path}/opt/aws/").replace(UNITS, str(tmp_path))
+    script = script.replace("%{FlightsRedshiftPasswordSecret}", ARN)
+    script = script.replace("/usr/bin/python3", sys.executable)
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    ended = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", on_this_machine(script, tmp_path)],
+        env=environment,
+        check=False,
+        stderr=subprocess.DEVNULL,
+    )
+    agent, signal = (tmp_path / "journal").read_text().splitlines()
+    sent = json.loads(config.read_text())["logs"]["logs_collected"]["files"]["collect_list"]
+
+    assert ended.returncode != 0
+    assert agent == f"agent -a fetch-config -m ec2 -s -c file:{config}"
+    assert signal == f"signal {ended.returncode}"
+    assert [tuple(one.values()) for one in sent] == [
+        (
+            "/var/log/cloud-init-output.log",
+            "kinesis-connectors/to-s3",
+            "{instance_id}/set-up",
+        ),
+        *(
+            (
+                f"/var/log/kinesis-connectors/{name}.log",
+                f"kinesis-connectors/{name}",
+                "{instance_id}",
+            )
+            for name in ("to-s3", "flights")
+        ),
+    ]
+
+
 def test_what_nobody_looks_after(tmp_path):
     """A log too large is found within the hour; a daemon that ended with 2 is started again."""
     (tmp_path / "etc/logrotate.d").mkdir(parents=True)
     (tmp_path / "systemctl").write_text(f'#!/bin/sh\necho "$@" >>{tmp_path}/journal\n')
     (tmp_path / "systemctl").chmod(0o755)
     lines = before([load(properties(tmp_path))])
-    part = lines[lines.index("# The logs go to files") : lines.index("# The agent hears")]
+    part = lines[lines.index("# The logs go to files") :]
     part = part.replace("/etc/", f"{tmp_path}/etc/").replace("/var/", f"{tmp_path}/var/")
     environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
     subprocess.run(["bash", "-euo", "pipefail", "-c", part], env=environment, check=True)
