@@ -36,8 +36,9 @@ Mail:
     Protocol: email
     Endpoint: !Ref AlarmEmail
 
-# Each is made when the first hosts are well (DependsOn). The metrics daemon.*, shards.*, letters.*
-# and status.* are the report of a host, which it makes each minute; AWS it asks each five.
+# Each is made when the first hosts are well and have told so (DependsOn). The metrics daemon.*,
+# shards.*, letters.* and status.* are the report of a host, which it makes each minute; AWS it asks
+# each five.
 
 @alarms@"""
 

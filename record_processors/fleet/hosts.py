@@ -12,7 +12,7 @@ GROUP = "Hosts"  # the logical id, by which a host signals
 HOOK = "flush"
 
 # What a host takes until its daemons are healthy: an image starts in one minute, the packages are
-# installed in two, a daemon's first start takes up to two.
+# installed in two, a daemon's first start takes up to two, and its first report a minute to arrive.
 START = "PT15M"
 
 PORT = """\

@@ -88,7 +88,7 @@ def _template(stack: Stack, bucket: str = "") -> str:
     secrets = list(secrets_of(pipelines))
     regions = {settings[REGION] for settings in pipelines} - {None}
     script = user_data(
-        pipelines, stack.source, before(pipelines), after(pipelines), {METRICS.key: METRICS_HERE}
+        pipelines, stack.source, before(pipelines), after(), {METRICS.key: METRICS_HERE}
     )
     log_group_ids = [one for one, _ in log_groups(pipelines)]
     text = fill(
