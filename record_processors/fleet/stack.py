@@ -90,7 +90,6 @@ def _template(stack: Stack, bucket: str = "") -> str:
     script = user_data(
         pipelines, stack.source, before(pipelines), after(), {METRICS.key: METRICS_HERE}
     )
-    log_group_ids = [one for one, _ in log_groups(pipelines)]
     text = fill(
         shipped("stack.yaml"),
         names=" and ".join(names),
@@ -110,11 +109,10 @@ def _template(stack: Stack, bucket: str = "") -> str:
             script,
             ports(pipelines),
             max(map(stop_seconds, pipelines)),  # they stop at the same time
-            log_group_ids,
         ),
         rights=rights(
             pipelines,
-            log_group_ids,
+            [one for one, _ in log_groups(pipelines)],
             stack.source,
             [one.parameter for one in secrets],
         ),

@@ -126,6 +126,30 @@ def test_a_template_that_no_request_holds(tmp_path, capsys):
     assert "takes it by a bucket of yours alone, --s3-bucket BUCKET" in output.err
 
 
+def test_hosts_write_to_what_is_there(template):
+    """Log groups are made before the hosts and go after them: hosts come by way of their role."""
+    resources = read(template)["Resources"]
+
+    def named(value):
+        if isinstance(value, dict):
+            for key, member in value.items():
+                if key in {"Ref", "Fn::GetAtt"}:
+                    yield member.partition(".")[0]
+                yield from named(member)
+        elif isinstance(value, list):
+            for member in value:
+                yield from named(member)
+
+    before, new = set(), {"Hosts"}
+    while new:
+        before |= new
+        new = {one for each in new for one in named(resources[each])} & resources.keys() - before
+    groups = {name for name, one in resources.items() if one["Type"] == "AWS::Logs::LogGroup"}
+
+    assert len(groups) == 4
+    assert groups <= before
+
+
 @pytest.mark.parametrize("path", PAIR)
 def test_a_host_may_do_what_its_pipelines_need(path, made):
     """The policy of each pipeline, as it is in IAM, is what `iam-policy` prints for the account."""
