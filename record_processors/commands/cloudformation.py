@@ -82,7 +82,7 @@ def run(arguments: argparse.Namespace) -> int:
     from ..fleet.planned import Unplannable  # noqa: PLC0415
     from ..fleet.program import NotInTheProgram, requirement  # noqa: PLC0415
     from ..fleet.sizes import WrongSize, size  # noqa: PLC0415
-    from ..fleet.stack import MOST_BYTES_IN_A_REQUEST, Stack, Unfit, template  # noqa: PLC0415
+    from ..fleet.stack import Stack, Unfit, is_too_large, template  # noqa: PLC0415
     from ..fleet.units import NotOnOneHost  # noqa: PLC0415
     from ..kcl.assumed_roles import notes_of_roles  # noqa: PLC0415
 
@@ -120,9 +120,11 @@ def run(arguments: argparse.Namespace) -> int:
     print("\n".join(why(pipelines, hosts, said)), file=sys.stderr)
     for line in (line for settings in pipelines for line in notes_of_roles(settings)):
         print(line, file=sys.stderr)
-    if len(text.encode()) > MOST_BYTES_IN_A_REQUEST:
+    if is_too_large(text):
         print(
-            "The template is large: `aws cloudformation deploy` needs --s3-bucket.", file=sys.stderr
+            "The template is large: `aws cloudformation deploy` takes it by a bucket of yours "
+            "alone, --s3-bucket BUCKET, as the command at its head says.",
+            file=sys.stderr,
         )
     return EXIT_OK
 

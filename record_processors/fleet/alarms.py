@@ -14,7 +14,7 @@ from .hosts import GROUP
 from .text import fill, logical_id
 
 TOPIC = """\
-# ---- alarms ----------------------------------------------
+# ---- alarms ----
 
 # Where they are told. AlarmEmail, if it is said, must confirm a first mail. Whoever else is to
 # hear subscribes to it too: aws sns subscribe --topic-arn …
@@ -36,8 +36,9 @@ Mail:
     Protocol: email
     Endpoint: !Ref AlarmEmail
 
-# Each is made when the first hosts are well (DependsOn). The metrics daemon.*, shards.*, letters.*
-# and status.* are the report of a host, which it makes each minute; AWS it asks each five.
+# Each is made when the first hosts are well and have told so (DependsOn). The metrics daemon.*,
+# shards.*, letters.* and status.* are the report of a host, which it makes each minute; AWS it asks
+# each five.
 
 @alarms@"""
 

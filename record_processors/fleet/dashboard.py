@@ -27,7 +27,7 @@ from .logs import logs_group
 from .text import fill
 
 TEMPLATE = """\
-# ---- the dashboard ---------------------------------------
+# ---- the dashboard ----
 
 # A row of pictures for each pipeline: how far behind, what came in, what went out, who is well.
 Dashboard:
@@ -38,7 +38,11 @@ Dashboard:
       @body@
 """
 
-WIDTH, HEIGHT, COLUMNS = 6, 6, 24  # the grid has 24 columns
+COLUMNS = 24  # of the grid
+# What a widget has if it says nothing: docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/
+# CloudWatch-Dashboard-Body-Structure.html
+WIDTH = 6
+STATISTIC = "Sum"  # of a metric that says no other
 MINUTE = 60
 
 Widget = dict[str, Any]
@@ -94,7 +98,6 @@ def _row(settings: Settings) -> Iterator[Widget]:
     yield {
         "type": "log",
         "width": COLUMNS,
-        "height": HEIGHT,
         "properties": {
             "title": f"{name}: warnings, and why daemons ended",
             "region": "${AWS::Region}",
@@ -108,23 +111,20 @@ def _row(settings: Settings) -> Iterator[Widget]:
 def _series(
     metrics: Sequence[Metric], application: str, statistic: str, label: str = ""
 ) -> list[list[Any]]:
-    return [
-        [
-            *(NAMESPACE, one.name, "application", application),
-            {"stat": statistic, **({"label": label} if label else {})},
-        ]
-        for one in metrics
-    ]
+    how = {"stat": statistic} if statistic != STATISTIC else {}
+    if label:
+        how["label"] = label
+    said = [how] if how else []
+    return [[NAMESPACE, one.name, "application", application, *said] for one in metrics]
 
 
 def _graph(title: str, metrics: list[list[Any]]) -> Widget:
     return {
         "type": "metric",
-        "width": WIDTH,
-        "height": HEIGHT,
         "properties": {
             "title": title,
             "region": "${AWS::Region}",
+            "stat": STATISTIC,
             "period": MINUTE,
             "metrics": list(_shortened(metrics)),
             "yAxis": {"left": {"min": 0}},
@@ -136,11 +136,9 @@ def _shortened(rows: Sequence[list[Any]]) -> Iterator[list[Any]]:
     """Write "." for what is as in the row before, as CloudWatch reads it."""
     yield rows[0]
     for before, row in itertools.pairwise(rows):
-        *names, how = row
-        yield [
-            *("." if name == old else name for name, old in zip(names, before, strict=False)),
-            how,
-        ]
+        names = [one for one in row if isinstance(one, str)]
+        shown = ["." if one == old else one for one, old in zip(names, before, strict=False)]
+        yield [*shown, *row[len(names) :]]
 
 
 def _all_alarms(pipelines: Sequence[Settings]) -> Widget:
@@ -152,7 +150,6 @@ def _all_alarms(pipelines: Sequence[Settings]) -> Widget:
     return {
         "type": "alarm",
         "width": COLUMNS - 2 * WIDTH,
-        "height": HEIGHT,
         "properties": {"title": "Alarms", "alarms": arns},
     }
 

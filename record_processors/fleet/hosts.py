@@ -12,7 +12,7 @@ GROUP = "Hosts"  # the logical id, by which a host signals
 HOOK = "flush"
 
 # What a host takes until its daemons are healthy: an image starts in one minute, the packages are
-# installed in two, a daemon's first start takes up to two.
+# installed in two, a daemon's first start takes up to two, and its first report a minute to arrive.
 START = "PT15M"
 
 PORT = """\
@@ -28,13 +28,11 @@ HTTPS = 443
 SPARE_SECONDS = 60  # beside the stop itself, to hear of it and to say that it is done
 
 
-def hosts(
-    user_data: str, ports: Iterable[int], stop_seconds: int, log_groups: Iterable[str]
-) -> str:
+def hosts(user_data: str, ports: Iterable[int], stop_seconds: int) -> str:
     """Return launch template, security group, Auto Scaling group and its policy.
 
     ``ports`` are those of TCP, beside 443, at which what the pipelines use is reached;
-    ``stop_seconds`` is how long a stop of their daemons may take; ``log_groups`` are logical ids.
+    ``stop_seconds`` is how long a stop of their daemons may take.
     """
     beside = sorted(set(ports) - {HTTPS})
     return fill(
@@ -47,7 +45,6 @@ def hosts(
         heartbeat=str(stop_seconds + SPARE_SECONDS),
         beside=", and at the ports that the files name" if beside else "",
         ports="".join(fill(PORT, port=str(port)) for port in beside),
-        log_groups="".join(f"- {one}\n" for one in log_groups),
         user_data=for_the_stack(user_data),
     )
 

@@ -19,8 +19,8 @@ from .text import fill, logical_id
 from .units import UNITS, shipped
 
 FROM_SECRETS_MANAGER = """\
-# Passwords, which stand in no template, come from Secrets Manager into files of root's own: now, so
-# that a wrong one ends the set-up, and at each start of a daemon, when they may be others.
+# Passwords come from Secrets Manager into files of root's own: now, so that a wrong one ends the
+# set-up, and at each start of a daemon, when they may be others.
 cat >/usr/local/sbin/kinesis-connectors-password <<'END'
 @program@
 END
@@ -50,8 +50,15 @@ for name in "${PIPELINES[@]}"; do  # what asks for the health of a pipeline is i
   cp -rT @units@/kinesis-connectors-{health,report}@"$name".service.d
 done
 systemctl daemon-reload
-systemctl enable --now kinesis-connectors-leave.service @timers@
+reports=("${PIPELINES[@]/#/kinesis-connectors-report@}")
+systemctl enable --now kinesis-connectors-leave.service "${reports[@]/%/.timer}"
+
+# The alarms are made when this host has signalled, and one is raised by what never told anything.
+until systemctl start "${reports[@]/%/.service}" || (( SECONDS > PATIENCE )); do sleep 5; done
+sleep @arrives@
 """
+
+ARRIVES = 60  # seconds in which what a host told has become a metric that alarms look at
 
 
 class Secret(NamedTuple):
@@ -108,7 +115,6 @@ def before(pipelines: Sequence[Settings]) -> str:
     )
 
 
-def after(pipelines: Sequence[Settings]) -> str:
+def after() -> str:
     """Return what a host does once its pipelines are healthy: each reports as its own user."""
-    timers = (f"kinesis-connectors-report@{name_of(one)}.timer" for one in pipelines)
-    return fill(REPORT, units=UNITS, files=FILES, hook=HOOK, timers=" ".join(timers))
+    return fill(REPORT, units=UNITS, files=FILES, hook=HOOK, arrives=str(ARRIVES))

@@ -13,11 +13,14 @@ from .text import fill, logical_id
 FOLDER = "/var/log/kinesis-connectors"
 RETENTION_DAYS = 30
 
-TEMPLATE = """\
-# ---- logs and metrics ------------------------------------
+SET_UP = "/var/log/cloud-init-output.log"  # what user data says
 
-# Two log groups of each pipeline: what its daemons say, a stream a host; and its metrics, of which
-# CloudWatch makes what the alarms and the dashboard read. They end with the stack. Their names are
+TEMPLATE = """\
+# ---- logs and metrics ----
+
+# Two log groups of each pipeline: what its daemons say, a stream a host (and in the first one what
+# a host's set-up says, INSTANCE/set-up); and its metrics, of which CloudWatch makes what the alarms
+# and the dashboard read. They end with the stack. Their names are
 # those of the applications: one that is there before the stack fails it (aws logs delete-log-group
 # takes it away, logs included), and so a second stack of one application. CloudWatch encrypts them;
 # a key of one's own is KmsKeyId, and needs a key policy.
@@ -27,13 +30,7 @@ TEMPLATE = """\
 GROUP = """\
 @id@:
   Type: AWS::Logs::LogGroup
-  DeletionPolicy: Delete
-  UpdateReplacePolicy: Delete
-  Metadata:
-    checkov:
-      skip:
-        - id: CKV_AWS_158
-          comment: CloudWatch encrypts it
+  Metadata: {checkov: {skip: [{id: CKV_AWS_158, comment: CloudWatch encrypts it}]}}
   Properties:
     LogGroupName: @name@
     RetentionInDays: @days@
@@ -68,16 +65,22 @@ def logs(pipelines: Sequence[Settings]) -> str:
 def agent(pipelines: Sequence[Settings]) -> str:
     """Return the configuration of the agent: it listens for metrics, and reads the logs.
 
+    What a host's set-up says is of all pipelines, and goes to the first one's log group.
     docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/
     CloudWatch-Agent-Configuration-File-Details.html
     """
+    names = [settings[APPLICATION_NAME] for settings in pipelines]
     files = [
-        {
-            "file_path": f"{FOLDER}/{settings[APPLICATION_NAME]}.log",
-            "log_group_name": logs_group(settings[APPLICATION_NAME]),
-            "log_stream_name": "{instance_id}",
-        }
-        for settings in pipelines
+        _sent(SET_UP, names[0], "{instance_id}/set-up"),
+        *(_sent(f"{FOLDER}/{name}.log", name, "{instance_id}") for name in names),
     ]
     said = {"metrics_collected": {"emf": {}}, "logs_collected": {"files": {"collect_list": files}}}
     return json.dumps({"logs": said})
+
+
+def _sent(path: str, application: str, stream: str) -> dict[str, str]:
+    return {
+        "file_path": path,
+        "log_group_name": logs_group(application),
+        "log_stream_name": stream,
+    }

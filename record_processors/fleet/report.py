@@ -46,7 +46,8 @@ LETTERS_FACT = "letters"
 class Before(msgspec.Struct):
     """What the last report knew."""
 
-    restarts: int = 0
+    restarts: int | None = None
+    """None: this is the first report since the host started, and what was before it is no news."""
     looked_at: float = 0
     behind: float = 0
 
@@ -62,7 +63,8 @@ def main(name: str) -> int:
     before = msgspec.json.decode(memory.read_bytes(), type=Before) if memory.exists() else Before()
     HEALTHY.set(int(health(settings).healthy))
     restarts = restarts_of(f"kinesis-connectors@{name}.service")
-    RESTARTS.add(max(0, restarts - before.restarts))
+    if before.restarts is not None:
+        RESTARTS.add(max(0, restarts - before.restarts))
     before.restarts = restarts
     if time.time() - before.looked_at >= SECONDS_BETWEEN_LOOKS:
         measure_status(settings, before)

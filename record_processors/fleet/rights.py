@@ -23,7 +23,7 @@ ACCOUNT = "${AWS::AccountId}"
 MOST_PIPELINES = 8
 
 TEMPLATE = """\
-# ---- what the hosts are allowed --------------------------
+# ---- what the hosts are allowed ----
 
 @pipelines@
 Role:
@@ -71,8 +71,8 @@ def rights(
 ) -> str:
     """Return policies, role and instance profile.
 
-    ``source`` is where the program comes from, as in `user_data`; ``secrets`` are the parameters of
-    the stack that are ARNs of secrets.
+    ``log_groups`` are logical ids; ``source`` is where the program comes from, as in `user_data`;
+    ``secrets`` are the parameters of the stack that are ARNs of secrets.
     """
     names = [settings[APPLICATION_NAME] for settings in pipelines]
     return fill(
@@ -104,7 +104,7 @@ def host_policy(
         allow(
             "SendLogsAndMetrics",
             "logs: CreateLogStream DescribeLogStreams PutLogEvents",
-            *(f"arn:${{AWS::Partition}}:logs:{here}:log-group:{name}:*" for name in log_groups),
+            *(f"${{{one}.Arn}}" for one in log_groups),
         ),
         allow(
             "LeaveTheGroup",

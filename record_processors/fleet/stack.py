@@ -23,8 +23,9 @@ from .text import fill, logical_id
 from .units import insist_on_names, shipped, stop_seconds
 from .user_data import user_data
 
-# What may stand in a request; a larger template is put in a bucket first:
-# docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
+# What may stand in a request; a larger template is put in a bucket first, else `aws cloudformation
+# deploy` refuses it: docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/
+# cloudformation-limits.html
 MOST_BYTES_IN_A_REQUEST = 51_200
 
 METRICS_HERE = "emf://127.0.0.1:25888"  # where CloudWatch's agent listens
@@ -56,7 +57,20 @@ class Stack(NamedTuple):
 
 
 def template(stack: Stack) -> str:
-    """Return the template, as YAML. Raises Unfit, and NotOnOneHost as `user_data` does."""
+    """Return the template, as YAML. Raises Unfit, and NotOnOneHost as `user_data` does.
+
+    If no request holds it, the command at its head names a bucket.
+    """
+    text = _template(stack)
+    return _template(stack, " --s3-bucket BUCKET") if is_too_large(text) else text
+
+
+def is_too_large(text: str) -> bool:
+    """Whether a template must be put in a bucket to be deployed."""
+    return len(text.encode()) > MOST_BYTES_IN_A_REQUEST
+
+
+def _template(stack: Stack, bucket: str = "") -> str:
     pipelines = stack.pipelines
     insist_on_metrics(pipelines)
     insist_on_workers(pipelines)
@@ -74,7 +88,7 @@ def template(stack: Stack) -> str:
     secrets = list(secrets_of(pipelines))
     regions = {settings[REGION] for settings in pipelines} - {None}
     script = user_data(
-        pipelines, stack.source, before(pipelines), after(pipelines), {METRICS.key: METRICS_HERE}
+        pipelines, stack.source, before(pipelines), after(), {METRICS.key: METRICS_HERE}
     )
     text = fill(
         shipped("stack.yaml"),
@@ -82,6 +96,7 @@ def template(stack: Stack) -> str:
         command=stack.command,
         why="\n".join(f"# {line}".rstrip() for line in why(pipelines, stack.size, stack.shards)),
         stack="kinesis-connectors",
+        bucket=bucket,
         region=f" --region {regions.pop()}" if len(regions) == 1 else "",
         more="".join(f" \\\n#     {one.parameter}=arn:aws:secretsmanager:…" for one in secrets),
         decisions=metadata(pipelines, stack.program),
@@ -94,11 +109,10 @@ def template(stack: Stack) -> str:
             script,
             ports(pipelines),
             max(map(stop_seconds, pipelines)),  # they stop at the same time
-            [one for one, _ in log_groups(pipelines)],
         ),
         rights=rights(
             pipelines,
-            [name for _, name in log_groups(pipelines)],
+            [one for one, _ in log_groups(pipelines)],
             stack.source,
             [one.parameter for one in secrets],
         ),

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 PLAIN = re.compile(r"[A-Za-z][\w-]*(?:[:./][\w*-]+)*", re.ASCII)
 # What YAML 1.1 reads as something else than text.
 WORDS = frozenset(["true", "false", "yes", "no", "on", "off", "null", "y", "n"])
-WIDTH = 90
+WIDTH = 130  # of a list on one line, without its indent
 PSEUDO = "${AWS::"
 
 
@@ -33,7 +33,8 @@ def fill(text: str, **values: str) -> str:
 def block(value: object) -> str:
     """Write what JSON could hold as a block of YAML.
 
-    Text that is a parameter, ``${…}``, is a ``!Ref``, and with a pseudo parameter in it a ``!Sub``.
+    Text that is a parameter, ``${…}``, is a ``!Ref``, that is a resource's, ``${….Arn}``, a
+    ``!GetAtt``, and with a pseudo parameter in it a ``!Sub``.
     """
     return "\n".join(_lines(value))
 
@@ -45,7 +46,8 @@ def _lines(value: object) -> Iterator[str]:
                 yield f"{_scalar(name)}: {flow}"
             elif isinstance(member, (dict, list)):
                 yield f"{_scalar(name)}:"
-                yield from (f"  {line}" for line in _lines(member))
+                indent = "" if isinstance(member, list) else "  "  # a dash is indent enough
+                yield from (f"{indent}{line}" for line in _lines(member))
             else:
                 yield f"{_scalar(name)}: {_scalar(member)}"
     elif isinstance(value, list):
@@ -72,6 +74,8 @@ def _scalar(value: object) -> str:
         return json.dumps(value)
     if parameter := re.fullmatch(r"\$\{(\w+)\}", value):
         return f"!Ref {parameter[1]}"
+    if arn := re.fullmatch(r"\$\{(\w+\.Arn)\}", value):
+        return f"!GetAtt {arn[1]}"
     if PSEUDO in value:
         return f"!Sub {json.dumps(substituted(value))}"
     if PLAIN.fullmatch(value) and value.lower() not in WORDS:

@@ -89,16 +89,16 @@ class Made:
                 arn = f"arn:aws:secretsmanager:us-east-1:{ACCOUNT}:secret:password-AbCdEf"
                 self.parameters[name] = arn
 
-    def change(self, how, template, until):
+    def change(self, how, template, until, parameters=None):
         """Make or update the stack, and wait for the end."""
+        said = [
+            {"ParameterKey": key, "ParameterValue": value} for key, value in self.parameters.items()
+        ]
         how(
             StackName=NAME,
             TemplateBody=template,
             Capabilities=["CAPABILITY_IAM"],
-            Parameters=[
-                {"ParameterKey": key, "ParameterValue": value}
-                for key, value in self.parameters.items()
-            ],
+            Parameters=parameters or said,
         )
         self.cloud_formation.get_waiter(until).wait(StackName=NAME, WaiterConfig=WAIT)
 
@@ -109,6 +109,25 @@ class Made:
     def update(self, template):
         """Let it be as another template says."""
         self.change(self.cloud_formation.update_stack, template, "stack_update_complete")
+
+    def deploy(self, template):
+        """Let it be as another says, as `aws cloudformation deploy` does by the words at its head.
+
+        That takes what is not said from the stack as it is, and no default; so it is here with what
+        the head leaves to whoever types it (``vpc-...``).
+        """
+        head, _, _ = template.partition("AWSTemplateFormatVersion")
+        _, _, command = head.partition("--parameter-overrides ")
+        words = dict(re.findall(r"(\w+)=(\S+)", command.split("\n#\n")[0]))
+        parameters = [
+            {"ParameterKey": name, "ParameterValue": words[name]}
+            if "..." not in words.get(name, "...")
+            else {"ParameterKey": name, "UsePreviousValue": True}
+            for name in read(template)["Parameters"]
+        ]
+        self.change(
+            self.cloud_formation.update_stack, template, "stack_update_complete", parameters
+        )
 
     def delete(self):
         """Take it away."""

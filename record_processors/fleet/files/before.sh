@@ -1,7 +1,7 @@
 # ---- what the stack adds ----
 export AWS_DEFAULT_REGION='%{AWS::Region}'
 
-# The stack waits for the exit code. When the group grows nobody does: a failed host is replaced.
+# The stack waits for the exit code; where nobody does, a failed host is replaced.
 finish() {
   code=$?
   (( code == 0 )) || tail --lines 20 @logs@/*.log >&2 || true
@@ -13,14 +13,22 @@ finish() {
 trap finish EXIT
 dnf install --assumeyes --quiet aws-cfn-bootstrap amazon-cloudwatch-agent logrotate
 
+# The agent hears the metrics as datagrams, at its own port of this host. It is first, as it sends
+# what this script says, too; a host that failed lives on until the group's hook has run out.
+cat >/opt/aws/amazon-cloudwatch-agent/etc/kinesis-connectors.json <<'END'
+@agent@
+END
+/opt/aws/amazon-cloudwatch-agent/bin/amazon-cloudwatch-agent-ctl -a fetch-config -m ec2 -s \
+  -c file:/opt/aws/amazon-cloudwatch-agent/etc/kinesis-connectors.json
+
 @secrets@
-# The logs go to files, which CloudWatch's agent sends; `journalctl` has what systemd itself says.
+# The logs go to files, which the agent sends; `journalctl` has what systemd itself says.
 mkdir -p @logs@ @units@/kinesis-connectors@.service.d
 cat >@units@/kinesis-connectors@.service.d/20-log.conf <<'END'
 [Service]
 StandardOutput=append:@logs@/%i.log
 StandardError=append:@logs@/%i.log
-# Nobody looks after one host: what a person has mended elsewhere is found by trying again.
+# What a person has mended elsewhere is found by trying again.
 RestartPreventExitStatus=
 END
 cat >/etc/logrotate.d/kinesis-connectors <<'END'
@@ -37,10 +45,3 @@ printf '[Timer]\nOnCalendar=\nOnCalendar=hourly\nRandomizedDelaySec=0\n' \
   >@units@/logrotate.timer.d/10-hourly.conf
 systemctl daemon-reload
 systemctl enable --now --quiet logrotate.timer
-
-# The agent hears the metrics as datagrams, at its own port of this host.
-cat >/opt/aws/amazon-cloudwatch-agent/etc/kinesis-connectors.json <<'END'
-@agent@
-END
-/opt/aws/amazon-cloudwatch-agent/bin/amazon-cloudwatch-agent-ctl -a fetch-config -m ec2 -s \
-  -c file:/opt/aws/amazon-cloudwatch-agent/etc/kinesis-connectors.json

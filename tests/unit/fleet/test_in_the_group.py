@@ -2,15 +2,17 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 
 import pytest
 
 from record_processors.config.properties import load
-from record_processors.fleet.hosts import HOOK
-from record_processors.fleet.in_the_group import after, before, passwords
+from record_processors.fleet.hosts import HOOK, START
+from record_processors.fleet.in_the_group import ARRIVES, after, before, passwords
 from record_processors.fleet.units import UNITS, drop_in_path, host_files, shipped, user_of
+from record_processors.fleet.user_data import PATIENCE
 from support.fakes import STAGE_TWO, properties
 from support.host import Metadata, Unit, metadata_service
 from support.paths import REPOSITORY
@@ -72,13 +74,66 @@ def test_a_host_whose_set_up_fails(code, times, tmp_path):
     assert told == [f"signal {code}", *[unhealthy] * times]
 
 
+def test_why_a_set_up_failed_is_sent(tmp_path):
+    """The agent reads what the set-up says, too, and runs ahead of what may fail: a password."""
+    config = tmp_path / "opt/aws/amazon-cloudwatch-agent/etc/kinesis-connectors.json"
+    config.parent.mkdir(parents=True)
+    stubs = {
+        "dnf": "",
+        "aws": "exit 254",
+        "cloud-init": "",
+        "opt/aws/bin/cfn-signal": f'echo "signal $2" >>{tmp_path}/journal',
+        "opt/aws/amazon-cloudwatch-agent/bin/amazon-cloudwatch-agent-ctl": (
+            f'echo "agent $*" >>{tmp_path}/journal'
+        ),
+    }
+    for name, body in stubs.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(f"#!/bin/sh\n{body}\n")
+        (tmp_path / name).chmod(0o755)
+    (tmp_path / "to-s3").mkdir()
+    other = properties(tmp_path / "to-s3", {"applicationName": "to-s3"})
+    script = before([load(other), load(properties(tmp_path, base=STAGE_TWO))])
+    script = script.replace("/opt/aws/", f"{tmp_path}/opt/aws/").replace(UNITS, str(tmp_path))
+    script = script.replace("%{FlightsRedshiftPasswordSecret}", ARN)
+    script = script.replace("/usr/bin/python3", sys.executable)
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    ended = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", on_this_machine(script, tmp_path)],
+        env=environment,
+        check=False,
+        stderr=subprocess.DEVNULL,
+    )
+    agent, signal = (tmp_path / "journal").read_text().splitlines()
+    sent = json.loads(config.read_text())["logs"]["logs_collected"]["files"]["collect_list"]
+
+    assert ended.returncode != 0
+    assert agent == f"agent -a fetch-config -m ec2 -s -c file:{config}"
+    assert signal == f"signal {ended.returncode}"
+    assert [tuple(one.values()) for one in sent] == [
+        (
+            "/var/log/cloud-init-output.log",
+            "kinesis-connectors/to-s3",
+            "{instance_id}/set-up",
+        ),
+        *(
+            (
+                f"/var/log/kinesis-connectors/{name}.log",
+                f"kinesis-connectors/{name}",
+                "{instance_id}",
+            )
+            for name in ("to-s3", "flights")
+        ),
+    ]
+
+
 def test_what_nobody_looks_after(tmp_path):
     """A log too large is found within the hour; a daemon that ended with 2 is started again."""
     (tmp_path / "etc/logrotate.d").mkdir(parents=True)
     (tmp_path / "systemctl").write_text(f'#!/bin/sh\necho "$@" >>{tmp_path}/journal\n')
     (tmp_path / "systemctl").chmod(0o755)
     lines = before([load(properties(tmp_path))])
-    part = lines[lines.index("# The logs go to files") : lines.index("# The agent hears")]
+    part = lines[lines.index("# The logs go to files") :]
     part = part.replace("/etc/", f"{tmp_path}/etc/").replace("/var/", f"{tmp_path}/var/")
     environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
     subprocess.run(["bash", "-euo", "pipefail", "-c", part], env=environment, check=True)
@@ -95,26 +150,56 @@ def test_what_nobody_looks_after(tmp_path):
     ]
 
 
-def test_the_units_of_the_stack_come_with_the_program(tmp_path):
-    """They are copied from where the program is installed; the leave and each report start."""
+@pytest.fixture
+def reporting(tmp_path):
+    """Return what does as a host does when its pipelines are healthy; it returns its journal.
+
+    Its argument is how many reports fail first.
+    """
     units = tmp_path / "units"
-    units.mkdir()
-    (tmp_path / "systemctl").write_text(f'#!/bin/sh\necho "$@" >>{tmp_path}/journal\n')
-    (tmp_path / "systemctl").chmod(0o755)
-    script = on_this_machine(after([load(properties(tmp_path))]), tmp_path)
-    script = script.replace("/etc/systemd/system", str(units))
+    for name in ("to-s3", "to.redshift"):
+        (units / f"kinesis-connectors-health@{name}.service.d").mkdir(parents=True)
+    for name, body in {
+        "systemctl": f'echo "$@" >>{tmp_path}/journal; [ "$1" != start ] || exec {tmp_path}/report',
+        "report": f"read -r left <{tmp_path}/fails; echo $((left - 1)) >{tmp_path}/fails; "
+        "[ $left -lt 1 ]",
+        "sleep": f'echo "sleep $1" >>{tmp_path}/journal',
+    }.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{body}\n")
+        (tmp_path / name).chmod(0o755)
+    script = on_this_machine(after(), tmp_path).replace(UNITS, str(units))
     script = script.replace("/opt/kinesis-connectors/bin/python -I", f"{sys.executable} ")
     environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "PYTHONPATH": str(REPOSITORY)}
-    subprocess.run(["bash", "-euo", "pipefail", "-c", script], env=environment, check=True)
 
-    assert sorted(path.name for path in units.iterdir()) == [
+    def run(fails=0, patience=600):
+        (tmp_path / "fails").write_text(f"{fails}\n")
+        said = f"PIPELINES=(to-s3 to.redshift) PATIENCE={patience}\n"
+        words = ["bash", "-euo", "pipefail", "-c", said + script]
+        subprocess.run(words, env=environment, check=True)
+        return (tmp_path / "journal").read_text().splitlines()
+
+    return run
+
+
+REPORTS = "start " + " ".join(
+    f"kinesis-connectors-report@{name}.service" for name in ("to-s3", "to.redshift")
+)
+
+
+def test_the_units_of_the_stack_come_with_the_program(reporting, tmp_path):
+    """They are copied from where the program is installed; the leave and each report start."""
+    journal = reporting()
+    units = tmp_path / "units"
+
+    assert sorted(path.name for path in units.iterdir() if path.is_file()) == [
         "kinesis-connectors-leave.service",
         "kinesis-connectors-report@.service",
         "kinesis-connectors-report@.timer",
     ]
-    assert (tmp_path / "journal").read_text().splitlines() == [
+    assert journal[:2] == [
         "daemon-reload",
-        "enable --now kinesis-connectors-leave.service kinesis-connectors-report@flights.timer",
+        "enable --now kinesis-connectors-leave.service "
+        "kinesis-connectors-report@to-s3.timer kinesis-connectors-report@to.redshift.timer",
     ]
     assert (tmp_path / "kinesis-connectors-leave").stat().st_mode & 0o111
     assert (tmp_path / "group").read_text().splitlines() == [
@@ -122,6 +207,25 @@ def test_the_units_of_the_stack_come_with_the_program(tmp_path):
         "GROUP=%{AWS::StackName}",
         f"HOOK={HOOK}",
     ]
+
+
+def test_each_pipeline_has_told_before_the_stack_hears(reporting):
+    """Alarms that are made at once find a first report: it is waited for, and it has arrived."""
+    assert reporting()[2:] == [REPORTS, "sleep 60"]
+
+
+def test_a_first_report_that_fails(reporting):
+    """It is tried again, as a role may be too new; but not longer than a pipeline's health."""
+    assert reporting(fails=2)[2:] == [*[REPORTS, "sleep 5"] * 2, REPORTS, "sleep 60"]
+    assert reporting(fails=9, patience=-1)[-2:] == [REPORTS, "sleep 60"]
+
+
+def test_a_set_up_ends_before_the_stack_gives_it_up():
+    """The image's start, the wait for health, a report that hangs and its way fit into START."""
+    hangs = int(Unit(shipped("kinesis-connectors-report@.service"))["TimeoutStartSec"])
+    (minutes,) = re.fullmatch(r"PT(\d+)M", START).groups()
+
+    assert 60 + PATIENCE + hangs + ARRIVES < int(minutes) * 60
 
 
 def on_this_machine(script, folder):
@@ -198,7 +302,9 @@ def test_a_report_is_its_pipelines_own(tmp_path):
             there = units / path.removeprefix(f"{UNITS}/")
             there.parent.mkdir(parents=True, exist_ok=True)
             there.write_text(text)
-    script = f"set -euo pipefail\nPIPELINES=(flights)\nsystemctl() {{ :; }}\n{after([one])}"
+    script = (
+        f"set -euo pipefail\nPIPELINES=(flights)\nsystemctl() {{ :; }}\nsleep() {{ :; }}\n{after()}"
+    )
     script = on_this_machine(script.replace(UNITS, str(units)), tmp_path)
     script = script.replace("/opt/kinesis-connectors/bin/python", sys.executable)
     subprocess.run(["bash", "-c", script], check=True)

@@ -11,10 +11,12 @@ from pathlib import Path
 import pytest
 
 from record_processors.commands import main as cli
-from record_processors.config.host_metrics import OF_A_HOST
+from record_processors.config.host_metrics import HEALTHY, OF_A_HOST, RESTARTS
+from record_processors.config.metric import Metric
 from record_processors.config.properties import load
 from record_processors.fleet import midstream
-from record_processors.flow.metrics import OF_EVERY_PIPELINE
+from record_processors.fleet.stack import MOST_BYTES_IN_A_REQUEST
+from record_processors.flow.metrics import OF_EVERY_PIPELINE, RECORDS_READ, RECORDS_REFUSED
 from record_processors.kcl.metric_formats import NAMESPACE, log_group
 from record_processors.kcl.policy import policy_of
 from support.cloud_formation import ACCOUNT, NAME, Made, findings, ministack, read, substituted
@@ -71,6 +73,81 @@ def test_a_life_of_the_stack(made, template):
     assert made.things() == made.before
     made.create()
     assert made.things() != made.before
+
+
+def test_a_template_of_another_size_is_deployed(made, template):
+    """The command at its head says its sizes: what it did not say would stay as it was before."""
+
+    def sizes():
+        group, (data, _) = made.group(), user_data_of(made)
+        return group["MinSize"], group["MaxSize"], data["InstanceType"]
+
+    before = sizes()
+    larger = template_of(*PAIR, "--hosts", "6", "--shards", "events=64")
+    made.deploy(larger)
+    after = sizes()
+    made.update(template)
+    said = read(larger)["Parameters"]
+
+    assert after == tuple(
+        said[name]["Default"] for name in ("MinHosts", "MaxHosts", "InstanceType")
+    )
+    assert all(one != other for one, other in zip(before, after, strict=True))
+
+
+def test_the_readme_deploys_what_is_printed(template):
+    """The sizes in its command are those at the head of the template that it makes."""
+    (sizes,) = re.findall(r"^#     (MinHosts=.*) \\$", template, re.MULTILINE)
+    assert f"    {sizes} FlightsToRedshift" in Path("README.md").read_text(encoding="utf-8")
+
+
+def test_the_shipped_pipelines_fit_a_request(tmp_path):
+    """Their template is deployed without a bucket, though their files grow by 1,000 bytes."""
+    file = tmp_path / "stack.yaml"
+    source = ["--source", "s3://my-bucket/connectors"]
+    assert cli.main(["cloudformation", *PAIR, *source, "--into", str(file)]) == 0
+
+    assert file.stat().st_size < MOST_BYTES_IN_A_REQUEST - 1000
+    assert "--s3-bucket" not in file.read_text(encoding="utf-8")
+
+
+def test_a_template_that_no_request_holds(tmp_path, capsys):
+    """It is deployed by a bucket: the command at its head, and a sentence, say so."""
+    paths = []
+    for number in range(5):
+        (tmp_path / str(number)).mkdir()
+        paths.append(properties(tmp_path / str(number), {"applicationName": f"flights-{number}"}))
+    assert cli.main(["cloudformation", *paths]) == 0
+    output = capsys.readouterr()
+    (command,) = re.findall(r"^#   aws cloudformation deploy .* \\$", output.out, re.MULTILINE)
+
+    assert len(output.out) > MOST_BYTES_IN_A_REQUEST
+    assert command.endswith("--template-file stack.yaml --s3-bucket BUCKET \\")
+    assert "takes it by a bucket of yours alone, --s3-bucket BUCKET" in output.err
+
+
+def test_hosts_write_to_what_is_there(template):
+    """Log groups are made before the hosts and go after them: hosts come by way of their role."""
+    resources = read(template)["Resources"]
+
+    def named(value):
+        if isinstance(value, dict):
+            for key, member in value.items():
+                if key in {"Ref", "Fn::GetAtt"}:
+                    yield member.partition(".")[0]
+                yield from named(member)
+        elif isinstance(value, list):
+            for member in value:
+                yield from named(member)
+
+    before, new = set(), {"Hosts"}
+    while new:
+        before |= new
+        new = {one for each in new for one in named(resources[each])} & resources.keys() - before
+    groups = {name for name, one in resources.items() if one["Type"] == "AWS::Logs::LogGroup"}
+
+    assert len(groups) == 4
+    assert groups <= before
 
 
 @pytest.mark.parametrize("path", PAIR)
@@ -264,6 +341,29 @@ def test_the_dashboard(made):
 
     assert sorted(shown) == sorted(alarm["AlarmArn"] for alarm in alarms)
     assert titles.count("How far behind, by shard (ms)") == 2
+
+
+def test_each_line_of_the_dashboard_is_of_a_metric(made):
+    """What a row shortens to "." is what stands above it; no row says how by a "."."""
+    body = made.client("cloudwatch").get_dashboard(DashboardName=NAME)["DashboardBody"]
+    measured = {one.name for one in Metric.declared.values()}
+    shown = set()
+    for widget in json.loads(body)["widgets"]:
+        above = [None] * 4
+        for row in widget["properties"].get("metrics", ()):
+            if "expression" in row[0]:
+                continue
+            above = [old if one == "." else one for one, old in zip(row[:4], above, strict=True)]
+            assert all(isinstance(how, dict) for how in row[4:])
+            if above[0] == NAMESPACE:
+                shown.add((above[1], above[3]))
+
+    assert {name for name, _ in shown} <= measured
+    assert shown >= {
+        (one.name, name)
+        for one in (HEALTHY, RESTARTS, RECORDS_READ, RECORDS_REFUSED)
+        for name in ("flights-to-s3", "flights-to-redshift")
+    }
 
 
 def test_it_says_what_it_costs(capsys):

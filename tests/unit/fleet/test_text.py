@@ -29,12 +29,13 @@ def test_a_block_reads_as_what_it_was_made_of(value):
 
 
 def test_what_the_stack_fills_in():
-    """A parameter is a reference; a pseudo parameter is filled in, and what IAM escapes stays."""
-    said = {"a": "${Secret}", "b": "arn:${AWS::Region}:x${*}", "c": "arn:x${*}"}
+    """Parameters and resources are references, pseudo parameters filled in; IAM's escapes stay."""
+    said = {"a": "${Secret}", "b": "arn:${AWS::Region}:x${*}", "c": "arn:x${*}", "d": "${X.Arn}"}
     assert yaml.load(block(said), Reader) == {
         "a": {"Ref": "Secret"},
         "b": {"Fn::Sub": "arn:${AWS::Region}:x${!*}"},
         "c": "arn:x${*}",
+        "d": {"Fn::GetAtt": "X.Arn"},
     }
 
 
