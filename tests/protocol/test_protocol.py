@@ -30,6 +30,7 @@ from protocol.daemon import (
     status,
     written,
 )
+from record_processors.kcl.supervisor import STOPS
 from support.child_talk import SECONDS
 from support.fault_proxy import Fault
 
@@ -354,7 +355,7 @@ class Noisy(Transformer):
     scene.assert_exactly_once()
 
 
-@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "SIGHUP"])
+@pytest.mark.parametrize("name", [one.name for one in STOPS])
 def test_a_signal_does_not_end_it(make, name):
     """The child outlives a signal to its process group, and flushes when the daemon asks."""
     scene = make()
